@@ -1,0 +1,513 @@
+"""`bans.yaml`: its schema, and the bans that it means.
+
+Reading is in two steps. pydantic checks the shape of every entry, in bulk; then the entries are expanded to one ban per
+room, which finds what entries get wrong about each other. Places are looked up only for what turned out to be wrong.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from difflib import get_close_matches
+from functools import lru_cache
+from hashlib import sha256
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    with_config,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
+from typing_extensions import TypedDict  # pydantic asks for it before Python 3.12
+
+from reconciler import yamltext
+from reconciler.bans import (
+    REASON_MAX,
+    ROOM_ARN_MAX,
+    ROOM_ARN_PATTERN,
+    USER_ID_MAX,
+    Ban,
+    BanKey,
+    is_room_arn,
+    parse_time,
+)
+from reconciler.errors import BanListInvalid, Problem
+from reconciler.guardrails import Guardrails
+from reconciler.yamltext import Mark, Path
+
+DEFAULT_STATE: Final = "bans.state.json"
+ALL_ROOMS: Final = "all"
+
+_EXAMPLE_ARN = "arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6"
+_ROOM_NAME = re.compile(r"\w[\w.-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class BanList:
+    """What a ban list says: the desired state.
+
+    Attributes:
+        path: the file, as it was named to us.
+        sha256: of the file's content, in hexadecimal.
+        state: where the state is kept, as the list writes it: relative to the list's own folder.
+        rooms: name → ARN.
+        guardrails: what a plan may not do.
+        bans: every ban, expired ones included, in the order of the list.
+    """
+
+    path: str = "bans.yaml"
+    sha256: str = ""
+    state: str = DEFAULT_STATE
+    rooms: Mapping[str, str] = field(default_factory=dict)
+    guardrails: Guardrails = field(default_factory=Guardrails)
+    bans: Mapping[BanKey, Ban] = field(default_factory=dict)
+
+    @property
+    def state_location(self) -> str:
+        """Where the state is kept: as the list says, from the folder of the list."""
+        return self.state if "://" in self.state else os.path.join(os.path.dirname(self.path), self.state)
+
+    @property
+    def room_names(self) -> dict[str, str]:
+        """ARN → name."""
+        return {arn: name for name, arn in self.rooms.items()}
+
+
+def parse(content: bytes, path: str = "bans.yaml", *, pure: bool = False) -> BanList:
+    """Read a ban list.
+
+    Args:
+        content: the file.
+        path: its name, for messages.
+        pure: read it without the C YAML parser, with the same result.
+
+    Raises:
+        BanListInvalid: with every problem in it.
+    """
+    try:
+        text = yamltext.decode(content)
+    except ValueError as error:
+        raise BanListInvalid([Problem(path, 1, 1, "", str(error))]) from error
+    document = yamltext.read(text, pure=pure)
+    reader = _Reader()
+    # After a syntax error the rest of the list is not known, so nothing can be said about what it lacks.
+    ban_list = reader.ban_list(document.data, path, sha256(content).hexdigest()) if document.complete else None
+    if ban_list is None or document.faults or reader.errors:
+        raise BanListInvalid(_problems(path, document, reader.errors))
+    return ban_list
+
+
+def _check_room_name(name: object) -> object:
+    if isinstance(name, str):
+        if name == ALL_ROOMS:
+            raise PydanticCustomError("room_name", "`all` means every room, so no room can have this name; rename it")
+        if not _ROOM_NAME.fullmatch(name) or len(name) > ROOM_ARN_MAX:
+            raise PydanticCustomError(
+                "room_name", "a room's name is made of letters, digits, `_`, `-` and `.`, such as `lobby`; rename it"
+            )
+    return name
+
+
+@lru_cache(maxsize=4096)
+def _time(text: str) -> datetime:
+    try:
+        return parse_time(text)
+    except ValueError as error:
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
+            advice = f"{text} has no time and no time zone; write {text}T00:00:00Z"
+        elif re.fullmatch(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?", text, re.ASCII):
+            advice = f"{text} has no time zone; write {text}Z for UTC, or an offset such as {text}+02:00"
+        elif str(error).startswith("not an RFC 3339"):
+            advice = "not a date and time with a time zone; write it like 2027-01-31T00:00:00Z"
+        else:
+            advice = f"no such date or time ({error}); write it like 2027-01-31T00:00:00Z"
+        raise PydanticCustomError("time", "{advice}", {"advice": advice}) from error
+
+
+def _check_time(value: object) -> object:
+    return _time(value) if isinstance(value, str) else value
+
+
+def _whole_number(value: object) -> object:
+    if isinstance(value, str):
+        if not re.fullmatch(r"[0-9]{1,9}", value, re.ASCII):
+            raise PydanticCustomError("number", "not a whole number; write digits alone, such as 30")
+        return int(value)
+    return value
+
+
+def _all_or_list(value: object, check_list: ValidatorFunctionWrapHandler) -> object:
+    if value == ALL_ROOMS:
+        return ALL_ROOMS
+    if isinstance(value, str):
+        raise PydanticCustomError("rooms", "a list of rooms is expected; write [lobby], or `all` for every room")
+    return check_list(value)
+
+
+_Text = Annotated[str, Field(min_length=1)]
+_UserId = Annotated[str, Field(min_length=1, max_length=USER_ID_MAX)]
+_Reason = Annotated[str, Field(min_length=1, max_length=REASON_MAX)]
+_Time = Annotated[datetime, BeforeValidator(_check_time)]
+_Count = Annotated[int, BeforeValidator(_whole_number)]
+_RoomName = Annotated[str, BeforeValidator(_check_room_name)]
+_RoomArn = Annotated[str, Field(pattern=ROOM_ARN_PATTERN, max_length=ROOM_ARN_MAX)]
+_RoomRefs = Annotated[list[_Text], Field(min_length=1), WrapValidator(_all_or_list)]
+
+# TypedDicts, since a key that is left out (`defaults` apply) differs from one without a value (they do not).
+_CLOSED = ConfigDict(extra="forbid")
+
+
+@with_config(_CLOSED)
+class _Entry(TypedDict, total=False):
+    """One entry of `bans`. That it has a user and rooms is checked when it is expanded."""
+
+    user_id: _UserId
+    rooms: _RoomRefs
+    reason: _Reason | None
+    expires_at: _Time | None
+    note: str | None
+
+
+@with_config(_CLOSED)
+class _Defaults(TypedDict, total=False):
+    rooms: _RoomRefs
+    reason: _Reason | None
+    expires_at: _Time | None
+
+
+@with_config(_CLOSED)
+class _Limits(TypedDict, total=False):
+    max_bans: _Count
+    max_lift_percent: Annotated[_Count, Field(le=100)]
+    protected_users: list[_Text] | None
+
+
+@with_config(_CLOSED)
+class _Head(TypedDict, total=False):
+    """All of a ban list but its entries."""
+
+    version: Literal["1"]
+    state: _Text | None
+    rooms: dict[_RoomName, _RoomArn] | None
+    defaults: _Defaults | None
+    guardrails: _Limits | None
+
+
+_HEAD: Final = TypeAdapter(_Head)
+_ENTRIES: Final = TypeAdapter(list[_Entry])
+_KEYS: Final[Mapping[str, Iterable[str]]] = {
+    "": [*_Head.__annotations__, "bans"],
+    "defaults": _Defaults.__annotations__,
+    "guardrails": _Limits.__annotations__,
+    "bans": _Entry.__annotations__,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Error:
+    """A problem at `path` whose place in the file is not looked up yet."""
+
+    path: Path
+    message: str
+    at_key: bool = False
+    repeats: Path | None = None  # the message has a `{line}` for where this stands
+
+
+class _Reader:
+    """Turns plain data into a ban list, and collects everything that is wrong with it."""
+
+    def __init__(self) -> None:
+        self.errors: list[_Error] = []
+
+    def ban_list(self, data: yamltext.Data, path: str, digest: str) -> BanList | None:
+        """The ban list; of use only when there are no errors."""
+        if data is None:
+            self._error((), "the file is empty; write `version: 1` and, to ban nobody, `bans: []`")
+            return None
+        if not isinstance(data, dict):
+            self._error((), "a ban list is made of `key: value` lines; begin it with `version: 1`")
+            return None
+        head = self._head(data)
+        entries, broken = self._entries(data.get("bans"), "bans" in data)
+        limits = head.get("guardrails") or {}
+        usual = Guardrails()
+        guardrails = Guardrails(
+            max_bans=limits.get("max_bans", usual.max_bans),
+            max_lift_percent=limits.get("max_lift_percent", usual.max_lift_percent),
+            protected_users=tuple(limits.get("protected_users") or ()),
+        )
+        rooms = self._rooms(head.get("rooms") or {}, data.get("rooms"))
+        bans = self._expand(entries, broken, head.get("defaults") or {}, rooms, guardrails)
+        return BanList(path, digest, head.get("state") or DEFAULT_STATE, rooms.arns, guardrails, bans)
+
+    def _error(self, path: Path, message: str, *, at_key: bool = False, repeats: Path | None = None) -> None:
+        self.errors.append(_Error(path, message, at_key, repeats))
+
+    def _head(self, data: dict[str, Any]) -> _Head:
+        raw = {key: value for key, value in data.items() if key != "bans"}
+        if "version" not in raw:
+            self._error(("version",), "missing; begin the list with `version: 1`")
+        try:
+            return _HEAD.validate_python(raw)
+        except ValidationError as error:
+            details = error.errors(include_url=False)
+        self._errors((), details)
+        for detail in details:  # what remains is good enough to check the entries against
+            section, *inside = detail["loc"]
+            value = raw.pop(str(section), None)
+            if inside and isinstance(value, dict):
+                raw[str(section)] = {key: within for key, within in value.items() if key != inside[0]}
+        return _HEAD.validate_python(raw)
+
+    def _entries(self, raw: Any, given: bool) -> tuple[list[_Entry], set[tuple[int, str]]]:  # noqa: ANN401
+        """The entries without the keys that are wrong, and which those are."""
+        if not given:
+            self._error(("bans",), "missing; list the bans under `bans:`, or write `bans: []` to ban nobody")
+            return [], set()
+        if raw is None:
+            self._error(("bans",), "has no value; write `bans: []` to ban nobody", at_key=True)
+            return [], set()
+        if not isinstance(raw, list):
+            self._error(("bans",), "a list is expected: one `- user_id: …` for each ban, or `[]` to ban nobody")
+            return [], set()
+        try:
+            return _ENTRIES.validate_python(raw), set()
+        except ValidationError as error:
+            details = error.errors(include_url=False)
+        self._errors(("bans",), details)
+        sound: list[Any] = list(raw)
+        broken: set[tuple[int, str]] = set()
+        for detail in details:
+            index, *inside = detail["loc"]
+            index = int(index)
+            if inside:
+                broken.add((index, str(inside[0])))
+                sound[index] = {key: value for key, value in sound[index].items() if key != inside[0]}
+            else:
+                broken |= {(index, "user_id"), (index, "rooms")}
+                sound[index] = {}
+        return _ENTRIES.validate_python(sound), broken
+
+    def _errors(self, prefix: Path, details: Iterable[ErrorDetails]) -> None:
+        for detail in details:
+            path = prefix + detail["loc"]
+            of_key = path[-1] == "[key]"
+            path = path[:-1] if of_key else path
+            at_key = of_key or detail["type"] == "extra_forbidden" or (detail["input"] is None and path[-1:] != ())
+            self._error(path, _explain(path, detail), at_key=at_key)
+
+    def _rooms(self, arns: dict[str, str], raw: Any) -> "_Rooms":  # noqa: ANN401
+        names: dict[str, str] = {}
+        for name, arn in arns.items():
+            if arn in names:
+                message = (
+                    f"the same room as {names[arn]!r} on line {{line}}; a room has one name, so keep one of the two"
+                )
+                self._error(("rooms", name), message, at_key=True, repeats=("rooms", names[arn]))
+            names.setdefault(arn, name)
+        unsound = frozenset(raw or ()) - arns.keys() if isinstance(raw, dict | None) else None
+        return _Rooms(arns, unsound)
+
+    def _expand(
+        self,
+        entries: Sequence[_Entry],
+        broken: set[tuple[int, str]],
+        defaults: _Defaults,
+        rooms: "_Rooms",
+        guardrails: Guardrails,
+    ) -> dict[BanKey, Ban]:
+        bans: dict[BanKey, Ban] = {}
+        repeated: list[tuple[int, BanKey]] = []
+        arns_of: dict[tuple[str, ...], Sequence[str]] = {}
+        default_rooms = self._resolve(defaults["rooms"], rooms, ("defaults", "rooms")) if "rooms" in defaults else None
+        protecting_glob = guardrails.protects()
+        for index, entry in enumerate(entries):
+            user_id = entry.get("user_id")
+            refs = entry.get("rooms")
+            arns: Sequence[str] | None
+            if refs is None:
+                arns = default_rooms
+                if arns is None and (index, "rooms") not in broken:
+                    self._error(
+                        ("bans", index, "rooms"), "missing; add a line such as `rooms: [lobby]`, or `rooms: all`"
+                    )
+            else:
+                arns = arns_of.get(tuple(refs))
+                if arns is None:
+                    arns = self._resolve(refs, rooms, ("bans", index, "rooms"))
+                    if not self.errors:
+                        arns_of[tuple(refs)] = arns
+            if user_id is None:
+                if (index, "user_id") not in broken:
+                    self._error(("bans", index, "user_id"), "missing; add a line such as `user_id: ABC123def456`")
+                continue
+            if glob := protecting_glob(user_id):
+                advice = (
+                    f"guardrails.protected_users ({glob!r}) protects this user; remove the ban, or change the guardrail"
+                )
+                self._error(("bans", index, "user_id"), advice)
+            ban = Ban(entry.get("reason", defaults.get("reason")), entry.get("expires_at", defaults.get("expires_at")))
+            for arn in arns or ():
+                key = BanKey(arn, user_id)
+                if key in bans:
+                    repeated.append((index, key))
+                else:
+                    bans[key] = ban
+        if repeated:
+            self._report_repeated(repeated, entries, default_rooms, rooms)
+        return bans
+
+    def _resolve(self, refs: Sequence[str], rooms: "_Rooms", path: Path) -> list[str]:
+        """The ARNs that names, ARNs or `all` stand for."""
+        if refs == ALL_ROOMS:
+            if not rooms.arns and rooms.unsound == frozenset():
+                self._error(path, "`all` means every room under `rooms`, and there is none; add the rooms")
+            return list(rooms.arns.values())
+        arns: list[str] = []
+        for index, ref in enumerate(refs):
+            arn = rooms.arns.get(ref) or (ref if is_room_arn(ref) else None)
+            if arn is None:
+                if not rooms.excuse(ref):
+                    self._error((*path, index), _unknown_room(ref, rooms.arns))
+            elif arn in arns:
+                self._error((*path, index), "this room stands in the list already; remove it here")
+            else:
+                arns.append(arn)
+        return arns
+
+    def _report_repeated(
+        self,
+        repeated: list[tuple[int, BanKey]],
+        entries: Sequence[_Entry],
+        default_rooms: Sequence[str] | None,
+        rooms: "_Rooms",
+    ) -> None:
+        names = {arn: name for name, arn in rooms.arns.items()}
+        users = {key.user_id for _, key in repeated}
+        first: dict[BanKey, int] = {}
+        quiet = _Reader()
+        for index, entry in enumerate(entries):
+            if (user_id := entry.get("user_id")) in users:
+                refs = entry.get("rooms")
+                arns = default_rooms if refs is None else quiet._resolve(refs, rooms, ())
+                for arn in arns or ():
+                    first.setdefault(BanKey(arn, user_id), index)
+        for index, key in repeated:
+            room = names.get(key.room_arn, key.room_arn)
+            message = f"the list bans this user in {room} already, on line {{line}}; keep one of the two entries"
+            self._error(("bans", index, "user_id"), message, repeats=("bans", first[key], "user_id"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rooms:
+    """The rooms that the list names.
+
+    Attributes:
+        arns: by name.
+        unsound: names that stand in the list with something wrong about them; None when any name may be such.
+    """
+
+    arns: dict[str, str]
+    unsound: frozenset[str] | None
+
+    def excuse(self, name: str) -> bool:
+        """Whether a name is not among the rooms because of a mistake that is reported already."""
+        return self.unsound is None or name in self.unsound
+
+
+def _unknown_room(ref: str, names: Iterable[str]) -> str:
+    if ref.startswith("arn:"):
+        return f"not the ARN of a room; it looks like {_EXAMPLE_ARN}"
+    if ref == ALL_ROOMS:
+        return "for every room, write `rooms: all` without brackets"
+    if close := get_close_matches(ref, names, 1):
+        return f"there is no room {ref!r} under `rooms`; did you mean {close[0]!r}?"
+    return f"there is no room {ref!r} under `rooms`; add it there with its ARN, or correct the name"
+
+
+def _explain(path: Path, detail: ErrorDetails) -> str:
+    """What is wrong with a value, and what to write instead."""
+    kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
+    message = detail["msg"]
+    match kind:
+        case "extra_forbidden":
+            message = _unknown_key(path)
+        case "string_too_short":
+            message = "an empty text; write a value, or leave the key out" if path[-1] == "reason" else "an empty text"
+        case "string_too_long":
+            message = f"{len(value):,} characters long; at most {context['max_length']} are possible"
+        case "string_pattern_mismatch":
+            message = f"not the ARN of a room; it looks like {_EXAMPLE_ARN}"
+        case "too_short":
+            message = "an empty list; name at least one room, or write `rooms: all`"
+        case "less_than_equal":
+            message = f"{value} is too much; the most is {context['le']}"
+        case "literal_error":
+            message = "this version of the format is not known; write `version: 1`"
+        case "string_type" | "list_type" | "dict_type" | "int_type" | "datetime_type":
+            expected = {"string_type": "a text", "list_type": "a list", "dict_type": "a mapping"}.get(kind, "a value")
+            if value is None:
+                quote = "; if it is meant as a text, put it in quotes" if kind == "string_type" else ""
+                message = f"has no value, and {expected} is needed here{quote}"
+            else:
+                message = f"{_kind_of(value)} stands here, and {expected} is needed"
+    return message
+
+
+def _kind_of(value: object) -> str:
+    if isinstance(value, list):
+        return "a list"
+    return "a mapping" if isinstance(value, dict) else "a text"
+
+
+def _unknown_key(path: Path) -> str:
+    section = str(path[0]) if len(path) > 1 else ""
+    keys = list(_KEYS[section])
+    close = get_close_matches(str(path[-1]), keys, 1)
+    return "there is no such key; " + (
+        f"did you mean `{close[0]}`?" if close else f"the keys here are {', '.join(keys)}"
+    )
+
+
+def _problems(file: str, document: yamltext.Document, errors: Sequence[_Error]) -> list[Problem]:
+    """Faults of the YAML and errors of the data, each at its place in the file."""
+    spoiled = {fault.path for fault in document.faults if fault.spoils}
+    wanted = {error.path[:n] for error in errors for n in range(len(error.path) + 1)}
+    places = document.locate(wanted | {error.repeats for error in errors if error.repeats is not None})
+    problems = [
+        Problem(file, fault.mark.line, fault.mark.column, dotted(fault.path), fault.message)
+        for fault in document.faults
+    ]
+    for error in errors:
+        place = places.get(error.path)
+        if error.path in spoiled or (place is None and error.path[:-1] in spoiled):
+            continue
+        if place is not None:
+            mark = place.key if error.at_key else place.value
+        else:  # what is missing is missing from what stands around it
+            around = (places[error.path[:n]].value for n in range(len(error.path), -1, -1) if error.path[:n] in places)
+            mark = next(around, Mark(1, 1))
+        message = error.message
+        if error.repeats is not None:
+            message = message.format(line=places[error.repeats].value.line)
+        problems.append(Problem(file, mark.line, mark.column, dotted(error.path), message))
+    return sorted(problems)
+
+
+def dotted(path: Path) -> str:
+    """A path as people write it: `bans[1].user_id`."""
+    text = ""
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        else:
+            name = step if _ROOM_NAME.fullmatch(step) else repr(step)
+            text += f".{name}" if text else name
+    return text

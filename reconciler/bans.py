@@ -1,0 +1,141 @@
+"""What a ban is: one user in one room, with a reason and perhaps an end.
+
+The limits come from the service model `ivschat` 2020-07-14 (DisconnectUserRequest), as botocore ships it.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOM_ARN_PATTERN = r"^arn:aws:ivschat:[a-z0-9-]+:[0-9]+:room/[a-zA-Z0-9-]+$"
+ROOM_ARN_MAX = 128
+USER_ID_MAX = 128  # characters, of any kind; the service model marks the user ID as sensitive
+REASON_MAX = 256
+
+_ARN = re.compile(r"arn:aws:ivschat:(?P<region>[a-z0-9-]+):(?P<account>[0-9]+):room/(?P<id>[a-zA-Z0-9-]+)")
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+
+
+class BanKey(NamedTuple):
+    """Who is banned where: no list and no state holds two bans with one key.
+
+    Attributes:
+        room_arn: the room, by its ARN, so that renaming a room in the list changes nothing.
+        user_id: 1–128 characters, any text, compared exactly.
+    """
+
+    room_arn: str
+    user_id: str
+
+
+class Endpoint(NamedTuple):
+    """What a quota of the service counts by.
+
+    Attributes:
+        account: the AWS account number in the room's ARN.
+        region: the AWS region in the room's ARN.
+    """
+
+    account: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """The terms of a ban.
+
+    Attributes:
+        reason: 1–256 characters, or None. Public: everybody in the room sees it.
+        expires_at: aware, in UTC; None is for good.
+    """
+
+    reason: str | None = None
+    expires_at: datetime | None = None
+
+    def in_force(self, now: datetime) -> bool:
+        """Whether the ban still holds at `now` (aware). It ends at the very instant of `expires_at`."""
+        return self.expires_at is None or now < self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What the state knows of a ban.
+
+    Attributes:
+        ban: its terms, as they were last recorded.
+        disconnected_at: when DisconnectUser succeeded, aware, in UTC; None when we never called it.
+        request_id: the AWS request ID of that call, for the service's logs and AWS Support.
+    """
+
+    ban: Ban
+    disconnected_at: datetime | None = None
+    request_id: str | None = None
+
+
+def is_room_arn(text: str) -> bool:
+    """Whether the service would take `text` as a roomIdentifier."""
+    return len(text) <= ROOM_ARN_MAX and _ARN.fullmatch(text) is not None
+
+
+def endpoint_of(room_arn: str) -> Endpoint:
+    """The account and region of a room.
+
+    Raises:
+        ValueError: `room_arn` is not a room's ARN.
+    """
+    match = _ARN.fullmatch(room_arn)
+    if match is None:
+        raise ValueError(f"not a room ARN: {room_arn!r}")
+    return Endpoint(match["account"], match["region"])
+
+
+def address(key: BanKey, room_names: "Mapping[str, str]") -> str:
+    """`ROOM/USER_ID`, with the room's name where `room_names` (ARN → name) has one, else its ARN."""
+    return f"{room_names.get(key.room_arn, key.room_arn)}/{key.user_id}"
+
+
+def parse_address(text: str, rooms: "Mapping[str, str]") -> BanKey:
+    """The ban that `ROOM/USER_ID` means; the inverse of `address`.
+
+    Args:
+        text: ROOM is a name or a full ARN; the user ID is all that follows the slash after it.
+        rooms: name → ARN.
+
+    Raises:
+        ValueError: there is no slash, no user ID, or no room of that name; the message says which.
+    """
+    if match := _ARN.match(text):
+        room, rest = match[0], text[match.end() :]
+    else:
+        room, slash, user_id = text.partition("/")
+        rest = slash + user_id
+    if len(rest) < 2 or rest[0] != "/":
+        raise ValueError("an address is ROOM/USER_ID, such as lobby/ABC123def456")
+    if match:
+        return BanKey(room, rest[1:])
+    if room not in rooms:
+        raise ValueError(f'there is no room "{room}" in the ban list; use a name under `rooms`, or a full ARN')
+    return BanKey(rooms[room], rest[1:])
+
+
+def parse_time(text: str) -> datetime:
+    """An RFC 3339 timestamp as an aware datetime in UTC.
+
+    Raises:
+        ValueError: it is not one, has no offset, or lies outside the years 1 to 9999.
+    """
+    if not _RFC_3339.fullmatch(text):
+        raise ValueError("not an RFC 3339 timestamp with an offset")
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("outside the years 1 to 9999 in UTC") from error
+
+
+def format_time(time: datetime) -> str:
+    """RFC 3339 in UTC with a `Z`, as `parse_time` reads it back."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,186 @@
+"""Everything that can go wrong, as a tree.
+
+    ReconcilerError
+    ├── BanListError
+    │   ├── BanListUnreadable      the file cannot be opened
+    │   └── BanListInvalid         it can, and something in it is wrong: every problem, with its place
+    ├── AddressUnknown             --target or --replace names a ban that nobody knows
+    ├── StateError
+    │   ├── StateUnreadable        the state cannot be opened, or its location is not one we know
+    │   ├── StateDamaged           it is not a state file
+    │   ├── StateTooNew            a later version of this program wrote it
+    │   ├── StateUnwritable        it cannot be written
+    │   └── StateLocked            another run holds it
+    ├── PlanError
+    │   ├── PlanUnreadable         not a saved plan
+    │   ├── PlanStale              the ban list or the state has changed since it was made
+    │   └── PlanRefused            a guardrail refuses it
+    └── ChatError                  DisconnectUser did not do it; one failed ban, or with `hopeless` every ban
+        ├── AccessDenied           AccessDeniedException, 403
+        ├── VerificationPending    PendingVerification, 403
+        ├── RoomNotFound           ResourceNotFoundException, 404
+        ├── Throttled              ThrottlingException, 429
+        ├── RequestInvalid         ValidationException, 400
+        ├── CredentialsRejected    missing, expired or unknown credentials
+        ├── EndpointUnreachable    no connection to the service
+        ├── ServiceFailed          5xx, cut connections, and whatever the service model does not list
+        └── CallAbandoned          the run was told to stop before the call left
+
+The message of each is for the person who reads the terminal: what happened, and what to do about it.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ReconcilerError(Exception):
+    """Any error that this package raises on purpose. `str(error)` is a message for people."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing that is wrong in a ban list.
+
+    Attributes:
+        file: the ban list, as it was named to us.
+        line: counted from 1.
+        column: counted from 1, in characters.
+        path: where in the data, such as `bans[1].user_id`; empty for the file as a whole.
+        message: what is wrong, and what to write instead.
+    """
+
+    file: str
+    line: int
+    column: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}:{self.column}"
+        return f"{where}: {self.path}: {self.message}" if self.path else f"{where}: {self.message}"
+
+
+class BanListError(ReconcilerError):
+    """The ban list cannot be used."""
+
+
+class BanListUnreadable(BanListError):
+    """The ban list cannot be opened."""
+
+
+class BanListInvalid(BanListError):
+    """The ban list says something that it may not.
+
+    Attributes:
+        problems: every problem, in the order of the file.
+    """
+
+    def __init__(self, problems: "Sequence[Problem]") -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+class AddressUnknown(ReconcilerError):
+    """An address names no ban of the list or of the state."""
+
+
+class StateError(ReconcilerError):
+    """The state cannot be used."""
+
+
+class StateUnreadable(StateError):
+    """The state cannot be opened, or its location is not one we know."""
+
+
+class StateDamaged(StateError):
+    """What stands at the state's location is not a state."""
+
+
+class StateTooNew(StateError):
+    """A later version of this program wrote the state."""
+
+
+class StateUnwritable(StateError):
+    """The state cannot be written."""
+
+
+class StateLocked(StateError):
+    """Another run holds the state."""
+
+
+class PlanError(ReconcilerError):
+    """A saved plan cannot be applied."""
+
+
+class PlanUnreadable(PlanError):
+    """The file is not a saved plan."""
+
+
+class PlanStale(PlanError):
+    """The ban list or the state is no longer what the plan was made for."""
+
+
+class PlanRefused(PlanError):
+    """A guardrail of the ban list refuses the plan."""
+
+
+class ChatError(ReconcilerError):
+    """DisconnectUser did not do what it was asked.
+
+    Args:
+        advice: what is wrong, and what to do about it: the same for every ban with the same trouble.
+        answer: what the service said to this call, with its request ID.
+
+    Attributes:
+        hopeless: no other call to that account and region can succeed either.
+    """
+
+    hopeless = False
+
+    def __init__(self, advice: str, answer: str = "") -> None:
+        super().__init__(f"{advice} {answer}".rstrip())
+        self.advice = advice
+        self.answer = answer
+
+
+class AccessDenied(ChatError):
+    """AccessDeniedException: these credentials may not do this."""
+
+
+class VerificationPending(ChatError):
+    """PendingVerification: AWS has not yet verified the account."""
+
+
+class RoomNotFound(ChatError):
+    """ResourceNotFoundException: there is no such room in that account and region."""
+
+
+class Throttled(ChatError):
+    """ThrottlingException: over the quota, after all retries."""
+
+
+class RequestInvalid(ChatError):
+    """ValidationException: the service does not accept one of the values."""
+
+
+class CredentialsRejected(ChatError):
+    """There are no AWS credentials, or they have expired, or AWS does not know them."""
+
+    hopeless = True
+
+
+class EndpointUnreachable(ChatError):
+    """No connection to the service could be made."""
+
+    hopeless = True
+
+
+class ServiceFailed(ChatError):
+    """The service failed: 5xx answers, cut connections, time-outs, after all retries."""
+
+
+class CallAbandoned(ChatError):
+    """The run was told to stop before this call left."""

@@ -1,0 +1,70 @@
+"""Brakes against a mistake in the list: they refuse a plan, in the pull request where a reviewer sees it."""
+
+import re
+from dataclasses import dataclass
+from fnmatch import translate
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MIN_STATE_FOR_LIFTS = 10  # in a smaller state any change is a large share
+
+
+@dataclass(frozen=True, slots=True)
+class Guardrails:
+    """The `guardrails` of a ban list.
+
+    Attributes:
+        max_bans: a plan with more `ban` changes than this is refused.
+        max_lift_percent: lifting more than this share (0–100) of a state with 10 bans or more is refused.
+        protected_users: globs as in `fnmatch`, matched with case; a ban of such a user is an error of the list.
+    """
+
+    max_bans: int = 1000
+    max_lift_percent: int = 30
+    protected_users: tuple[str, ...] = ()
+
+    def protects(self) -> "Callable[[str], str | None]":
+        """A function from a user ID to the first glob that protects it, or None."""
+        if not self.protected_users:
+            return lambda _user_id: None
+        globs = [(glob, re.compile(translate(glob))) for glob in self.protected_users]
+        return lambda user_id: next((glob for glob, pattern in globs if pattern.match(user_id)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a plan may not be applied.
+
+    Attributes:
+        key: the key of the ban list to change for an exception, such as `guardrails.max_bans`.
+        message: the figures, for people.
+    """
+
+    key: str
+    message: str
+
+
+def check(guardrails: Guardrails, *, bans: int, lifts: int, recorded: int) -> tuple[Refusal, ...]:
+    """What these guardrails say to a plan.
+
+    Args:
+        guardrails: the limits.
+        bans: how many `ban` changes the plan has.
+        lifts: how many bans it lifts that have not run out by themselves.
+        recorded: how many bans the state holds.
+    """
+    refusals = []
+    if bans > guardrails.max_bans:
+        key = "guardrails.max_bans"
+        refusals.append(Refusal(key, f"it bans {bans:,} times, and {key} is {guardrails.max_bans:,}"))
+    if recorded >= MIN_STATE_FOR_LIFTS and lifts * 100 > guardrails.max_lift_percent * recorded:
+        key = "guardrails.max_lift_percent"
+        share = f"{lifts:,} of the {recorded:,} bans in the state ({_percent(lifts, recorded)})"
+        refusals.append(Refusal(key, f"it lifts {share}, and {key} is {guardrails.max_lift_percent}"))
+    return tuple(refusals)
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{part * 100 / whole:.3g} %"

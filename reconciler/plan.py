@@ -1,0 +1,230 @@
+"""What would be done, and why: the difference between the ban list and the state.
+
+`diff` is pure. Two properties hold: applying a whole plan and diffing again gives an empty plan, and stopping after any
+number of its changes and diffing again gives exactly the rest.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from reconciler import guardrails
+from reconciler.banlist import BanList
+from reconciler.bans import Ban, BanKey, Endpoint, Record, address, endpoint_of
+from reconciler.errors import AddressUnknown
+from reconciler.guardrails import Refusal
+from reconciler.state import State
+
+# DisconnectUser calls a second for each account and region (Amazon IVS Chat User Guide, "Service Quotas").
+DEFAULT_RATE: Final = 100.0
+
+
+class Action(StrEnum):
+    """What a change does."""
+
+    BAN = "ban"
+    """DisconnectUser, then record."""
+    UPDATE = "update"
+    """Record only."""
+    LIFT = "lift"
+    """Forget the record; no call can lift a ban."""
+    REPEAT = "repeat"
+    """DisconnectUser once more for somebody who is banned already."""
+
+
+class Because(StrEnum):
+    """Why a change is due."""
+
+    NEW = "new"
+    """In force, and no record of it."""
+    LAPSED = "lapsed"
+    """In force, and the record of it has run out."""
+    CHANGED = "changed"
+    """In force, and recorded on other terms."""
+    REMOVED = "removed"
+    """Recorded, and not in the list."""
+    EXPIRED = "expired"
+    """Recorded, and expired according to the list."""
+    REQUESTED = "requested"
+    """In force and recorded, and a repeat was asked for."""
+
+
+_ACTIONS: Final = {
+    Because.NEW: Action.BAN,
+    Because.LAPSED: Action.BAN,
+    Because.CHANGED: Action.UPDATE,
+    Because.REMOVED: Action.LIFT,
+    Because.EXPIRED: Action.LIFT,
+    Because.REQUESTED: Action.REPEAT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step of a plan.
+
+    Attributes:
+        key: who, where.
+        before: the record in the state, if any.
+        after: the ban as the list has it; None when it is not to be in the state.
+        because: why.
+    """
+
+    key: BanKey
+    before: Record | None
+    after: Ban | None
+    because: Because
+
+    @property
+    def action(self) -> Action:
+        """What is done. It follows from why."""
+        return _ACTIONS[self.because]
+
+    @property
+    def disconnects(self) -> bool:
+        """Whether the change calls DisconnectUser."""
+        return self.action in (Action.BAN, Action.REPEAT)
+
+    def record(self, disconnected_at: datetime | None = None, request_id: str | None = None) -> Record | None:
+        """The record to keep once the change is done; None to keep none.
+
+        Args:
+            disconnected_at: when DisconnectUser succeeded, if the change calls it.
+            request_id: of that call.
+        """
+        if self.after is None:
+            return None
+        if self.disconnects or self.before is None:
+            return Record(self.after, disconnected_at, request_id)
+        return replace(self.before, ban=self.after)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The changes that make the state match the list.
+
+    Attributes:
+        created_at: the time the plan was made for, aware, in UTC: what has expired by then has expired.
+        ban_list: path of the list.
+        ban_list_sha256: of its content, in hexadecimal.
+        lineage: of the state, None if there is none yet.
+        serial: of the state.
+        changes: in the order of the list, then what is no longer in it.
+        room_names: ARN → name, for addresses.
+        expired: bans in the list that have expired and are not in the state; their entries can go.
+        refusals: what guardrails say against it; not to be applied unless empty.
+        left_out: how many changes `targets` left out.
+    """
+
+    created_at: datetime
+    ban_list: str
+    ban_list_sha256: str
+    lineage: str | None
+    serial: int
+    changes: tuple[Change, ...] = ()
+    room_names: Mapping[str, str] = field(default_factory=dict)
+    expired: tuple[BanKey, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    left_out: int = 0
+
+    def count(self, action: Action) -> int:
+        """How many changes do this."""
+        return self.counts[action]
+
+    @property
+    def counts(self) -> Counter[Action]:
+        """How many changes do what."""
+        return Counter(change.action for change in self.changes)
+
+    @property
+    def calls(self) -> Counter[Endpoint]:
+        """How many DisconnectUser calls go to which account and region."""
+        by_room = Counter(change.key.room_arn for change in self.changes if change.disconnects)
+        calls: Counter[Endpoint] = Counter()
+        for room_arn, count in by_room.items():
+            calls[endpoint_of(room_arn)] += count
+        return calls
+
+    def address(self, key: BanKey) -> str:
+        """`ROOM/USER_ID`, raw: escape it for where it is shown."""
+        return address(key, self.room_names)
+
+
+def diff(
+    desired: BanList,
+    state: State,
+    now: datetime,
+    *,
+    targets: Collection[BanKey] | None = None,
+    replace: Collection[BanKey] = (),
+) -> Plan:
+    """The plan that makes `state` match `desired` at `now`.
+
+    Args:
+        desired: the ban list.
+        state: what is recorded.
+        now: aware; a ban whose `expires_at` is not later has expired.
+        targets: plan changes to these bans only.
+        replace: disconnect these users once more though they are banned already.
+
+    Raises:
+        AddressUnknown: a target is neither in the list nor in the state, or the list has no ban in force to replace.
+        ValueError: `now` has no time zone.
+    """
+    if now.tzinfo is None:
+        raise ValueError("now must be an aware datetime")
+    room_names = desired.room_names
+    for key in targets or ():
+        if key not in desired.bans and key not in state.records:
+            raise AddressUnknown(f"--target {address(key, room_names)}: not a ban of the list, nor of the state")
+    for key in replace:
+        if key not in desired.bans or not desired.bans[key].in_force(now):
+            raise AddressUnknown(f"--replace {address(key, room_names)}: the list has no such ban in force")
+
+    everything = list(_changes(desired.bans, state.records, now, frozenset(replace)))
+    changes = everything if targets is None else [change for change in everything if change.key in targets]
+    lifts = sum(change.after is None and _holds(change.before, now) for change in changes)
+    return Plan(
+        created_at=now,
+        ban_list=desired.path,
+        ban_list_sha256=desired.sha256,
+        lineage=state.lineage,
+        serial=state.serial,
+        changes=tuple(changes),
+        room_names=room_names,
+        expired=tuple(key for key, ban in desired.bans.items() if not ban.in_force(now) and key not in state.records),
+        refusals=guardrails.check(
+            desired.guardrails,
+            bans=sum(change.action is Action.BAN for change in changes),
+            lifts=lifts,
+            recorded=len(state.records),
+        ),
+        left_out=len(everything) - len(changes),
+    )
+
+
+def _changes(
+    desired: Mapping[BanKey, Ban], records: Mapping[BanKey, Record], now: datetime, replace: frozenset[BanKey]
+) -> Iterator[Change]:
+    for key, ban in desired.items():
+        record = records.get(key)
+        if not ban.in_force(now):
+            if record is not None:
+                yield Change(key, record, None, Because.EXPIRED)
+        elif record is None:
+            yield Change(key, None, ban, Because.NEW)
+        elif not record.ban.in_force(now):
+            yield Change(key, record, ban, Because.LAPSED)
+        elif key in replace:
+            yield Change(key, record, ban, Because.REQUESTED)
+        elif record.ban != ban:
+            yield Change(key, record, ban, Because.CHANGED)
+    for key in sorted(records.keys() - desired.keys()):
+        yield Change(key, records[key], None, Because.REMOVED)
+
+
+def _holds(record: Record | None, now: datetime) -> bool:
+    return record is not None and record.ban.in_force(now)

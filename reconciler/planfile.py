@@ -1,0 +1,175 @@
+"""A plan as JSON: what `--format json` prints, and what `--out` saves for `apply PLAN`."""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Annotated, Final, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from typing_extensions import TypedDict
+
+from reconciler.bans import ROOM_ARN_MAX, ROOM_ARN_PATTERN, USER_ID_MAX, Ban, BanKey, format_time
+from reconciler.errors import PlanUnreadable
+from reconciler.guardrails import Refusal
+from reconciler.plan import Action, Because, Change, Plan
+from reconciler.state import PlainRecord, record_from_plain, record_to_plain
+from reconciler.views.escape import json_safe
+
+FORMAT_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SavedPlan:
+    """A plan, and where the state that it was made for is kept."""
+
+    plan: Plan
+    state_location: str
+
+
+def dumps(plan: Plan, state_location: str) -> str:
+    """The JSON of a plan, one change a line."""
+    counts = plan.counts
+    head = {
+        "format_version": FORMAT_VERSION,
+        "created_at": format_time(plan.created_at),
+        "ban_list": {"path": plan.ban_list, "sha256": plan.ban_list_sha256},
+        "state": {"location": state_location, "lineage": plan.lineage, "serial": plan.serial},
+        "summary": {action.value: counts[action] for action in Action}
+        | {"disconnect_calls": plan.calls.total(), "left_out_by_target": plan.left_out},
+        "refusals": [{"key": refusal.key, "message": refusal.message} for refusal in plan.refusals],
+        "expired": [{"room_arn": key.room_arn, "user_id": key.user_id} for key in plan.expired],
+        "rooms": {name: arn for arn, name in plan.room_names.items()},
+    }
+    lines = [f"  {_json(key)}: {_json(value)}," for key, value in head.items()]
+    if plan.changes:
+        changes = ",\n".join(f"    {_json(_plain(plan, change))}" for change in plan.changes)
+        lines.append(f'  "changes": [\n{changes}\n  ]')
+    else:
+        lines.append('  "changes": []')
+    return "\n".join(["{", *lines, "}"]) + "\n"
+
+
+def loads(content: bytes | str) -> SavedPlan:
+    """Read a saved plan.
+
+    Raises:
+        PlanUnreadable: it is not one, or one of a later version.
+    """
+    try:
+        file = _File.model_validate_json(content)
+    except ValidationError as error:
+        raise _why_not_a_plan(content, error) from error
+    plan = Plan(
+        created_at=file.created_at.astimezone(UTC),
+        ban_list=file.ban_list.path,
+        ban_list_sha256=file.ban_list.sha256,
+        lineage=file.state.lineage,
+        serial=file.state.serial,
+        changes=tuple(_change(change) for change in file.changes),
+        room_names={arn: name for name, arn in file.rooms.items()},
+        expired=tuple(BanKey(key["room_arn"], key["user_id"]) for key in file.expired),
+        refusals=tuple(Refusal(refusal["key"], refusal["message"]) for refusal in file.refusals),
+        left_out=file.summary.left_out_by_target,
+    )
+    return SavedPlan(plan, file.state.location)
+
+
+_RoomArn = Annotated[str, Field(pattern=ROOM_ARN_PATTERN, max_length=ROOM_ARN_MAX)]
+_UserId = Annotated[str, Field(min_length=1, max_length=USER_ID_MAX)]
+
+
+class _PlainBan(TypedDict):
+    reason: str | None
+    expires_at: AwareDatetime | None
+
+
+class _PlainKey(TypedDict):
+    room_arn: _RoomArn
+    user_id: _UserId
+
+
+class _PlainRefusal(TypedDict):
+    key: str
+    message: str
+
+
+class _PlainChange(_PlainKey):
+    action: Action
+    address: str
+    room: str
+    before: PlainRecord | None
+    after: _PlainBan | None
+    because: Because
+
+
+class _BanListVersion(BaseModel):
+    path: str
+    sha256: str
+
+
+class _StateVersion(BaseModel):
+    location: str
+    lineage: str | None
+    serial: int
+
+
+class _Summary(BaseModel):
+    left_out_by_target: int
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    format_version: Literal[1]
+    created_at: AwareDatetime
+    ban_list: _BanListVersion
+    state: _StateVersion
+    summary: _Summary
+    refusals: list[_PlainRefusal]
+    expired: list[_PlainKey]
+    rooms: dict[str, _RoomArn]
+    changes: list[_PlainChange]
+
+
+def _plain(plan: Plan, change: Change) -> dict[str, object]:
+    key, after = change.key, change.after
+    return {
+        "action": change.action,
+        "address": plan.address(key),
+        "room": plan.room_names.get(key.room_arn, key.room_arn),
+        "room_arn": key.room_arn,
+        "user_id": key.user_id,
+        "before": record_to_plain(change.before) if change.before is not None else None,
+        "after": None
+        if after is None
+        else {"reason": after.reason, "expires_at": format_time(after.expires_at) if after.expires_at else None},
+        "because": change.because,
+    }
+
+
+def _change(plain: _PlainChange) -> Change:
+    after = plain["after"]
+    return Change(
+        key=BanKey(plain["room_arn"], plain["user_id"]),
+        before=record_from_plain(plain["before"]) if plain["before"] is not None else None,
+        after=Ban(after["reason"], after["expires_at"]) if after is not None else None,
+        because=plain["because"],
+    )
+
+
+def _why_not_a_plan(content: bytes | str, error: ValidationError) -> PlanUnreadable:
+    try:
+        version = json.loads(content)["format_version"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        version = None
+    if isinstance(version, int) and version > FORMAT_VERSION:
+        return PlanUnreadable(f"a later version of reconciler saved it (format {version}); use that version")
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(str(step) for step in first["loc"])
+    return PlanUnreadable(f"{where}: {first['msg']}" if where else first["msg"])
+
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
+
+
+def _json(value: object) -> str:
+    return json_safe(_ENCODER.encode(value))

@@ -1,0 +1,166 @@
+"""What has been done: who is banned where, since when, on which terms. A value, and its JSON.
+
+The JSON is made to be read in a git diff: one ban a line, sorted by room ARN and user ID, keys in a fixed order.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from reconciler.bans import REASON_MAX, ROOM_ARN_MAX, ROOM_ARN_PATTERN, USER_ID_MAX, Ban, BanKey, Record, format_time
+from reconciler.errors import StateDamaged, StateTooNew
+from reconciler.views.escape import json_safe
+
+FORMAT_VERSION: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The recorded bans.
+
+    Attributes:
+        lineage: a UUID made once, when the state is first written; None until then.
+        serial: how often the content has changed.
+        records: every recorded ban, lapsed ones included.
+    """
+
+    lineage: str | None = None
+    serial: int = 0
+    records: Mapping[BanKey, Record] = field(default_factory=dict)
+
+    def after(self, changes: Iterable[tuple[BanKey, Record | None]]) -> "State":
+        """This state with some records put in, or with None taken out. Serial and lineage stay until it is saved."""
+        records = dict(self.records)
+        for key, record in changes:
+            if record is None:
+                records.pop(key, None)
+            else:
+                records[key] = record
+        return replace(self, records=records)
+
+    def generation(self, *, lineage: str) -> "State":
+        """The next generation, to be written: the serial goes up by one, and a first state gets its `lineage`."""
+        return replace(self, lineage=self.lineage or lineage, serial=self.serial + 1)
+
+
+def dumps(state: State) -> str:
+    """The content of a state file; a state that was never written has no lineage yet, and shows it as null."""
+    lines = [
+        "{",
+        f'  "format_version": {FORMAT_VERSION},',
+        f'  "lineage": {json.dumps(state.lineage)},',
+        f'  "serial": {state.serial},',
+    ]
+    rooms: dict[str, list[tuple[str, Record]]] = {}
+    for key, record in sorted(state.records.items()):
+        rooms.setdefault(key.room_arn, []).append((key.user_id, record))
+    if not rooms:
+        return "\n".join([*lines, '  "bans": {}', "}"]) + "\n"
+    lines.append('  "bans": {')
+    for room_number, (room_arn, records) in enumerate(rooms.items(), 1):
+        lines.append(f"    {json.dumps(room_arn)}: {{")
+        last = len(records)
+        for number, (user_id, record) in enumerate(records, 1):
+            comma = "," if number < last else ""
+            lines.append(f"      {_json(user_id)}: {_json(record_to_plain(record))}{comma}")
+        lines.append("    }" + ("," if room_number < len(rooms) else ""))
+    return "\n".join([*lines, "  }", "}"]) + "\n"
+
+
+def loads(content: bytes | str) -> State:
+    """Read a state file.
+
+    Raises:
+        StateTooNew: a later version of this program wrote it.
+        StateDamaged: it is anything else than a state; the message says what is wrong, without the way out.
+    """
+    try:
+        file = _FILE.validate_json(content)
+    except ValidationError as error:
+        raise _why_not_a_state(content, error) from error
+    records = {
+        BanKey(room_arn, user_id): record_from_plain(plain)
+        for room_arn, users in file.bans.items()
+        for user_id, plain in users.items()
+    }
+    return State(str(file.lineage), file.serial, records)
+
+
+class PlainRecord(TypedDict):
+    """A record in JSON, as in the state file, the journal and saved plans. Times are RFC 3339 in UTC."""
+
+    reason: Annotated[str, Field(min_length=1, max_length=REASON_MAX)] | None
+    expires_at: AwareDatetime | None
+    disconnected_at: AwareDatetime | None
+    request_id: str | None
+
+
+def record_to_plain(record: Record) -> dict[str, str | None]:
+    """A record as JSON-ready data, its keys in the order of the file."""
+    return {
+        "reason": record.ban.reason,
+        "expires_at": _time(record.ban.expires_at),
+        "disconnected_at": _time(record.disconnected_at),
+        "request_id": record.request_id,
+    }
+
+
+def record_from_plain(plain: PlainRecord) -> Record:
+    """The inverse of `record_to_plain`."""
+    return Record(Ban(plain["reason"], plain["expires_at"]), plain["disconnected_at"], plain["request_id"])
+
+
+_UserId = Annotated[str, Field(min_length=1, max_length=USER_ID_MAX)]
+_RoomArn = Annotated[str, Field(pattern=ROOM_ARN_PATTERN, max_length=ROOM_ARN_MAX)]
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    format_version: Literal[1]
+    lineage: UUID
+    serial: Annotated[int, Field(ge=1)]
+    bans: dict[_RoomArn, dict[_UserId, PlainRecord]]
+
+
+class _Version(BaseModel):
+    format_version: int
+
+
+_FILE: Final = TypeAdapter(_File)
+
+
+def _why_not_a_state(content: bytes | str, error: ValidationError) -> StateDamaged | StateTooNew:
+    try:
+        version = _Version.model_validate_json(content).format_version
+    except ValidationError:
+        version = FORMAT_VERSION
+    if version > FORMAT_VERSION:
+        return StateTooNew(
+            f"a later version of reconciler wrote it (format {version}, and this one knows {FORMAT_VERSION})"
+        )
+    text = content if isinstance(content, bytes) else content.encode()
+    if not text.strip():
+        return StateDamaged("the file is empty")
+    if b"\n<<<<<<< " in text or b"\n>>>>>>> " in text:
+        return StateDamaged("it holds an unresolved merge conflict (<<<<<<<)")
+    first = error.errors(include_url=False, include_input=False)[0]
+    # The place is one of keys and numbers; user IDs among them stay out of logs.
+    where = ".".join(str(step) for step in first["loc"][:1])
+    return StateDamaged(f"{where}: {first['msg']}" if where else first["msg"])
+
+
+def _time(time: datetime | None) -> str | None:
+    return None if time is None else format_time(time)
+
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
+
+
+def _json(value: object) -> str:
+    return json_safe(_ENCODER.encode(value))

@@ -1,0 +1,65 @@
+"""Text that somebody else controls, made safe for where it is shown.
+
+What never reaches a terminal raw: control characters and escape sequences, line breaks, bidirectional controls,
+zero-width and other invisible characters, lone surrogates, and what this version of Unicode does not know.
+"""
+
+import json
+import re
+from typing import Final
+
+# Default_Ignorable_Code_Point that `str.isprintable` lets through: they show as nothing at all, so that two different
+# user IDs would look the same. (DerivedCoreProperties.txt of the Unicode Character Database.)
+_INVISIBLE: Final = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef\u2800"
+_IGNORABLE: Final = re.compile(f"[{_INVISIBLE}]")
+# A plain user ID: no space, and nothing that an address or a quoted text gives a meaning to.
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
+_PLAIN: Final = re.compile(r'[^\s"\\]+')
+
+
+def terminal(text: str) -> str:
+    r"""`text` with every character that is not a visible one, or a space, written as an escape: `\x1b`, `\u202e`."""
+    if text.isprintable() and not _IGNORABLE.search(text):
+        return text
+    return "".join(_shown(character) for character in text)
+
+
+def quoted(text: str) -> str:
+    """`text` as a JSON string, safe for a terminal: what is a quote of ours and what is its own stays clear."""
+    return json_safe(_ENCODER.encode(text))
+
+
+def user_id(text: str) -> str:
+    """A user ID as it stands where that is clear, else `quoted`."""
+    return text if _PLAIN.fullmatch(text) and terminal(text) == text else quoted(text)
+
+
+def json_safe(text: str) -> str:
+    """JSON in which invisible characters are escapes: it means the same, and a git diff of it shows everything."""
+    if text.isprintable() and not _IGNORABLE.search(text):
+        return text
+    return "".join(_json_shown(character) for character in text)
+
+
+def _is_shown(character: str) -> bool:
+    # The ideographic space is a visible gap in CJK text.
+    return (character.isprintable() or character == "\u3000") and not _IGNORABLE.match(character)
+
+
+def _shown(character: str) -> str:
+    if _is_shown(character):
+        return character
+    code = ord(character)
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def _json_shown(character: str) -> str:
+    if _is_shown(character) or character in "\n\t\r":
+        return character
+    code = ord(character)
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    code -= 0x10000
+    return f"\\u{0xD800 + (code >> 10):04x}\\u{0xDC00 + (code & 0x3FF):04x}"

@@ -1,0 +1,42 @@
+"""An apply as JSON, one object a line, for programs that watch it."""
+
+import json
+from dataclasses import asdict
+from typing import Final
+
+from reconciler.outcome import Outcome, Tally
+from reconciler.plan import Action, Plan
+from reconciler.state import record_to_plain
+from reconciler.views.escape import json_safe
+
+FORMAT_VERSION: Final = 1
+
+
+def apply_start(plan: Plan) -> str:
+    """What is about to be done: `apply_start`."""
+    counts = plan.counts
+    summary = {action.value: counts[action] for action in Action} | {"disconnect_calls": plan.calls.total()}
+    return _line("apply_start", {"summary": summary})
+
+
+def outcome(plan: Plan, outcome: Outcome) -> str:
+    """One change: `ban_complete`, `update_complete`, `lift_complete`, `repeat_complete`, or the same with `_failed`."""
+    change = outcome.change
+    ban = {"address": plan.address(change.key), "room_arn": change.key.room_arn, "user_id": change.key.user_id}
+    if outcome.error is not None:
+        error = {"code": type(outcome.error).__name__, "message": str(outcome.error)}
+        return _line(f"{change.action}_failed", {**ban, "error": error})
+    record = None if outcome.record is None else record_to_plain(outcome.record)
+    return _line(f"{change.action}_complete", {**ban, "record": record})
+
+
+def summary(tally: Tally) -> str:
+    """How it ended: `summary`."""
+    return _line("summary", asdict(tally) | {"complete": tally.complete})
+
+
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
+
+
+def _line(kind: str, content: dict[str, object]) -> str:
+    return json_safe(_ENCODER.encode({"format_version": FORMAT_VERSION, "type": kind, **content})) + "\n"

@@ -1,0 +1,233 @@
+"""Plans and states as text for a terminal or a log. Everything that a list's author controls is escaped."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import PurePath
+from typing import Final
+
+from reconciler.bans import Ban, BanKey, Record
+from reconciler.outcome import Outcome, Tally
+from reconciler.plan import DEFAULT_RATE, Action, Because, Change, Plan
+from reconciler.state import State
+from reconciler.views import escape
+
+_SIGNS: Final = {Action.BAN: "+", Action.UPDATE: "~", Action.LIFT: "-", Action.REPEAT: "±"}
+_COLOURS: Final = {Action.BAN: 31, Action.UPDATE: 33, Action.LIFT: 32, Action.REPEAT: 35}
+_WORDS: Final = {Action.BAN: "disconnect", Action.UPDATE: "update", Action.LIFT: "lift", Action.REPEAT: "repeat"}
+_WIDEST_ADDRESS: Final = 60  # terminal cells; longer ones push their own line's columns aside
+
+
+def plan(plan: Plan, *, rate: float = DEFAULT_RATE, colour: bool = False) -> str:
+    """A plan, change by change, with its summary, hints and refusals; ends with a line break.
+
+    Args:
+        plan: what to show.
+        rate: DisconnectUser calls a second in each account and region, for the estimate; 0 is without a limit.
+        colour: with ANSI colours.
+    """
+    ban_list = escape.terminal(PurePath(plan.ban_list).name)
+    lines: list[str] = []
+    if plan.changes:
+        lines += _changes(plan, ban_list, colour=colour)
+        lines += ["", summary(plan), _calls(plan, rate)]
+    elif plan.left_out:
+        lines.append("No changes to the targets.")
+    else:
+        lines.append(f"No changes. The state matches {ban_list}.")
+    if plan.left_out:
+        lines.append(f"{_count(plan.left_out, 'more change')} left out by --target.")
+    lines += _hints(plan, ban_list)
+    lines += refusals(plan)
+    return "\n".join(lines) + "\n"
+
+
+def summary(plan: Plan) -> str:
+    """What the plan would do, in one sentence."""
+    counts = plan.counts
+    parts = [
+        f"{counts[Action.BAN]:,} to ban",
+        f"{counts[Action.UPDATE]:,} to update",
+        f"{counts[Action.LIFT]:,} to lift",
+    ]
+    if counts[Action.REPEAT]:
+        parts.append(f"{counts[Action.REPEAT]:,} to repeat")
+    return f"Plan: {', '.join(parts)}."
+
+
+def refusals(plan: Plan) -> list[str]:
+    """What the guardrails say against the plan, one line each with the key to change, below an empty line."""
+    if not plan.refusals:
+        return []
+    ban_list = escape.terminal(PurePath(plan.ban_list).name)
+    lines = [f"Refused: {refusal.message}." for refusal in plan.refusals]
+    keys = " and ".join(refusal.key for refusal in plan.refusals)
+    return ["", *lines, f"If this is meant, change {keys} in {ban_list}, so that the exception is reviewed too."]
+
+
+def applied(plan: Plan, outcomes: Iterable[Outcome], tally: Tally, state_location: str) -> str:
+    """How an apply ended: what failed and why, grouped by the reason, then the totals; ends with a line break."""
+    lines: list[str] = []
+    failures: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.error is not None:
+            failures.setdefault(outcome.error.advice, []).append(outcome)
+    for advice, failed in failures.items():
+        lines += ["", f"Failed: {_named([address(plan, outcome.change.key) for outcome in failed], 10)}"]
+        lines.append(f"  {escape.terminal(advice)}")
+        if (error := failed[0].error) is not None and error.answer:
+            lines.append(f"  {escape.terminal(error.answer)}")
+    lines += ["", _totals(tally)]
+    if not tally.complete:
+        lines.append(f"What is done is recorded in {escape.terminal(state_location)}. Apply again to go on from here.")
+    return "\n".join(lines) + "\n"
+
+
+def _totals(tally: Tally) -> str:
+    repeated = [f"{tally.repeated:,} repeated"] if tally.repeated else []
+    if tally.complete:
+        parts = [f"{tally.banned:,} banned", f"{tally.updated:,} updated", f"{tally.lifted:,} lifted", *repeated]
+        return f"Apply complete: {', '.join(parts)}."
+    parts = [f"{tally.banned:,} banned"]
+    parts += [f"{tally.updated:,} updated"] if tally.updated else []
+    parts += [f"{tally.lifted:,} lifted"] if tally.lifted else []
+    parts += [*repeated, f"{tally.failed:,} failed", f"{tally.not_started:,} not started"]
+    return f"Apply incomplete: {', '.join(parts)}."
+
+
+def state(state: State, room_names: Mapping[str, str], location: str, now: datetime) -> str:
+    """Who is banned where, one ban a line, and the totals; ends with a line break."""
+    rows = [(_address(key, room_names), _record_details(record, now)) for key, record in sorted(state.records.items())]
+    width = _column(address for address, _ in rows)
+    lines = [f"  {_padded(address, width)}   {details}".rstrip() for address, details in rows]
+    lapsed = sum(not record.ban.in_force(now) for record in state.records.values())
+    total = f"{_count(len(rows), 'ban')} in {escape.terminal(location)}, serial {state.serial}"
+    total += f"; {lapsed:,} of them expired, to be lifted by the next apply." if lapsed else "."
+    return "\n".join([*lines, "", total] if lines else [total]) + "\n"
+
+
+def time(time: datetime) -> str:
+    """`2027-01-31 00:00 UTC`, with seconds where there are any."""
+    utc = time.astimezone(UTC)
+    return utc.strftime("%Y-%m-%d %H:%M:%S UTC" if utc.second or utc.microsecond else "%Y-%m-%d %H:%M UTC")
+
+
+def address(plan: Plan, key: BanKey) -> str:
+    """`ROOM/USER_ID`, escaped; a user ID with spaces, quotes or invisible characters stands in quotes."""
+    return _address(key, plan.room_names)
+
+
+def _address(key: BanKey, room_names: Mapping[str, str]) -> str:
+    return f"{escape.terminal(room_names.get(key.room_arn, key.room_arn))}/{escape.user_id(key.user_id)}"
+
+
+def _changes(plan: Plan, ban_list: str, *, colour: bool) -> Iterator[str]:
+    addresses = [address(plan, change.key) for change in plan.changes]
+    width = _column(addresses)
+    for change, shown in zip(plan.changes, addresses, strict=True):
+        action = change.action
+        sign = _SIGNS[action]
+        if colour:
+            sign = f"\x1b[{_COLOURS[action]}m{sign}\x1b[0m"
+        details = "   ".join(_details(change, plan, ban_list))
+        yield f"  {sign} {_padded(shown, width)}   {_WORDS[action]:10}   {details}".rstrip()
+
+
+def _details(change: Change, plan: Plan, ban_list: str) -> Iterator[str]:
+    before, after = change.before, change.after
+    if after is None:
+        lapsed = before is not None and not before.ban.in_force(plan.created_at)
+        if change.because is Because.REMOVED:
+            yield f"removed from {ban_list}"
+        else:  # the list may have moved the end of a ban whose record still runs
+            yield _expired(before.ban) if before is not None and lapsed else f"expired according to {ban_list}"
+    elif change.because is Because.CHANGED and before is not None:
+        if before.ban.reason != after.reason:
+            yield f"reason {_reason(before.ban.reason)} → {_reason(after.reason)}"
+        if before.ban.expires_at != after.expires_at:
+            yield f"expires {_until(before.ban.expires_at)} → {_until(after.expires_at)}"
+    else:
+        if after.reason is not None:
+            yield escape.quoted(after.reason)
+        if after.expires_at is not None:
+            yield f"until {time(after.expires_at)}"
+        if change.because is Because.LAPSED and before is not None and before.ban.expires_at is not None:
+            yield f"again; the last ban ended {time(before.ban.expires_at)}"
+        if change.because is Because.REQUESTED and before is not None and before.disconnected_at is not None:
+            yield f"disconnected before, {time(before.disconnected_at)}"
+
+
+def _record_details(record: Record, now: datetime) -> str:
+    ban = record.ban
+    parts = [escape.quoted(ban.reason)] if ban.reason is not None else []
+    if not ban.in_force(now):
+        parts.append(_expired(ban))
+    elif ban.expires_at is not None:
+        parts.append(f"until {time(ban.expires_at)}")
+    if record.disconnected_at is not None:
+        parts.append(f"disconnected {time(record.disconnected_at)}")
+    return "   ".join(parts)
+
+
+def _expired(ban: Ban) -> str:
+    return f"expired {time(ban.expires_at)}" if ban.expires_at is not None else "expired"
+
+
+def _reason(reason: str | None) -> str:
+    return "none" if reason is None else escape.quoted(reason)
+
+
+def _until(expires_at: datetime | None) -> str:
+    return "never" if expires_at is None else time(expires_at)
+
+
+def _calls(plan: Plan, rate: float) -> str:
+    calls = plan.calls
+    if not calls:
+        return "No DisconnectUser calls."
+    total = _count(calls.total(), "DisconnectUser call")
+    if not rate:
+        return f"{total}."
+    seconds = math.ceil(max(calls.values()) / rate)
+    where = f" in each of {len(calls)} regions" if len(calls) > 1 else ""
+    return f"{total}, about {_duration(seconds)} at {rate:g} calls/s{where}."
+
+
+def _duration(seconds: int) -> str:
+    if seconds < 120:
+        return f"{seconds} s"
+    minutes = math.ceil(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _hints(plan: Plan, ban_list: str) -> list[str]:
+    if not plan.expired:
+        return []
+    expired = [address(plan, key) for key in plan.expired]
+    return ["", f"Hint: {_named(expired, 3)} expired and can be taken out of {ban_list}."]
+
+
+def _named(texts: Sequence[str], most: int) -> str:
+    more = len(texts) - most
+    return ", ".join(texts[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _column(texts: Iterable[str]) -> int:
+    return min(max(map(_cells, texts), default=0), _WIDEST_ADDRESS)
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _cells(text))
+
+
+def _cells(text: str) -> int:
+    """The width of an escaped text on a terminal."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # noqa: PLC0415 - only lists in other scripts need it
+
+    return cell_len(text)
