@@ -1,0 +1,260 @@
+"""Amazon IVS Chat, as far as bans need it: DisconnectUser. The only module that knows boto3's `ivschat`.
+
+Facts of the service come from its model (`ivschat` 2020-07-14), as botocore ships it.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+import boto3
+from botocore import exceptions as boto
+from botocore.config import Config
+from botocore.utils import get_environ_proxies
+
+from reconciler.bans import BanKey, Endpoint, endpoint_of
+from reconciler.errors import (
+    AccessDenied,
+    ChatError,
+    CredentialsRejected,
+    EndpointUnreachable,
+    RequestInvalid,
+    RoomNotFound,
+    ServiceFailed,
+    Throttled,
+    VerificationPending,
+)
+from reconciler.outcome import Receipt
+
+if TYPE_CHECKING:
+    from mypy_boto3_ivschat import IvschatClient
+
+CONNECT_TIMEOUT: Final = 5.0  # seconds
+READ_TIMEOUT: Final = 15.0  # seconds
+ATTEMPTS: Final = 8  # of one call, the first included; at one fault in five, one call in 400,000 fails
+
+_NO_CREDENTIALS: Final = (
+    boto.NoCredentialsError,
+    boto.PartialCredentialsError,
+    boto.CredentialRetrievalError,
+    boto.TokenRetrievalError,
+    boto.NoAuthTokenError,
+    boto.SSOError,
+    boto.LoginError,
+)
+# What AWS answers to credentials that it does not take, before it looks at the request (AWS General Reference,
+# "Common errors"; with temporary credentials, ExpiredTokenException).
+_BAD_CREDENTIALS: Final = {
+    "ExpiredToken": "have expired",
+    "ExpiredTokenException": "have expired",
+    "RequestExpired": "are refused, since this machine's clock is wrong",
+    "InvalidSignatureException": "have a wrong secret key, or this machine's clock is wrong",
+    "SignatureDoesNotMatch": "have a wrong secret key",
+    "UnrecognizedClientException": "are not known to AWS",
+    "InvalidClientTokenId": "are not known to AWS",
+    "IncompleteSignature": "are not complete",
+    "MissingAuthenticationToken": "are missing from the request",
+    "MissingAuthenticationTokenException": "are missing from the request",
+    "OptInRequired": "are of an account that is not signed up for the service",
+}
+_HOW_TO_GET_CREDENTIALS: Final = (
+    "Give AWS credentials as for the AWS CLI: environment variables, --profile, or the role of the CI job."
+)
+
+
+class Chat:
+    """Calls DisconnectUser in the region of each room; its methods may be called from several threads.
+
+    Args:
+        now: the time, aware, in UTC.
+        before_attempt: called before every attempt goes over the wire, retries included; may wait.
+        parallelism: how many calls go side by side in each region.
+        endpoint_url: instead of AWS's own endpoints.
+        profile: of the AWS configuration.
+    """
+
+    def __init__(
+        self,
+        *,
+        now: Callable[[], datetime],
+        before_attempt: Callable[[Endpoint], object],
+        parallelism: int,
+        endpoint_url: str | None = None,
+        profile: str | None = None,
+    ) -> None:
+        self._now = now
+        self._before_attempt = before_attempt
+        self._endpoint_url = endpoint_url
+        self._config = Config(
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            max_pool_connections=parallelism,
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        )
+        self._clients: dict[Endpoint, IvschatClient] = {}
+        self._caller: str | None = None
+        self._caller_known = False
+        self._caller_lock = Lock()
+        try:
+            self._session = boto3.Session(profile_name=profile)
+        except boto.BotoCoreError as error:
+            raise CredentialsRejected(
+                f"The AWS configuration cannot be used: {error}. {_HOW_TO_GET_CREDENTIALS}"
+            ) from error
+
+    def connect(self, endpoints: Iterable[Endpoint]) -> None:
+        """Make ready for calls to these accounts and regions.
+
+        Raises:
+            CredentialsRejected: there are no credentials.
+            EndpointUnreachable: no connection to the service in one of the regions.
+        """
+        try:
+            if self._session.get_credentials() is None:
+                raise CredentialsRejected(f"There are no AWS credentials. {_HOW_TO_GET_CREDENTIALS}")
+            for endpoint in endpoints:
+                self._clients[endpoint] = self._client(endpoint)
+        except boto.BotoCoreError as error:
+            raise _translated(error) from error
+        except ValueError as error:  # botocore's for what is no URL
+            raise EndpointUnreachable(f"{error}. Check --endpoint-url.") from error
+        for url in {client.meta.endpoint_url for client in self._clients.values()}:
+            _check_reachable(url)
+
+    def disconnect(self, key: BanKey, reason: str | None) -> Receipt:
+        """End all connections of a user in a room. Nothing happens to a user who is not connected.
+
+        Args:
+            key: the user and the room.
+            reason: public: the room receives it in an `aws:DISCONNECT_USER` event. None sends none.
+
+        Raises:
+            ChatError: it was not done.
+        """
+        request = {"roomIdentifier": key.room_arn, "userId": key.user_id}
+        if reason is not None:
+            request["reason"] = reason
+        try:
+            response = self._clients[endpoint_of(key.room_arn)].disconnect_user(**request)
+        except boto.ClientError as error:
+            raise self._failed(key, error) from error
+        except boto.BotoCoreError as error:
+            raise _translated(error) from error
+        return Receipt(self._now(), response["ResponseMetadata"].get("RequestId"))
+
+    def _client(self, endpoint: Endpoint) -> "IvschatClient":
+        client = self._session.client(
+            "ivschat", region_name=endpoint.region, endpoint_url=self._endpoint_url, config=self._config
+        )
+
+        def wait(**_kwargs: Any) -> None:  # noqa: ANN401 - botocore's events
+            self._before_attempt(endpoint)
+
+        # Once for every attempt, just before it is sent (botocore.endpoint.Endpoint._send).
+        client.meta.events.register("before-send.ivschat.DisconnectUser", wait)
+        return client
+
+    def _failed(self, key: BanKey, error: boto.ClientError) -> ChatError:
+        """One of our errors for an answer of the service."""
+        code = error.response.get("Error", {}).get("Code", "Unknown")
+        account, region = endpoint = endpoint_of(key.room_arn)
+        said = _answer(error, code)
+        if code in _BAD_CREDENTIALS:
+            return CredentialsRejected(
+                f"The AWS credentials {_BAD_CREDENTIALS[code]}. Renew them, and apply again.", said
+            )
+        match code:
+            case "AccessDeniedException" | "AccessDenied":
+                return AccessDenied(self._denial(key, endpoint), said)
+            case "PendingVerification":
+                return VerificationPending(
+                    f"AWS has not finished verifying account {account}. Wait for AWS's mail, or open a case with AWS"
+                    " Support; then apply again.",
+                    said,
+                )
+            case "ResourceNotFoundException":
+                return RoomNotFound(
+                    f"There is no room {key.room_arn}. Correct its ARN under `rooms`, or take it out of the list if it"
+                    " was deleted.",
+                    said,
+                )
+            case "ThrottlingException" | "TooManyRequestsException":
+                return Throttled(
+                    f"Still over the quota after {ATTEMPTS} attempts. Apply again with a lower --rate, and find out what"
+                    f" else uses the quota of account {account} in {region}.",
+                    said,
+                )
+            case "ValidationException":
+                return RequestInvalid("The service does not accept this ban. Correct its entry in the list.", said)
+        return ServiceFailed(f"The service failed {ATTEMPTS} times. Apply again later.", said)
+
+    def _denial(self, key: BanKey, endpoint: Endpoint) -> str:
+        caller = self._caller_account(endpoint)
+        if caller is not None and caller != endpoint.account:
+            return (
+                f"The AWS credentials are of account {caller}, and the room is in account {endpoint.account}."
+                " Use credentials of the room's account."
+            )
+        return (
+            f"The AWS credentials may not disconnect users from this room. Allow ivschat:DisconnectUser on {key.room_arn}"
+            f" in their policy, and check that they are of account {endpoint.account}."
+        )
+
+    def _caller_account(self, endpoint: Endpoint) -> str | None:
+        """The account of the credentials, if AWS STS tells (GetCallerIdentity needs no permission); asked once."""
+        with self._caller_lock:
+            if not self._caller_known:
+                self._caller_known = True
+                # Where somebody stands in for the service, AWS's own STS is not to be asked about it.
+                stand_in = self._endpoint_url or os.environ.get("AWS_ENDPOINT_URL_IVSCHAT")
+                if not stand_in or os.environ.get("AWS_ENDPOINT_URL_STS") or os.environ.get("AWS_ENDPOINT_URL"):
+                    config = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
+                    try:
+                        sts = self._session.client("sts", region_name=endpoint.region, config=config)
+                        self._caller = sts.get_caller_identity().get("Account")
+                    except (boto.BotoCoreError, boto.ClientError):
+                        self._caller = None  # it would only have made the message better
+            return self._caller
+
+
+def _answer(error: boto.ClientError, code: str) -> str:
+    """What the service said, with what AWS Support will ask for."""
+    meta = error.response.get("ResponseMetadata", {})
+    fields: Any = error.response.get("fieldList") or []  # of ValidationException
+    parts = [
+        f"{code}: {error.response.get('Error', {}).get('Message') or 'no message'}",
+        *(f"{field.get('name')}: {field.get('message')}" for field in fields),
+        f"(HTTP {meta.get('HTTPStatusCode')}, request ID {meta.get('RequestId')})",
+    ]
+    return " ".join(parts)
+
+
+def _translated(error: boto.BotoCoreError) -> ChatError:
+    """One of our errors for a call that brought no answer."""
+    if isinstance(error, _NO_CREDENTIALS):
+        return CredentialsRejected(f"The AWS credentials cannot be used: {error}. {_HOW_TO_GET_CREDENTIALS}")
+    if isinstance(error, boto.ParamValidationError):
+        return RequestInvalid(f"The service would not accept this ban: {error}. Correct its entry in the list.")
+    if isinstance(error, boto.ConnectionError):
+        return EndpointUnreachable(f"{error}. Check the network, the region in the room's ARN, and the endpoint URL.")
+    return ServiceFailed(f"No answer after {ATTEMPTS} attempts. Apply again later.", str(error))
+
+
+def _check_reachable(url: str) -> None:
+    """Fail within seconds, with one sentence, where retries would take half a minute to come to the same end."""
+    parts = urlsplit(url)
+    if not parts.hostname or get_environ_proxies(url):  # through a proxy, only the first call can tell
+        return
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        with socket.create_connection((parts.hostname, port), timeout=CONNECT_TIMEOUT):
+            pass
+    except OSError as error:
+        raise EndpointUnreachable(
+            f"No connection to {url}: {error.strerror or error}."
+            " Check the network, the region in the room's ARN, and the endpoint URL."
+        ) from error
