@@ -1,0 +1,87 @@
+"""The command line: one module a command. Only here are the clock asked, things printed, and exit codes given.
+
+Exit codes: 0 done; 1 any error, a wrong usage and a partly failed apply included; 2 only `plan --detailed-exitcode`
+with changes; 130 and 143 interrupted by SIGINT and SIGTERM.
+"""
+
+import importlib
+import signal
+import sys
+from types import FrameType
+from typing import Final, NoReturn
+
+import click
+
+from reconciler.cli import console
+from reconciler.errors import BanListInvalid, ReconcilerError
+
+_COMMANDS: Final = ("validate", "plan", "apply", "show", "sandbox")
+
+
+class _Commands(click.Group):
+    """Imports only the command that runs: `plan` does not pay for what `apply` needs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"reconciler.cli.{cmd_name}").command
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="reconciler", message="reconciler %(version)s")
+def cli() -> None:
+    """Keeps the bans of Amazon IVS Chat rooms as a reviewed list in git.
+
+    You write who is banned where into bans.yaml. `plan` shows who would be disconnected from which room, `apply` does
+    it and records it in a state file, so that nobody is disconnected twice.
+    """
+
+
+class Terminated(BaseException):
+    """SIGTERM came while nothing was under way that must be finished."""
+
+
+def main() -> NoReturn:
+    """The console script: runs the command line and exits."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows escapes, not a traceback
+    signal.signal(signal.SIGTERM, _terminated)
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        result = cli.main(prog_name="reconciler", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return 1
+    except BanListInvalid as error:
+        for problem in error.problems:
+            console.diagnostic(str(problem))
+        count = len(error.problems)
+        console.error(f"{error.problems[0].file} has {count} problem{'' if count == 1 else 's'}. Nothing was done.")
+        return 1
+    except ReconcilerError as error:
+        console.error(str(error))
+        return 1
+    except (click.Abort, KeyboardInterrupt):
+        console.diagnostic("Interrupted. Nothing was done.")
+        return 128 + signal.SIGINT
+    except Terminated:
+        console.diagnostic("Terminated. Nothing was done.")
+        return 128 + signal.SIGTERM
+    except BrokenPipeError:
+        # The reader of our output has gone, as with `| head`; the interpreter must not try to flush to it again.
+        sys.stdout = None
+        return 1
+    return result if isinstance(result, int) else 0
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> None:
+    raise Terminated

@@ -1,0 +1,34 @@
+"""The terminal: text for people to stdout, diagnostics to stderr, each line safe to show."""
+
+import os
+import sys
+from typing import TextIO
+
+import click
+
+from reconciler.views import escape
+
+
+def out(text: str) -> None:
+    """Print finished text of a view, which has escaped what it shows."""
+    click.echo(text, nl=False, color=True)  # colour or not is decided where the text is made
+
+
+def diagnostic(message: str, *, style: str | None = None) -> None:
+    """Print a message to stderr; line breaks stay, everything else that is not visible is escaped."""
+    lines = "\n".join(escape.terminal(line) for line in message.split("\n"))
+    if style is not None and wants_colour(sys.stderr):
+        lines = click.style(lines, fg=style)
+    click.echo(lines, err=True, color=True)
+
+
+def error(message: str) -> None:
+    """Print why a command ends here."""
+    label = click.style("Error:", fg="red", bold=True) if wants_colour(sys.stderr) else "Error:"
+    click.echo(f"{label} ", err=True, nl=False, color=True)
+    diagnostic(message)
+
+
+def wants_colour(stream: TextIO, *, no_color: bool = False) -> bool:
+    """Whether to colour: only on a terminal, and neither --no-color nor NO_COLOR (https://no-color.org) is given."""
+    return not no_color and not os.environ.get("NO_COLOR") and stream.isatty()

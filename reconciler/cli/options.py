@@ -1,0 +1,86 @@
+"""Options that several commands share. Every option also reads the environment variable RECONCILER_ + its name."""
+
+from collections.abc import Callable, Collection
+from functools import reduce
+from json import JSONDecodeError, loads
+from typing import Any, TypeVar
+
+import click
+
+from reconciler.banlist import BanList
+from reconciler.bans import BanKey, parse_address
+from reconciler.state import State
+from reconciler.stores import Store, open_store
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Address(click.ParamType[str]):
+    """`ROOM/USER_ID`. In an environment variable several stand one a line, since user IDs may hold spaces."""
+
+    name = "address"
+    envvar_list_splitter = "\n"
+
+
+def option(*names: str, **attributes: Any) -> Callable[[F], F]:  # noqa: ANN401 - click's own
+    """A click option that also reads an environment variable: `--lock-timeout` reads RECONCILER_LOCK_TIMEOUT."""
+    long = next(name for name in names if name.startswith("--"))
+    variable = "RECONCILER_" + long.removeprefix("--").replace("-", "_").upper()
+    return click.option(*names, envvar=variable, show_envvar=True, **attributes)
+
+
+def together(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+    """Several options as one decorator, in the order in which the help shows them."""
+    return lambda function: reduce(lambda decorated, decorator: decorator(decorated), reversed(decorators), function)
+
+
+file_option = option("-f", "--file", default="bans.yaml", show_default=True, metavar="PATH", help="The ban list.")
+state_option = option(
+    "--state",
+    metavar="LOCATION",
+    help="Where the state is kept. [default: as the list says, else bans.state.json beside it]",
+)
+no_color_option = option("--no-color", is_flag=True, help="No colours; NO_COLOR does the same.")
+target_option = option(
+    "--target",
+    multiple=True,
+    type=Address(),
+    metavar="ADDRESS",
+    help="Only this ban, such as lobby/ABC123def456; may be given several times.",
+)
+replace_option = option(
+    "--replace",
+    multiple=True,
+    type=Address(),
+    metavar="ADDRESS",
+    help="Disconnect this user once more though the ban is recorded; may be given several times.",
+)
+
+
+def store_for(ban_list: BanList, location: str | None) -> Store:
+    """The store of the state: where the option says, else where the list says."""
+    return open_store(location or ban_list.state_location)
+
+
+def keys(addresses: Collection[str], option: str, ban_list: BanList, state: State) -> frozenset[BanKey]:
+    """The bans that addresses on the command line mean, as a plan shows them or raw.
+
+    Raises:
+        click.BadParameter: one of them is no address.
+    """
+    return frozenset(_key(address, option, ban_list, state) for address in addresses)
+
+
+def _key(address: str, option: str, ban_list: BanList, state: State) -> BanKey:
+    try:
+        key = parse_address(address, ban_list.rooms)
+    except ValueError as error:
+        raise click.BadParameter(f"{address}: {error}", param_hint=option) from error
+    if key not in ban_list.bans and key not in state.records and key.user_id.startswith('"'):
+        try:  # the plan shows unusual user IDs in quotes
+            shown = loads(key.user_id)
+        except JSONDecodeError:
+            return key
+        if isinstance(shown, str):
+            return key._replace(user_id=shown)
+    return key

@@ -1,0 +1,75 @@
+"""How far an apply is, on stderr: a bar on a terminal, a line now and then where there is none."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+from typing import Final, Protocol
+
+from reconciler.cli import console
+from reconciler.outcome import Outcome
+
+SECONDS_BETWEEN_LINES: Final = 10
+
+
+class Progress(Protocol):
+    """Takes note of outcomes as they come."""
+
+    def __call__(self, outcome: Outcome) -> None:
+        """One more change has ended."""
+
+
+@contextmanager
+def progress(total: int, *, shown: bool) -> Iterator[Progress]:
+    """Show how many of `total` changes have ended.
+
+    Args:
+        total: how many there are.
+        shown: False to show nothing.
+    """
+    if not shown:
+        yield lambda _outcome: None
+    elif sys.stderr.isatty():
+        with _bar(total) as advance:
+            yield advance
+    else:
+        yield _lines(total)
+
+
+@contextmanager
+def _bar(total: int) -> Iterator[Progress]:
+    from rich import progress as rich  # noqa: PLC0415 - only here; importing it takes longer than a small plan
+    from rich.console import Console  # noqa: PLC0415
+
+    columns = (
+        rich.TextColumn("Applying"),
+        rich.BarColumn(),
+        rich.MofNCompleteColumn(),
+        rich.TextColumn("{task.fields[failed]} failed"),
+        rich.TimeRemainingColumn(),
+    )
+    with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total, failed=0)
+        failed = 0
+
+        def advance(outcome: Outcome) -> None:
+            nonlocal failed
+            failed += outcome.error is not None
+            bar.update(task, advance=1, failed=failed)
+
+        yield advance
+
+
+def _lines(total: int) -> Progress:
+    ended = failed = 0
+    next_line = monotonic() + SECONDS_BETWEEN_LINES
+
+    def advance(outcome: Outcome) -> None:
+        nonlocal ended, failed, next_line
+        ended += 1
+        failed += outcome.error is not None
+        if monotonic() >= next_line:
+            console.diagnostic(f"Applying: {ended:,} of {total:,}, {failed:,} failed.")
+            next_line = monotonic() + SECONDS_BETWEEN_LINES
+
+    return advance

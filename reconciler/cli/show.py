@@ -1,0 +1,77 @@
+"""`reconciler show`: what does a saved plan do, or who is banned?"""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from reconciler import planfile, state
+from reconciler.banlist import BanList
+from reconciler.cli import console
+from reconciler.cli.options import file_option, no_color_option, option, state_option, store_for, together
+from reconciler.errors import BanListError, PlanUnreadable
+from reconciler.planfile import SavedPlan
+from reconciler.sources import load_ban_list
+from reconciler.views import text
+
+
+@click.command("show")
+@click.argument("plan", required=False, metavar="[PLAN]")
+@together(file_option, state_option)
+@option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print it.")
+@no_color_option
+def command(plan: str | None, file: str, state: str | None, format: str, no_color: bool) -> int:
+    """Show a saved plan, or without PLAN every ban that the state records.
+
+    PLAN is a file that `reconciler plan --out PLAN` has saved.
+    """
+    if plan is not None:
+        _show_plan(load_plan(plan), format, no_color=no_color)
+    else:
+        _show_state(file, state, format)
+    return 0
+
+
+def load_plan(path: str) -> SavedPlan:
+    """Read a saved plan from a file.
+
+    Raises:
+        PlanUnreadable: it cannot be opened, or is not a plan.
+    """
+    try:
+        return planfile.loads(Path(path).read_bytes())
+    except (OSError, ValueError) as error:
+        raise PlanUnreadable(f"{path}: the plan cannot be read: {getattr(error, 'strerror', error)}") from error
+    except PlanUnreadable as error:
+        raise PlanUnreadable(
+            f"{path} is not a saved plan ({error}). Make one with: reconciler plan --out {path}"
+        ) from error
+
+
+def _show_plan(saved: SavedPlan, format: str, *, no_color: bool) -> None:
+    if format == "json":
+        console.out(planfile.dumps(saved.plan, saved.state_location))
+    else:
+        console.out(text.plan(saved.plan, colour=console.wants_colour(sys.stdout, no_color=no_color)))
+
+
+def _show_state(file: str, location: str | None, format: str) -> None:
+    ban_list = _list_for_names(file, location)
+    store = store_for(ban_list, location)
+    recorded = store.read()
+    if format == "json":
+        console.out(state.dumps(recorded))
+    else:
+        console.out(text.state(recorded, ban_list.room_names, store.location, datetime.now(UTC)))
+
+
+def _list_for_names(file: str, location: str | None) -> BanList:
+    """The ban list, which names the rooms; the state can be shown without it, if we are told where it is."""
+    try:
+        return load_ban_list(file)
+    except BanListError:
+        if location is None:
+            raise
+        console.diagnostic(f"{file} cannot be used, so rooms are shown by their ARNs.")
+        return BanList(path=file)

@@ -1,0 +1,27 @@
+"""`reconciler validate`: is the ban list sound?"""
+
+import click
+
+from reconciler.cli import console
+from reconciler.cli.options import file_option
+from reconciler.sources import load_ban_list
+from reconciler.views import escape
+
+
+@click.command("validate")
+@file_option
+def command(file: str) -> int:
+    """Check the ban list.
+
+    Every problem is reported with its line and column and what to write instead. Needs no state, no network and no
+    credentials.
+    """
+    ban_list = load_ban_list(file)
+    bans = len(ban_list.bans)
+    users = len({key.user_id for key in ban_list.bans})
+    rooms = len({key.room_arn for key in ban_list.bans})
+    console.out(
+        f"{escape.terminal(file)} is valid: {bans:,} {'ban' if bans == 1 else 'bans'}"
+        f" ({users:,} {'user' if users == 1 else 'users'}, {rooms:,} {'room' if rooms == 1 else 'rooms'}).\n"
+    )
+    return 0
