@@ -1,0 +1,244 @@
+import json
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reconciler.sandbox.endpoint import MAX_BODY, HttpRequest
+from reconciler.sandbox.faults import FaultKind
+from reconciler.sandbox.request import log_line, timestamp
+
+from .builders import ABSENT, LOBBY, NOON, REGION, content, endpoint, kick, post, signed
+
+
+def test_a_signed_call_is_answered_and_remembered() -> None:
+    reply = endpoint(LOBBY).reply(post("/DisconnectUser", kick("😀")), NOON)
+    assert (reply.fate, reply.status, reply.body) == ("answer", 200, b"{}")
+    assert reply.headers["Content-Type"] == "application/json"
+    assert "x-amzn-ErrorType" not in reply.headers
+    request = reply.request
+    assert request is not None
+    assert request.request_id == reply.headers["x-amzn-RequestId"]
+    assert (request.time, request.operation, request.region) == (timestamp(NOON), "DisconnectUser", REGION)
+    assert (request.params, request.status, request.error) == (kick("😀"), 200, None)
+
+
+def test_an_error_has_its_code_in_the_header_and_its_members_in_the_body() -> None:
+    reply = endpoint(LOBBY).reply(post("/DisconnectUser", kick(room=ABSENT)), NOON)
+    assert (reply.status, reply.headers["x-amzn-ErrorType"]) == (404, "ResourceNotFoundException")
+    assert content(reply)["resourceId"] == "nobodyMade12"
+    assert reply.request is not None
+    assert (reply.request.status, reply.request.error) == (404, "ResourceNotFoundException")
+
+
+def test_a_deleted_room_is_answered_with_no_body() -> None:
+    reply = endpoint(LOBBY).reply(post("/DeleteRoom", {"identifier": LOBBY}), NOON)
+    assert (reply.status, reply.body) == (204, b"")
+
+
+@pytest.mark.parametrize("path", ["/", "/health"])
+def test_anyone_may_ask_whether_it_is_there_and_is_not_remembered(path: str) -> None:
+    reply = endpoint().reply(HttpRequest("GET", path, None, b""), NOON)
+    assert (reply.status, reply.body, reply.request) == (200, b"reconciler sandbox\n", None)
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        (None, "MissingAuthenticationTokenException"),
+        ("", "MissingAuthenticationTokenException"),
+        ("Bearer abc", "IncompleteSignatureException"),
+        (signed().replace(", Signature", ""), "IncompleteSignatureException"),
+        (signed() + ", X=1", "IncompleteSignatureException"),
+        (signed(region="US_WEST"), "IncompleteSignatureException"),
+        (signed(region="r" * 33), "IncompleteSignatureException"),
+        (signed(scope_service="execute-api"), "InvalidSignatureException"),
+    ],
+)
+def test_a_request_that_is_not_signed_for_the_service_is_refused(header: str | None, code: str) -> None:
+    service = endpoint(LOBBY)
+    reply = service.reply(HttpRequest("POST", "/DisconnectUser", header, json.dumps(kick()).encode()), NOON)
+    assert (reply.status, reply.headers["x-amzn-ErrorType"]) == (403, code)
+
+
+def test_the_message_for_a_wrong_scope_is_the_one_of_aws() -> None:
+    reply = endpoint(LOBBY).reply(post("/DisconnectUser", kick(), scope_service="sts"), NOON)
+    assert content(reply) == {"message": "Credential should be scoped to correct service: 'ivschat'."}
+
+
+def test_the_region_is_that_of_the_credential_scope() -> None:
+    reply = endpoint(LOBBY).reply(post("/DisconnectUser", kick(), region="eu-west-1"), NOON)
+    assert reply.headers["x-amzn-ErrorType"] == "ResourceNotFoundException"
+    assert reply.request is not None
+    assert reply.request.region == "eu-west-1"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"\xff\xfe{}",
+        b"[" * 60_000,
+        b'{"userId": NaN}',
+        b'{"userId": 1e999}',
+        b'{"n": ' + b"1" * 5000 + b"}",
+        b"[]",
+        b"null",
+        b'"x"',
+        b"userId=zed",
+        None,
+    ],
+)
+def test_a_body_that_is_no_json_object_can_not_be_deserialized(body: bytes | None) -> None:
+    reply = endpoint(LOBBY).reply(HttpRequest("POST", "/DisconnectUser", signed(), body), NOON)
+    assert (reply.status, reply.headers["x-amzn-ErrorType"]) == (400, "SerializationException")
+    assert reply.request is not None
+    assert reply.request.params == {}
+
+
+def test_an_empty_body_is_an_empty_object() -> None:
+    reply = endpoint(LOBBY).reply(HttpRequest("POST", "/ListRooms", signed(), b""), NOON)
+    assert [room["arn"] for room in content(reply)["rooms"]] == [LOBBY]
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/DisconnectUser"), ("POST", "/Kick"), ("POST", "//x")])
+def test_what_is_no_operation_is_not_found(method: str, path: str) -> None:
+    reply = endpoint(LOBBY).reply(HttpRequest(method, path, signed(), b"{}"), NOON)
+    assert (reply.status, reply.headers["x-amzn-ErrorType"]) == (404, "UnknownOperationException")
+    assert reply.request is not None
+    assert reply.request.operation == f"{method} {path}"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/SendEvent"), ("GET", "/tags/arn%3Aaws"), ("POST", "/UpdateRoom")]
+)
+def test_the_services_other_operations_say_what_the_sandbox_does(method: str, path: str) -> None:
+    reply = endpoint(LOBBY).reply(HttpRequest(method, path, signed(), b"{}"), NOON)
+    assert (reply.status, content(reply)["reason"]) == (400, "UNKNOWN_OPERATION")
+    assert content(reply)["message"].startswith("The sandbox does not do ")
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "code"),
+    [
+        ("500", 500, "InternalServerException"),
+        ("503", 503, "ServiceUnavailable"),
+        ("429", 429, "ThrottlingException"),
+        ("denied", 403, "AccessDeniedException"),
+        ("pending", 403, "PendingVerification"),
+        ("expired", 403, "ExpiredTokenException"),
+        ("bad-credentials", 403, "UnrecognizedClientException"),
+    ],
+)
+def test_a_fault_is_answered_instead_of_the_call(kind: FaultKind, status: int, code: str) -> None:
+    service = endpoint(LOBBY, faults=(kind,))
+    reply = service.reply(post("/DisconnectUser", kick()), NOON)
+    assert (reply.fate, reply.status, reply.headers["x-amzn-ErrorType"]) == ("answer", status, code)
+    assert reply.request is not None
+    assert not reply.request.carried_out
+    assert service.reply(post("/DisconnectUser", kick()), NOON).status == 200
+
+
+def test_an_injected_429_is_the_modelled_one() -> None:
+    reply = endpoint(LOBBY, faults=("429",)).reply(post("/DisconnectUser", kick()), NOON)
+    assert content(reply).items() >= {"resourceId": "g1H2I3j4k5L6", "resourceType": "ROOM", "limit": 100}.items()
+
+
+@pytest.mark.parametrize(
+    ("kind", "fate", "carried_out"), [("cut", "cut", False), ("cut-after", "cut", True), ("timeout", "hang", False)]
+)
+def test_a_fault_may_leave_the_call_unanswered(kind: FaultKind, fate: str, carried_out: bool) -> None:
+    service = endpoint(LOBBY, faults=(kind,))
+    reply = service.reply(post("/DeleteRoom", {"identifier": LOBBY}), NOON)
+    assert (reply.fate, reply.body) == (fate, b"")
+    assert reply.request is not None
+    assert (reply.request.status, reply.request.error) == (None, kind)
+    assert reply.request.carried_out is carried_out
+    again = service.reply(post("/GetRoom", {"identifier": LOBBY}), NOON)
+    assert again.status == (404 if carried_out else 200)
+
+
+def test_a_call_that_is_refused_anyway_is_not_cut_after() -> None:
+    reply = endpoint(LOBBY, faults=("cut-after",)).reply(post("/DisconnectUser", kick(room=ABSENT)), NOON)
+    assert (reply.fate, reply.status) == ("answer", 404)
+
+
+def test_an_attempt_that_fails_counts_against_the_quota() -> None:
+    service = endpoint(LOBBY, faults=("500",), quota=1)
+    assert [service.reply(post("/DisconnectUser", kick()), NOON).status for _ in range(2)] == [500, 429]
+
+
+def identity(body: bytes) -> dict[str, str | None]:
+    root = ET.fromstring(body)
+    return {element.tag.rpartition("}")[2]: element.text for element in root.iter()}
+
+
+def form(body: bytes, *, scope_service: str = "sts") -> HttpRequest:
+    return HttpRequest("POST", "/", signed(scope_service=scope_service), body)
+
+
+def test_get_caller_identity_answers_the_account_in_xml() -> None:
+    reply = endpoint().reply(form(b"Action=GetCallerIdentity&Version=2011-06-15"), NOON)
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "text/xml")
+    fields = identity(reply.body)
+    assert (fields["Account"], fields["Arn"]) == ("123456789012", "arn:aws:iam::123456789012:user/sandbox")
+    assert fields["RequestId"] == reply.headers["x-amzn-RequestId"]
+    assert reply.request is not None
+    assert reply.request.operation == "GetCallerIdentity"
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code"),
+    [
+        (form(b"Action=AssumeRole%3C%26%0B"), 400, "InvalidAction"),
+        (form(b"\xff"), 400, "InvalidAction"),
+        (form(b"", scope_service="ivschat"), 403, "InvalidSignatureException"),
+        (HttpRequest("POST", "/", None, b"Action=GetCallerIdentity"), 403, "MissingAuthenticationTokenException"),
+    ],
+)
+def test_what_sts_refuses_it_refuses_in_xml(request_: HttpRequest, status: int, code: str) -> None:
+    reply = endpoint().reply(request_, NOON)
+    assert (reply.status, identity(reply.body)["Code"]) == (status, code)
+
+
+def test_a_line_of_the_log_is_json_with_the_parameters_exactly() -> None:
+    params = kick("😀\u202e\n\x1b[31m", reason="é")
+    request = endpoint(LOBBY).reply(post("/DisconnectUser", params), NOON + 0.25).request
+    assert request is not None
+    line = log_line(request)
+    assert line.isascii()
+    assert line.count("\n") == 1
+    assert json.loads(line) == {
+        "time": "2027-01-15T08:00:00.250Z",
+        "operation": "DisconnectUser",
+        "region": REGION,
+        "params": params,
+        "status": 200,
+        "error": None,
+        "request_id": request.request_id,
+    }
+
+
+@settings(deadline=None)
+@given(
+    method=st.sampled_from(["GET", "POST", "PUT", "X"]),
+    path=st.sampled_from(["/", "/DisconnectUser", "/CreateRoom", "/ListRooms", "/tags/x"]) | st.text(),
+    authorization=st.sampled_from([signed(), signed(scope_service="sts"), None]) | st.text(),
+    body=st.binary(max_size=200)
+    | st.dictionaries(
+        st.sampled_from(["roomIdentifier", "userId", "tags", "nextToken", "messageReviewHandler"]),
+        st.text() | st.just(LOBBY) | st.floats() | st.dictionaries(st.text(), st.none() | st.text()),
+    ).map(lambda value: json.dumps(value).encode()),
+)
+def test_nothing_that_arrives_goes_unanswered(method: str, path: str, authorization: str | None, body: bytes) -> None:
+    reply = endpoint(LOBBY).reply(HttpRequest(method, path, authorization, body), NOON)
+    assert reply.fate == "answer"
+    assert 200 <= reply.status < 500
+    assert reply.request is None or json.loads(log_line(reply.request))
+    for name, value in reply.headers.items():
+        assert (name + value).isprintable()
+
+
+def test_the_longest_body_is_64_kib() -> None:
+    assert MAX_BODY == 65536

@@ -1,0 +1,68 @@
+from typing import Any
+
+import pytest
+
+from reconciler.sandbox import FAULT_KINDS, SandboxOptions
+from reconciler.sandbox.faults import Faults
+from reconciler.sandbox.options import loopback_address, region_of
+
+from .builders import FINALS, LOBBY
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "192.0.2.1", "example.com", "", "127.0.0.1.example.com"])
+def test_only_a_loopback_address_is_listened_on(host: str) -> None:
+    with pytest.raises(ValueError, match="must be a loopback address"):
+        SandboxOptions(host=host)
+
+
+@pytest.mark.parametrize(("host", "address"), [("localhost", "127.0.0.1"), ("127.0.0.2", "127.0.0.2"), ("::1", "::1")])
+def test_a_loopback_address_is_taken(host: str, address: str) -> None:
+    assert loopback_address(SandboxOptions(host=host).host) == address
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"port": 65536}, "port 65536: must be 0 to 65535"),
+        ({"port": -1}, "port -1: must be 0 to 65535"),
+        ({"account": "12345"}, "account '12345': must be 12 digits"),
+        ({"account": "１２３４５６７８９０１２"}, "must be 12 digits"),
+        ({"rooms": ("lobby",)}, "room 'lobby': must be an ARN like arn:aws:ivschat:us-west-2:123456789012:room/"),
+        ({"deny": (LOBBY + "\n",)}, "must be an ARN like"),
+        ({"rooms": (LOBBY.ljust(129, "x"),)}, "must be an ARN like"),
+        ({"quota": -1}, "quota -1: must be 0"),
+        ({"room_quota": -5}, "quota -5: must be 0"),
+        ({"latency": -0.1}, "latency -0.1: must be 0 to 3600 seconds"),
+        ({"latency": float("nan")}, "latency nan: must be"),
+        ({"fault_rate": 101}, "fault rate 101: must be a percentage, 0 to 100"),
+        ({"fault_rate": float("nan")}, "fault rate nan: must be"),
+        ({"faults": ("404",)}, "fault '404': must be one of 500, 503, 429, cut,"),
+        ({"fault_rate": 1, "faults": ()}, "fault rate 1: name at least one kind of fault"),
+    ],
+)
+def test_a_wrong_option_is_named_with_what_it_may_be(wrong: dict[str, Any], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        SandboxOptions(**wrong)
+
+
+def test_the_region_of_a_room_is_the_one_in_its_arn() -> None:
+    assert [region_of(arn) for arn in (LOBBY, FINALS)] == ["us-west-2", "eu-west-1"]
+
+
+def test_the_same_seed_gives_the_same_faults() -> None:
+    draws = [[faults.next() for _ in range(200)] for faults in (Faults(50, FAULT_KINDS, seed=3) for _ in range(2))]
+    assert draws[0] == draws[1]
+    assert draws[0] != [fault for faults in [Faults(50, FAULT_KINDS, seed=4)] for fault in [faults.next()] * 200]
+    assert set(draws[0]) == {None, *FAULT_KINDS}
+
+
+@pytest.mark.parametrize(("rate", "least", "most"), [(0, 0, 0), (20, 1850, 2150), (100, 10_000, 10_000)])
+def test_the_rate_is_a_percentage(rate: float, least: int, most: int) -> None:
+    faults = Faults(rate, ("500",), seed=0)
+    assert least <= sum(faults.next() is not None for _ in range(10_000)) <= most
+
+
+def test_queued_faults_come_first_and_once() -> None:
+    faults = Faults(0, (), seed=0)
+    faults.queue(("cut", "503"))
+    assert [faults.next() for _ in range(3)] == ["cut", "503", None]
