@@ -6,6 +6,7 @@ Disconnect, then record: a crash may repeat a call, which does no harm; it never
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Final
 
@@ -37,7 +38,7 @@ def run(
         changes: of a plan.
         disconnect: the call.
         record: makes records durable.
-        parallelism: how many calls may be in flight in each account and region, at least 1.
+        parallelism: how many calls may be in flight or not yet recorded in each account and region, at least 1.
         stop: once set, nothing new starts; what is in flight is finished.
 
     Raises:
@@ -54,12 +55,10 @@ def run(
     for change in changes:
         if change.disconnects:
             endpoint = endpoint_of(change.key.room_arn)
-            lanes.setdefault(endpoint, _Lane(disconnect, finished, stop)).waiting.append(change)
-    threads = [
-        threading.Thread(target=lane.work, daemon=True)
-        for lane in lanes.values()
-        for _ in range(min(parallelism, len(lane.waiting)))
-    ]
+            if endpoint not in lanes:
+                lanes[endpoint] = _Lane(disconnect, finished, stop, parallelism)
+            lanes[endpoint].waiting.append(change)
+    threads = [thread for lane in lanes.values() for thread in lane.threads()]
     for thread in threads:
         thread.start()
     try:
@@ -67,29 +66,27 @@ def run(
     finally:
         # Also when `record` fails or the caller goes away: nobody is disconnected who could not be recorded.
         for lane in lanes.values():
-            lane.waiting.clear()
+            lane.close()
         for thread in threads:
             thread.join()
 
 
-_Item = Outcome | BaseException | None
-"""What a thread reports: an outcome, an error that is no `ChatError`, or None at its end."""
-
-
-def _collect(finished: "SimpleQueue[Outcome | BaseException | None]", workers: int, record: Save) -> Iterator[Outcome]:
+def _collect(finished: "SimpleQueue[_Item]", workers: int, record: Save) -> Iterator[Outcome]:
     while workers:
-        group: list[_Item] = [finished.get()]
+        group = [finished.get()]
         _take_all(finished, group)
-        outcomes = [item for item in group if isinstance(item, Outcome)]
-        record([(outcome.change.key, outcome.record) for outcome in outcomes if outcome.error is None])
-        yield from outcomes
-        for item in group:
-            if isinstance(item, BaseException):
-                raise item
+        ended = [item for item in group if isinstance(item, _Ended)]
+        record([(item.outcome.change.key, item.outcome.record) for item in ended if item.outcome.error is None])
+        for item in ended:
+            item.lane.unrecorded.release()
+        yield from (item.outcome for item in ended)
+        for other in group:
+            if isinstance(other, BaseException):
+                raise other
         workers -= group.count(None)
 
 
-def _take_all(queue: "SimpleQueue[_Item]", group: list[_Item]) -> None:
+def _take_all(queue: "SimpleQueue[_Item]", group: list["_Item"]) -> None:
     """Append to `group` all that can be had from the queue at once: it is made durable with one write."""
     while True:
         try:
@@ -102,20 +99,33 @@ class _Lane:
     """The calls to one account and region: they share a quota, and much of what can go wrong.
 
     They go one at a time until one shows that calls can succeed here, so that bad credentials cost one call, not as
-    many as go side by side.
+    many as go side by side. A call counts as in flight until it is recorded: a crash repeats no more than that.
     """
 
-    def __init__(self, disconnect: Disconnect, finished: "SimpleQueue[_Item]", stop: threading.Event) -> None:
+    def __init__(
+        self, disconnect: Disconnect, finished: "SimpleQueue[_Item]", stop: threading.Event, parallelism: int
+    ) -> None:
         self.waiting: deque[Change] = deque()
+        self.unrecorded = threading.Semaphore(parallelism)
         self._disconnect = disconnect
         self._finished = finished
         self._stop = stop
+        self._parallelism = parallelism
         self._one_at_a_time = threading.Lock()
         self._open = False
         self._denials = 0
 
-    def work(self) -> None:
-        """One of the threads of this lane."""
+    def threads(self) -> list[threading.Thread]:
+        """The threads to start, once everything is waiting."""
+        count = min(self._parallelism, len(self.waiting))
+        return [threading.Thread(target=self._work, daemon=True) for _ in range(count)]
+
+    def close(self) -> None:
+        """Let nothing more start."""
+        self.waiting.clear()
+        self.unrecorded.release(self._parallelism)
+
+    def _work(self) -> None:
         try:
             while self._next():
                 pass
@@ -126,29 +136,29 @@ class _Lane:
 
     def _next(self) -> bool:
         """Carry out the change that is next; False when there is none."""
-        if self._open:
-            return self._carry_out()
-        with self._one_at_a_time:
-            return self._carry_out()
+        self.unrecorded.acquire()
+        if not self._open:
+            with self._one_at_a_time:
+                if not self._open:
+                    return self._carry_out()
+        return self._carry_out()
 
     def _carry_out(self) -> bool:
-        if self._stop.is_set():
-            return False
         try:
-            change = self.waiting.popleft()
-        except IndexError:
+            if self._stop.is_set():
+                raise CallAbandoned("stopped")
+            outcome = self._outcome(self.waiting.popleft())
+        except (CallAbandoned, IndexError):  # nothing more may start, or there is nothing more
+            self.unrecorded.release()
             return False
-        outcome = self._outcome(change)
-        if outcome is None:
-            return False
-        self._finished.put(outcome)
+        self._finished.put(_Ended(self, outcome))
         return True
 
-    def _outcome(self, change: Change) -> Outcome | None:
+    def _outcome(self, change: Change) -> Outcome:
         try:
             receipt = self._disconnect(change.key, change.after.reason if change.after is not None else None)
         except CallAbandoned:
-            return None
+            raise
         except ChatError as error:
             if isinstance(error, AccessDenied):
                 self._denials += 1
@@ -159,3 +169,13 @@ class _Lane:
             return Outcome(change, error=error)
         self._open = True
         return Outcome(change, change.record(receipt.disconnected_at, receipt.request_id))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    lane: _Lane
+    outcome: Outcome
+
+
+_Item = _Ended | BaseException | None
+"""What a thread reports: a change that has ended, an error that is no `ChatError`, or None at its own end."""

@@ -125,6 +125,11 @@ class Chat:
         for url in {client.meta.endpoint_url for client in self._clients.values()}:
             _check_reachable(url)
 
+    def close(self) -> None:
+        """Close the connections."""
+        for client in self._clients.values():
+            client.close()
+
     def disconnect(self, key: BanKey, reason: str | None) -> Receipt:
         """End all connections of a user in a room. Nothing happens to a user who is not connected.
 
@@ -184,8 +189,8 @@ class Chat:
                 )
             case "ThrottlingException" | "TooManyRequestsException":
                 return Throttled(
-                    f"Still over the quota after {ATTEMPTS} attempts. Apply again with a lower --rate, and find out what"
-                    f" else uses the quota of account {account} in {region}.",
+                    f"Still over the quota after {ATTEMPTS} attempts. Apply again with a lower --rate, and find out"
+                    f" what else uses the quota of account {account} in {region}.",
                     said,
                 )
             case "ValidationException":
@@ -200,8 +205,8 @@ class Chat:
                 " Use credentials of the room's account."
             )
         return (
-            f"The AWS credentials may not disconnect users from this room. Allow ivschat:DisconnectUser on {key.room_arn}"
-            f" in their policy, and check that they are of account {endpoint.account}."
+            "The AWS credentials may not disconnect users from this room. Allow ivschat:DisconnectUser on"
+            f" {key.room_arn} in their policy, and check that they are of account {endpoint.account}."
         )
 
     def _caller_account(self, endpoint: Endpoint) -> str | None:

@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import PurePath
 from threading import Event
@@ -17,6 +17,7 @@ import click
 
 from reconciler import apply
 from reconciler.banlist import BanList
+from reconciler.bans import endpoint_of
 from reconciler.cli import console
 from reconciler.cli.options import (
     file_option,
@@ -192,8 +193,8 @@ def _outcomes(
     profile: str | None,
 ) -> Iterator[Outcome]:
     if not any(change.disconnects for change in changes):
-        return apply.run(changes, disconnect=_never, record=session.record, parallelism=1, stop=stop)
-    from reconciler.bans import endpoint_of  # noqa: PLC0415
+        yield from apply.run(changes, disconnect=_never, record=session.record, parallelism=1, stop=stop)
+        return
     from reconciler.chat import Chat  # noqa: PLC0415 - boto3 takes longer to import than everything else together
     from reconciler.pacing import Pace  # noqa: PLC0415
 
@@ -204,8 +205,11 @@ def _outcomes(
         endpoint_url=endpoint_url,
         profile=profile,
     )
-    chat.connect({endpoint_of(change.key.room_arn) for change in changes if change.disconnects})
-    return apply.run(changes, disconnect=chat.disconnect, record=session.record, parallelism=parallelism, stop=stop)
+    with closing(chat):
+        chat.connect({endpoint_of(change.key.room_arn) for change in changes if change.disconnects})
+        yield from apply.run(
+            changes, disconnect=chat.disconnect, record=session.record, parallelism=parallelism, stop=stop
+        )
 
 
 def _never(*_args: object) -> Receipt:

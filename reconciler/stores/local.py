@@ -38,6 +38,7 @@ class LocalStore:
         self._backup = self._beside(".backup")
         self._journal = self._beside(".journal")
         self._lock = self._beside(".lock")
+        self._new_backup = self._beside(".tmp.backup")
 
     def read(self) -> State:
         """See `Store.read`."""
@@ -49,6 +50,8 @@ class LocalStore:
         """See `Store.locked`."""
         from filelock import FileLock, Timeout  # noqa: PLC0415 - reading needs no lock, and importing it costs
 
+        if not self._path.parent.is_dir():  # filelock would make it, and a mistyped path would be a new, empty state
+            raise StateUnwritable(f"{self.location}: there is no folder {self._path.parent} to write the state to")
         lock = FileLock(self._lock, timeout=timeout, poll_interval=_LOCK_POLL)
         try:
             lock.acquire()
@@ -116,7 +119,7 @@ class LocalStore:
     def _write(self, state: State) -> None:
         """Replace the state with this generation, durably, and keep the one before as the backup."""
         content = state_file.dumps(state).encode()
-        temporary = self._beside(f".tmp{os.getpid()}")
+        temporary = self._beside(".tmp")
         try:
             with temporary.open("wb") as file:
                 file.write(content)
@@ -128,21 +131,21 @@ class LocalStore:
             temporary.replace(self._path)
             _sync_folder(self._path.parent)
         except OSError as error:
-            with suppress(OSError):
-                temporary.unlink()
+            for leftover in (temporary, self._new_backup):
+                with suppress(OSError):
+                    leftover.unlink()
             raise self._unwritable(self._path, error) from error
 
     def _keep_backup(self) -> None:
-        link = self._beside(f".tmp{os.getpid()}.backup")
         with suppress(FileNotFoundError):
-            link.unlink()
+            self._new_backup.unlink()
         try:
-            os.link(self._path, link)
+            os.link(self._path, self._new_backup)
         except FileNotFoundError:
             return
         except OSError:  # a file system without hard links
-            link.write_bytes(self._path.read_bytes())
-        link.replace(self._backup)
+            self._new_backup.write_bytes(self._path.read_bytes())
+        self._new_backup.replace(self._backup)
 
     def _way_out(self) -> str:
         if self._backup.exists():
@@ -224,7 +227,7 @@ class LocalSession:
         """The journal, beginning with what an interrupted run left of it, without a line that it left half written."""
         head = {"format_version": _JOURNAL_VERSION, "lineage": self._lineage, "serial": self._saved.serial}
         lines = [json.dumps(head) + "\n", *(_journal_line(key, record) for key, record in self._unsaved.items())]
-        temporary = self._store._beside(f".tmp{os.getpid()}.journal")
+        temporary = self._store._beside(".tmp.journal")
         self._journal = temporary.open("wb", buffering=0)
         self._journal.write("".join(lines).encode())
         os.fsync(self._journal.fileno())

@@ -1,0 +1,292 @@
+"""The state on disk: nothing that was recorded is lost, whatever happens to the process or to the files."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from reconciler import Ban, BanKey, Record, State, load_state, state
+from reconciler.errors import StateDamaged, StateLocked, StateTooNew, StateUnreadable, StateUnwritable
+from reconciler.stores import Holder, open_store
+from reconciler.stores.local import LocalSession, LocalStore
+from tests.builders import LINEAGE, LOBBY, NOW, ban, recorded
+
+HOLDER = Holder("apply", "alice", "build-7", 4242, NOW)
+A, B = BanKey(LOBBY, "a"), BanKey(LOBBY, "b")
+RECORD = Record(Ban("Spam"), NOW, "id")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "bans.state.json"
+
+
+def store(path: Path) -> LocalStore:
+    return LocalStore(str(path))
+
+
+def kill_after_recording(path: Path, *changes: tuple[BanKey, Record | None], lineage: str = LINEAGE) -> None:
+    """What a process leaves behind that records this and is killed before it saves."""
+    with LocalSession(store(path), lineage) as session:
+        session.record(changes)
+
+
+def beside(path: Path, suffix: str) -> Path:
+    return path.with_name(path.name + suffix)
+
+
+def write(path: Path, content: State) -> None:
+    path.write_text(state.dumps(content))
+
+
+def test_no_file_is_an_empty_state(path: Path) -> None:
+    assert load_state(str(path)) == State()
+    assert list(path.parent.iterdir()) == []
+
+
+def test_what_is_saved_is_read(path: Path) -> None:
+    with store(path).locked(HOLDER, 0, LINEAGE) as opened:
+        opened.record([(A, RECORD)])
+        opened.save()
+    assert load_state(str(path)) == State(LINEAGE, 1, {A: RECORD})
+
+
+def test_each_save_is_one_generation_and_keeps_the_one_before(path: Path) -> None:
+    write(path, recorded(ban("b"), serial=5))
+    with store(path).locked(HOLDER, 0, "not used") as opened:
+        opened.record([(A, RECORD)])
+        opened.record([(B, None)])
+        opened.save()
+        opened.save()
+    assert load_state(str(path)) == State(LINEAGE, 6, {A: RECORD})
+    assert state.loads(beside(path, ".backup").read_text()) == recorded(ban("b"), serial=5)
+
+
+def test_saving_nothing_writes_nothing(path: Path) -> None:
+    with store(path).locked(HOLDER, 0, LINEAGE) as opened:
+        opened.record([])
+        opened.save()
+    assert not path.exists()
+    assert not beside(path, ".journal").exists()
+
+
+def test_only_the_state_the_backup_and_the_lock_remain(path: Path) -> None:
+    write(path, recorded())
+    with store(path).locked(HOLDER, 0, LINEAGE) as opened:
+        opened.record([(A, RECORD)])
+        opened.save()
+    assert sorted(file.name for file in path.parent.iterdir()) == [
+        "bans.state.json",
+        "bans.state.json.backup",
+        "bans.state.json.lock",
+    ]
+
+
+def test_records_are_on_disk_before_record_returns_and_reading_sees_them(path: Path) -> None:
+    write(path, recorded(ban("b"), serial=5))
+    kill_after_recording(path, (A, RECORD), (B, None))
+    assert load_state(str(path)) == State(LINEAGE, 5, {A: RECORD})
+    assert state.loads(path.read_text()) == recorded(ban("b"), serial=5)  # reading writes nothing
+
+
+def test_the_next_run_takes_over_what_a_killed_one_recorded(path: Path) -> None:
+    kill_after_recording(path, (A, RECORD))
+    with store(path).locked(HOLDER, 0, "another lineage") as opened:
+        assert opened.state.records == {A: RECORD}
+        opened.record([(B, RECORD)])
+        opened.save()
+    assert load_state(str(path)) == State(LINEAGE, 1, {A: RECORD, B: RECORD})
+    assert not beside(path, ".journal").exists()
+
+
+def test_a_run_that_is_killed_again_keeps_what_both_recorded(path: Path) -> None:
+    kill_after_recording(path, (A, RECORD))
+    kill_after_recording(path, (B, RECORD), lineage="another lineage")
+    assert load_state(str(path)) == State(LINEAGE, 0, {A: RECORD, B: RECORD})
+
+
+def test_a_line_that_was_cut_off_by_the_kill_is_ignored(path: Path) -> None:
+    kill_after_recording(path, (A, RECORD), (B, RECORD))
+    journal = beside(path, ".journal")
+    whole = journal.read_bytes()
+    lines = whole.splitlines(keepends=True)
+    for length in range(len(whole) - len(lines[-1]), len(whole)):
+        journal.write_bytes(whole[:length])
+        assert load_state(str(path)).records == {A: RECORD}
+    for length in range(len(lines[0])):
+        journal.write_bytes(whole[:length])
+        assert load_state(str(path)) == State()
+
+
+def test_a_cut_off_line_is_gone_once_the_next_run_records(path: Path) -> None:
+    kill_after_recording(path, (A, RECORD))
+    with beside(path, ".journal").open("ab") as journal:
+        journal.write(b'{"room_arn": "arn:aws')
+    kill_after_recording(path, (B, RECORD))
+    assert load_state(str(path)).records == {A: RECORD, B: RECORD}
+
+
+def test_a_journal_that_is_folded_already_is_ignored(path: Path) -> None:
+    kill_after_recording(path, (A, RECORD))
+    journal = beside(path, ".journal").read_bytes()
+    with store(path).locked(HOLDER, 0, LINEAGE) as opened:
+        opened.save()
+    beside(path, ".journal").write_bytes(journal)  # killed after the state was written
+    assert load_state(str(path)) == State(LINEAGE, 1, {A: RECORD})
+
+
+@pytest.mark.parametrize("other", [recorded(serial=9), recorded(serial=5, lineage="0" * 8 + LINEAGE[8:])])
+def test_a_journal_of_another_state_is_an_error_that_names_both(path: Path, other: State) -> None:
+    write(path, recorded(serial=5))
+    kill_after_recording(path, (A, RECORD))
+    write(path, other)
+    with pytest.raises(StateDamaged, match="remove the journal"):
+        load_state(str(path))
+
+
+def test_a_damaged_journal_is_an_error(path: Path) -> None:
+    kill_after_recording(path, (A, RECORD), (B, RECORD))
+    journal = beside(path, ".journal")
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(lines[0] + b"garbage\n" + lines[2])
+    with pytest.raises(StateDamaged, match=r"journal is damaged"):
+        load_state(str(path))
+
+
+def test_a_damaged_state_is_an_error_that_names_the_backup(path: Path) -> None:
+    path.write_text("{")
+    beside(path, ".backup").write_text(state.dumps(recorded()))
+    with pytest.raises(StateDamaged) as caught:
+        load_state(str(path))
+    assert f"{path} is not a state file" in str(caught.value)
+    assert f"copy the good one to {path}" in str(caught.value)
+    assert "bans.state.json.backup" in str(caught.value)
+
+
+def test_a_damaged_state_without_a_backup_sends_to_git(path: Path) -> None:
+    path.write_text("{}")
+    with pytest.raises(StateDamaged, match=r"There is no bans\.state\.json\.backup .* git"):
+        load_state(str(path))
+
+
+def test_a_newer_state_is_refused_with_the_way_out(path: Path) -> None:
+    path.write_text('{"format_version": 9}')
+    with pytest.raises(StateTooNew, match=r"format 9.*Upgrade reconciler"):
+        load_state(str(path))
+
+
+def test_a_folder_in_place_of_the_state_is_unreadable(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(StateUnreadable, match="directory"):
+        load_state(str(path))
+
+
+def test_other_schemes_are_refused() -> None:
+    with pytest.raises(StateUnreadable, match="ftp:// is not supported"):
+        open_store("ftp://host/state.json")
+
+
+def test_a_failed_write_leaves_the_old_state_and_the_journal(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_self: Path, _target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    write(path, recorded(serial=5))
+    with store(path).locked(HOLDER, 0, LINEAGE) as opened:
+        opened.record([(A, RECORD)])
+        monkeypatch.setattr(Path, "replace", full)
+        with pytest.raises(StateUnwritable, match="No space left on device"):
+            opened.save()
+        monkeypatch.undo()
+    assert state.loads(path.read_text()) == recorded(serial=5)
+    assert load_state(str(path)) == State(LINEAGE, 5, {A: RECORD})
+    assert not [file for file in path.parent.iterdir() if ".tmp" in file.name]
+
+
+def test_a_missing_folder_is_an_error_before_anything_is_done(tmp_path: Path) -> None:
+    with (
+        pytest.raises(StateUnwritable, match="there is no folder"),
+        store(tmp_path / "missing" / "state.json").locked(HOLDER, 0, LINEAGE),
+    ):
+        pytest.fail("locked")
+
+
+def test_the_mode_of_the_state_stays(path: Path) -> None:
+    write(path, recorded())
+    path.chmod(0o640)
+    with store(path).locked(HOLDER, 0, LINEAGE) as opened:
+        opened.record([(A, RECORD)])
+        opened.save()
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_behind_a_link_the_file_itself_is_replaced(path: Path) -> None:
+    real = path.with_name("real.json")
+    write(real, recorded())
+    path.symlink_to(real)
+    with store(path).locked(HOLDER, 0, LINEAGE) as opened:
+        opened.record([(A, RECORD)])
+        opened.save()
+    assert path.is_symlink()
+    assert A in state.loads(real.read_text()).records
+
+
+def test_a_held_lock_says_who_holds_it(path: Path) -> None:
+    with store(path).locked(HOLDER, 0, LINEAGE):
+        with pytest.raises(StateLocked) as caught, store(path).locked(HOLDER, 0, LINEAGE):
+            pytest.fail("locked twice")
+        assert load_state(str(path)) == State()  # reading needs no lock
+    assert str(caught.value) == (
+        f"{path} is locked by `apply` of alice on build-7 (process 4242, since 2026-11-22 16:00:00 UTC)."
+        " Wait for it to end, or give --lock-timeout to wait here."
+    )
+
+
+def test_a_lock_is_free_again_after_an_error(path: Path) -> None:
+    with pytest.raises(ZeroDivisionError), store(path).locked(HOLDER, 0, LINEAGE):
+        raise ZeroDivisionError
+    with store(path).locked(HOLDER, 0, LINEAGE):
+        pass
+
+
+def test_a_lock_dies_with_its_process(path: Path) -> None:
+    hold = (
+        "import sys; from datetime import UTC, datetime; from reconciler.stores import Holder, open_store\n"
+        f"with open_store({str(path)!r}).locked(Holder('apply', 'u', 'h', 1, datetime.now(UTC)), 0, {LINEAGE!r}):\n"
+        "    print('locked', flush=True); sys.stdin.read()\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stdin is not None
+    with process:
+        assert process.stdout.readline() == b"locked\n"
+        with pytest.raises(StateLocked), store(path).locked(HOLDER, 0, LINEAGE):
+            pytest.fail("locked twice")
+        process.kill()
+        process.wait()
+        with store(path).locked(HOLDER, 5, LINEAGE):
+            pass
+
+
+def test_the_journal_is_readable_json_lines(path: Path) -> None:
+    kill_after_recording(path, (BanKey(LOBBY, "a\nb"), RECORD), (B, None))
+    head, first, second = map(json.loads, beside(path, ".journal").read_text().splitlines())
+    assert head == {"format_version": 1, "lineage": LINEAGE, "serial": 0}
+    assert first == {
+        "room_arn": LOBBY,
+        "user_id": "a\nb",
+        "record": {"reason": "Spam", "expires_at": None, "disconnected_at": "2026-11-22T16:00:00Z", "request_id": "id"},
+    }
+    assert second["record"] is None
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_read_only_folder_is_an_error_before_anything_is_done(tmp_path: Path) -> None:
+    tmp_path.chmod(0o555)
+    with (
+        pytest.raises(StateUnwritable, match="Permission denied"),
+        store(tmp_path / "state.json").locked(HOLDER, 0, LINEAGE),
+    ):
+        pytest.fail("locked")

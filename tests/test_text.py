@@ -1,0 +1,172 @@
+"""Plans and states as people read them, whole."""
+
+from reconciler import BanKey, State, diff
+from reconciler.errors import AccessDenied, RoomNotFound
+from reconciler.guardrails import Guardrails
+from reconciler.outcome import Outcome, tally
+from reconciler.views import text
+from tests.builders import FINALS, LOBBY, NEXT_WEEK, NOW, ROOMS, TOMORROW, YESTERDAY, ban, ban_list, many, recorded
+
+NAMES = {arn: name for name, arn in ROOMS.items()}
+
+
+def test_a_plan_reads_line_by_line_and_ends_in_a_summary() -> None:
+    desired = ban_list(
+        ban("ABC123def456", reason="Violated terms of service", until=NEXT_WEEK),
+        ban("zed", until=NEXT_WEEK),
+        ban("amy", reason="Spam"),
+        ban("pat", until=YESTERDAY),
+        ban("back", reason="Again", until=TOMORROW),
+        ban("eve", until=YESTERDAY),
+    )
+    state = recorded(
+        ban("zed", until=TOMORROW),
+        ban("amy"),
+        ban("pat", until=YESTERDAY),
+        ban("back", until=YESTERDAY),
+        ban("eve"),
+        ban("old", room=FINALS),
+    )
+    assert text.plan(diff(desired, state, NOW)) == (
+        """\
+  + lobby/ABC123def456   disconnect   "Violated terms of service"   until 2026-11-29 16:00 UTC
+  ~ lobby/zed            update       expires 2026-11-23 16:00 UTC → 2026-11-29 16:00 UTC
+  ~ lobby/amy            update       reason none → "Spam"
+  - lobby/pat            lift         expired 2026-11-21 16:00 UTC
+  + lobby/back           disconnect   "Again"   until 2026-11-23 16:00 UTC   again; the last ban ended \
+2026-11-21 16:00 UTC
+  - lobby/eve            lift         expired according to bans.yaml
+  - finals/old           lift         removed from bans.yaml
+
+Plan: 2 to ban, 2 to update, 3 to lift.
+2 DisconnectUser calls, about 1 s at 100 calls/s.
+"""
+    )
+
+
+def test_nothing_to_do_is_said_in_one_line() -> None:
+    assert text.plan(diff(ban_list(), State(), NOW)) == "No changes. The state matches bans.yaml.\n"
+
+
+def test_a_repeat_is_shown_and_counted() -> None:
+    entry = ban("zed", reason="Spam")
+    assert text.plan(diff(ban_list(entry), recorded(entry), NOW, replace=[entry[0]])) == (
+        """\
+  ± lobby/zed   repeat       "Spam"   disconnected before, 2026-11-21 16:00 UTC
+
+Plan: 0 to ban, 0 to update, 0 to lift, 1 to repeat.
+1 DisconnectUser call, about 1 s at 100 calls/s.
+"""
+    )
+
+
+def test_expired_entries_are_hinted_at() -> None:
+    desired = ban_list(*(ban(f"u{number}", until=YESTERDAY) for number in range(5)))
+    assert text.plan(diff(desired, State(), NOW)) == (
+        """\
+No changes. The state matches bans.yaml.
+
+Hint: lobby/u0, lobby/u1, lobby/u2 and 2 more expired and can be taken out of bans.yaml.
+"""
+    )
+
+
+def test_a_refused_plan_is_shown_in_full_and_then_refused() -> None:
+    desired = ban_list(ban("a"), ban("b"), guardrails=Guardrails(max_bans=1))
+    assert text.plan(diff(desired, State(), NOW)) == (
+        """\
+  + lobby/a   disconnect
+  + lobby/b   disconnect
+
+Plan: 2 to ban, 0 to update, 0 to lift.
+2 DisconnectUser calls, about 1 s at 100 calls/s.
+
+Refused: it bans 2 times, and guardrails.max_bans is 1.
+If this is meant, change guardrails.max_bans in bans.yaml, so that the exception is reviewed too.
+"""
+    )
+
+
+def test_a_targeted_plan_says_what_it_leaves_out() -> None:
+    desired = ban_list(ban("a"), ban("b"))
+    plan = diff(desired, recorded(ban("b")), NOW, targets=[BanKey(LOBBY, "b")])
+    assert text.plan(plan) == "No changes to the targets.\n1 more change left out by --target.\n"
+
+
+def test_the_estimate_is_for_the_busiest_region() -> None:
+    desired = ban_list(*many(250), *(ban(f"f{number}", room=FINALS) for number in range(20)))
+    shown = text.plan(diff(desired, State(), NOW), rate=10)
+    assert shown.endswith("270 DisconnectUser calls, about 25 s at 10 calls/s in each of 2 regions.\n")
+
+
+def test_long_estimates_are_in_minutes_and_hours() -> None:
+    plan = diff(ban_list(*many(1000)), State(), NOW)
+    assert "about 17 min at 1 calls/s" in text.plan(plan, rate=1)
+    assert "about 2 h 47 min at 0.1 calls/s" in text.plan(plan, rate=0.1)
+    assert text.plan(plan, rate=0).endswith("1,000 DisconnectUser calls.\n")
+
+
+def test_columns_line_up_for_wide_characters() -> None:
+    shown = text.plan(diff(ban_list(ban("王小明"), ban("abcdef")), State(), NOW)).splitlines()
+    assert shown[0] == "  + lobby/王小明   disconnect"
+    assert shown[1] == "  + lobby/abcdef   disconnect"
+
+
+def test_a_user_id_cannot_act_on_the_terminal_or_forge_a_line() -> None:
+    hostile = ban("x\n  - lobby/host   lift \x1b[2J\u202e", reason="a\r\nb\x07\u200b")
+    shown = text.plan(diff(ban_list(hostile), State(), NOW))
+    assert shown.splitlines()[0] == (
+        r'  + lobby/"x\n  - lobby/host   lift \u001b[2J\u202e"   disconnect   "a\r\nb\u0007\u200b"'
+    )
+    assert shown.replace("\n", "").isprintable()
+
+
+def test_colour_marks_only_the_signs() -> None:
+    shown = text.plan(diff(ban_list(ban("a")), State(), NOW), colour=True)
+    assert shown.startswith("  \x1b[31m+\x1b[0m lobby/a   disconnect\n")
+    assert "\x1b" not in text.plan(diff(ban_list(ban("a")), State(), NOW))
+
+
+def test_who_is_banned_is_shown_by_room() -> None:
+    state = recorded(ban("b", reason="Spam", until=TOMORROW), ban("a"), ban("z", room=FINALS, until=YESTERDAY))
+    assert text.state(state, NAMES, "bans.state.json", NOW) == (
+        """\
+  finals/z   expired 2026-11-21 16:00 UTC   disconnected 2026-11-21 16:00 UTC
+  lobby/a    disconnected 2026-11-21 16:00 UTC
+  lobby/b    "Spam"   until 2026-11-23 16:00 UTC   disconnected 2026-11-21 16:00 UTC
+
+3 bans in bans.state.json, serial 1; 1 of them expired, to be lifted by the next apply.
+"""
+    )
+
+
+def test_a_complete_apply_ends_in_its_totals() -> None:
+    plan = diff(ban_list(ban("a"), ban("b", reason="x")), recorded(ban("b"), ban("c")), NOW)
+    outcomes = [Outcome(change, change.record(NOW, "id")) for change in plan.changes]
+    shown = text.applied(plan, outcomes, tally(plan.changes, outcomes), "bans.state.json")
+    assert shown == "\nApply complete: 1 banned, 1 updated, 1 lifted.\n"
+
+
+def test_failures_are_grouped_by_what_to_do_about_them() -> None:
+    plan = diff(ban_list(ban("a"), ban("b"), ban("c"), ban("d"), ban("e")), State(), NOW)
+    a, b, c, d, _ = plan.changes
+    outcomes = [
+        Outcome(a, error=AccessDenied("Allow it.", "AccessDeniedException: no (request ID 1)")),
+        Outcome(b, error=RoomNotFound("Correct the ARN.", "ResourceNotFoundException: gone (request ID 2)")),
+        Outcome(c, error=AccessDenied("Allow it.", "AccessDeniedException: no (request ID 3)")),
+        Outcome(d, d.record(NOW, "id")),
+    ]
+    assert text.applied(plan, outcomes, tally(plan.changes, outcomes), "bans.state.json") == (
+        """
+Failed: lobby/a, lobby/c
+  Allow it.
+  AccessDeniedException: no (request ID 1)
+
+Failed: lobby/b
+  Correct the ARN.
+  ResourceNotFoundException: gone (request ID 2)
+
+Apply incomplete: 1 banned, 3 failed, 1 not started.
+What is done is recorded in bans.state.json. Apply again to go on from here.
+"""
+    )
