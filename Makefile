@@ -1,0 +1,68 @@
+# `make demo` and `make test` set up everything they need, in .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo plan apply test lint format bench build clean
+
+help:
+	@echo 'make demo    the whole job against a local sandbox: plan, apply, plan again'
+	@echo 'make plan    show what apply would do with bans.yaml'
+	@echo 'make apply   do it, on AWS, after asking'
+	@echo 'make test    run the tests'
+	@echo 'make lint    ruff and mypy'
+	@echo 'make format  let ruff format the code'
+	@echo 'make bench   measure, as ratios within one run'
+	@echo 'make build   build the wheel, and try it in an empty environment'
+	@echo 'make clean   remove what the others made'
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'reconciler needs Python 3.11 or later; name one: make PYTHON=python3.13 …' >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+# What running needs, and what developing needs, each installed once and again when its list changes.
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo 'Installing reconciler into $(VENV) …'
+	@$(PIP) --editable '.[sandbox]'
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo 'Installing reconciler and its development tools into $(VENV) …'
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+demo: $(VENV)/.installed
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh docs/demo.sh
+
+plan: $(VENV)/.installed
+	@$(BIN)/reconciler plan
+
+apply: $(VENV)/.installed
+	@$(BIN)/reconciler apply
+
+test: $(VENV)/.installed-dev
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed-dev
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+format: $(VENV)/.installed-dev
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+bench: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.bench
+
+build: $(VENV)/.installed-dev
+	@rm -rf dist
+	@$(BIN)/python -m build --outdir dist
+	@sh tests/try-wheel.sh '$(PYTHON)' dist/*.whl
+
+clean:
+	@rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis
