@@ -128,7 +128,7 @@ def command(
             if format == "text":  # the plan has ended with it
                 return 1
             raise PlanRefused("\n".join(text.refusals(todo)[1:]))
-        if asks and todo.changes and not _approved():
+        if asks and todo.changes and not _approved(todo):
             console.out("Apply cancelled. Nothing was done.\n")
             return 1
         return _carry_out(
@@ -254,8 +254,9 @@ def _given(name: str, value: str) -> str | None:
     return None if source is click.core.ParameterSource.DEFAULT else value
 
 
-def _approved() -> bool:
-    click.echo("\nDisconnect these users and record the changes? Only `yes` goes ahead: ", nl=False)
+def _approved(plan: Plan) -> bool:
+    question = "Disconnect these users, and record it?" if plan.calls else "Record these changes?"
+    click.echo(f"\n{question} Only `yes` goes ahead: ", nl=False)
     sys.stdout.flush()
     return sys.stdin.readline().strip() == "yes"
 

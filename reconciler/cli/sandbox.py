@@ -64,7 +64,9 @@ def command(command: tuple[str, ...], file: str, log: str | None, port: int | No
     try:
         from reconciler.sandbox import SandboxOptions, running  # noqa: PLC0415 - aiohttp is an extra
     except ModuleNotFoundError as error:
-        raise ReconcilerError(f"The sandbox needs {error.name}: pip install 'reconciler[sandbox]'") from error
+        raise ReconcilerError(
+            f"The sandbox needs {error.name}. Install reconciler with its extra: [sandbox]"
+        ) from error
     ban_list = _rooms_of(file)
     if port is None:
         port = 0 if command else DEFAULT_PORT
