@@ -16,7 +16,8 @@ SHELL = {"cli", "__main__", "__init__"}
 
 # What the pure part leaves to others: the clock, randomness, files, processes, the network, the terminal.
 NOT_PURE = {
-    "boto3", "botocore", "click", "random", "secrets", "shutil", "socket", "subprocess", "tempfile", "threading", "time",
+    "boto3", "botocore",
+    "click", "random", "secrets", "shutil", "socket", "subprocess", "tempfile", "threading", "time",
 }  # fmt: skip
 IMPURE_CALL = re.compile(
     r"\.now\(|today\(|uuid4|environ|(?<![\w.])(open|print)\(|\.open\(|\.(read|write)_(text|bytes)\("
