@@ -174,7 +174,12 @@ class Chat:
             )
         match code:
             case "AccessDeniedException" | "AccessDenied":
-                return AccessDenied(self._denial(key, endpoint), said)
+                return AccessDenied(
+                    self._other_account(endpoint)
+                    or "The AWS credentials may not disconnect users from this room. Allow ivschat:DisconnectUser on"
+                    f" {key.room_arn} in their policy, and check that they are of account {account}.",
+                    said,
+                )
             case "PendingVerification":
                 return VerificationPending(
                     f"AWS has not finished verifying account {account}. Wait for AWS's mail, or open a case with AWS"
@@ -183,8 +188,9 @@ class Chat:
                 )
             case "ResourceNotFoundException":
                 return RoomNotFound(
-                    f"There is no room {key.room_arn}. Correct its ARN under `rooms`, or take it out of the list if it"
-                    " was deleted.",
+                    self._other_account(endpoint)
+                    or f"There is no room {key.room_arn}. Correct its ARN under `rooms`, or take it out of the list if"
+                    " it was deleted.",
                     said,
                 )
             case "ThrottlingException" | "TooManyRequestsException":
@@ -197,16 +203,14 @@ class Chat:
                 return RequestInvalid("The service does not accept this ban. Correct its entry in the list.", said)
         return ServiceFailed(f"The service failed {ATTEMPTS} times. Apply again later.", said)
 
-    def _denial(self, key: BanKey, endpoint: Endpoint) -> str:
+    def _other_account(self, endpoint: Endpoint) -> str | None:
+        """What to say when the credentials are not of the room's account."""
         caller = self._caller_account(endpoint)
-        if caller is not None and caller != endpoint.account:
-            return (
-                f"The AWS credentials are of account {caller}, and the room is in account {endpoint.account}."
-                " Use credentials of the room's account."
-            )
+        if caller is None or caller == endpoint.account:
+            return None
         return (
-            "The AWS credentials may not disconnect users from this room. Allow ivschat:DisconnectUser on"
-            f" {key.room_arn} in their policy, and check that they are of account {endpoint.account}."
+            f"The AWS credentials are of account {caller}, and the room is in account {endpoint.account}."
+            " Use credentials of the room's account."
         )
 
     def _caller_account(self, endpoint: Endpoint) -> str | None:

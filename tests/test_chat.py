@@ -174,11 +174,15 @@ def test_what_is_no_url_is_said() -> None:
         chat.connect([endpoint_of(LOBBY)])
 
 
-def test_credentials_of_another_account_are_recognised(monkeypatch: pytest.MonkeyPatch, credentials: None) -> None:
-    with running(SandboxOptions(rooms=(LOBBY,), deny=(LOBBY,), account="999999999999")) as sandbox:
+@pytest.mark.parametrize("options", [{"rooms": (LOBBY,), "deny": (LOBBY,)}, {}])
+@pytest.mark.usefixtures("credentials")
+def test_credentials_of_another_account_are_recognised(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, tuple[str, ...]]
+) -> None:
+    with running(SandboxOptions(account="999999999999", **options)) as sandbox:  # type: ignore[arg-type]
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sandbox.url)
         caught = failure(sandbox)
-    assert isinstance(caught, AccessDenied)
+    assert isinstance(caught, AccessDenied if options else RoomNotFound)
     assert caught.advice.startswith(
         "The AWS credentials are of account 999999999999, and the room is in account 123456789012."
     )
