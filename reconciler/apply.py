@@ -5,7 +5,8 @@ Disconnect, then record: a crash may repeat a call, which does no harm; it never
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Final
@@ -28,8 +29,8 @@ Save = Callable[[Sequence[tuple[BanKey, Record | None]]], None]
 
 def run(
     changes: Sequence[Change], *, disconnect: Disconnect, record: Save, parallelism: int, stop: threading.Event
-) -> Iterator[Outcome]:
-    """Carry out changes, and yield each outcome once it is recorded.
+) -> Generator[Outcome]:
+    """Carry out changes, and yield each outcome once it is recorded. Whoever stops iterating early closes it.
 
     The calls of one account and region start in the order of the plan; several go side by side. What yields no outcome
     was not started: `stop` was set, or its account and region turned out hopeless.
@@ -61,38 +62,45 @@ def run(
     threads = [thread for lane in lanes.values() for thread in lane.threads()]
     for thread in threads:
         thread.start()
-    try:
-        yield from _collect(finished, len(threads), record)
-    finally:
-        # Also when `record` fails or the caller goes away: nobody is disconnected who could not be recorded.
+
+    def end() -> None:
         for lane in lanes.values():
             lane.close()
         for thread in threads:
             thread.join()
 
+    try:
+        yield from _collect(finished, len(threads), record)
+    except GeneratorExit:  # the caller goes away: what is in flight is recorded all the same
+        end()
+        _record(_all_there_is(finished), record)
+        raise
+    finally:
+        end()  # also when `record` fails: nobody is disconnected who cannot be recorded
+
 
 def _collect(finished: "SimpleQueue[_Item]", workers: int, record: Save) -> Iterator[Outcome]:
     while workers:
-        group = [finished.get()]
-        _take_all(finished, group)
-        ended = [item for item in group if isinstance(item, _Ended)]
-        record([(item.outcome.change.key, item.outcome.record) for item in ended if item.outcome.error is None])
-        for item in ended:
-            item.lane.unrecorded.release()
-        yield from (item.outcome for item in ended)
-        for other in group:
-            if isinstance(other, BaseException):
-                raise other
+        group = [finished.get(), *_all_there_is(finished)]  # made durable with one write
+        yield from _record(group, record)
+        for item in group:
+            if isinstance(item, BaseException):
+                raise item
         workers -= group.count(None)
 
 
-def _take_all(queue: "SimpleQueue[_Item]", group: list["_Item"]) -> None:
-    """Append to `group` all that can be had from the queue at once: it is made durable with one write."""
-    while True:
-        try:
-            group.append(queue.get_nowait())
-        except Empty:
-            return
+def _all_there_is(queue: "SimpleQueue[_Item]") -> Iterator["_Item"]:
+    with suppress(Empty):
+        while True:
+            yield queue.get_nowait()
+
+
+def _record(group: Iterable["_Item"], record: Save) -> list[Outcome]:
+    ended = [item for item in group if isinstance(item, _Ended)]
+    record([(item.outcome.change.key, item.outcome.record) for item in ended if item.outcome.error is None])
+    for item in ended:
+        item.lane.unrecorded.release()
+    return [item.outcome for item in ended]
 
 
 class _Lane:

@@ -61,6 +61,7 @@ _BAD_CREDENTIALS: Final = {
     "MissingAuthenticationTokenException": "are missing from the request",
     "OptInRequired": "are of an account that is not signed up for the service",
 }
+_THROTTLED: Final = {"ThrottlingException", "TooManyRequestsException"}
 _HOW_TO_GET_CREDENTIALS: Final = (
     "Give AWS credentials as for the AWS CLI: environment variables, --profile, or the role of the CI job."
 )
@@ -72,6 +73,7 @@ class Chat:
     Args:
         now: the time, aware, in UTC.
         before_attempt: called before every attempt goes over the wire, retries included; may wait.
+        throttled: called after every attempt that the service refuses as one too many.
         parallelism: how many calls go side by side in each region.
         endpoint_url: instead of AWS's own endpoints.
         profile: of the AWS configuration.
@@ -82,12 +84,14 @@ class Chat:
         *,
         now: Callable[[], datetime],
         before_attempt: Callable[[Endpoint], object],
+        throttled: Callable[[Endpoint], object] = lambda _endpoint: None,
         parallelism: int,
         endpoint_url: str | None = None,
         profile: str | None = None,
     ) -> None:
         self._now = now
         self._before_attempt = before_attempt
+        self._throttled = throttled
         self._endpoint_url = endpoint_url
         self._config = Config(
             connect_timeout=CONNECT_TIMEOUT,
@@ -159,8 +163,13 @@ class Chat:
         def wait(**_kwargs: Any) -> None:  # noqa: ANN401 - botocore's events
             self._before_attempt(endpoint)
 
-        # Once for every attempt, just before it is sent (botocore.endpoint.Endpoint._send).
+        def note(parsed_response: dict[str, Any] | None = None, **_kwargs: Any) -> None:  # noqa: ANN401
+            if parsed_response and parsed_response.get("Error", {}).get("Code") in _THROTTLED:
+                self._throttled(endpoint)
+
+        # Once for every attempt, just before it is sent and just after its answer (botocore.endpoint.Endpoint).
         client.meta.events.register("before-send.ivschat.DisconnectUser", wait)
+        client.meta.events.register("response-received.ivschat.DisconnectUser", note)
         return client
 
     def _failed(self, key: BanKey, error: boto.ClientError) -> ChatError:
@@ -193,7 +202,7 @@ class Chat:
                     " it was deleted.",
                     said,
                 )
-            case "ThrottlingException" | "TooManyRequestsException":
+            case _ if code in _THROTTLED:
                 return Throttled(
                     f"Still over the quota after {ATTEMPTS} attempts. Apply again with a lower --rate, and find out"
                     f" what else uses the quota of account {account} in {region}.",

@@ -3,16 +3,18 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC
+from pathlib import PurePath
 from typing import Annotated, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from typing_extensions import TypedDict
 
+from reconciler.banlist import BanList
 from reconciler.bans import ROOM_ARN_MAX, ROOM_ARN_PATTERN, USER_ID_MAX, Ban, BanKey, format_time
-from reconciler.errors import PlanUnreadable
+from reconciler.errors import AddressUnknown, PlanStale, PlanUnreadable
 from reconciler.guardrails import Refusal
-from reconciler.plan import Action, Because, Change, Plan
-from reconciler.state import PlainRecord, record_from_plain, record_to_plain
+from reconciler.plan import Action, Because, Change, Plan, diff
+from reconciler.state import PlainRecord, State, record_from_plain, record_to_plain
 from reconciler.views.escape import json_safe
 
 FORMAT_VERSION: Final = 1
@@ -72,6 +74,38 @@ def loads(content: bytes | str) -> SavedPlan:
         left_out=file.summary.left_out_by_target,
     )
     return SavedPlan(plan, file.state.location)
+
+
+def still_valid(plan: Plan, ban_list: BanList, state: State) -> Plan:
+    """The saved plan, if it is still what the list and the state mean.
+
+    Raises:
+        PlanStale: it is not, or the file was changed.
+    """
+    again = "Make a new plan, have it reviewed, and apply that."
+    if plan.ban_list_sha256 != ban_list.sha256:
+        name = PurePath(ban_list.path).name
+        raise PlanStale(f"The saved plan is stale: {name} has changed since it was made. {again}")
+    if plan.lineage != state.lineage:
+        raise PlanStale(f"The saved plan was made for another state, not for this one. {again}")
+    if plan.serial != state.serial:
+        raise PlanStale(
+            f"The saved plan is stale: the state has changed since it was made (serial {plan.serial} then,"
+            f" {state.serial} now), by another apply or by this one. {again}"
+        )
+    try:
+        planned = diff(
+            ban_list,
+            state,
+            plan.created_at,
+            targets=[change.key for change in plan.changes],
+            replace=[change.key for change in plan.changes if change.because is Because.REQUESTED],
+        )
+    except AddressUnknown:
+        planned = None
+    if planned is None or planned.changes != plan.changes:
+        raise PlanStale(f"The saved plan is not what the list and the state mean; its file was changed. {again}")
+    return planned
 
 
 _RoomArn = Annotated[str, Field(pattern=ROOM_ARN_PATTERN, max_length=ROOM_ARN_MAX)]

@@ -232,3 +232,15 @@ def test_a_crash_can_repeat_no_more_calls_than_go_side_by_side() -> None:
     )
     assert most_unrecorded <= 4
     assert len(world.did("recorded")) == 300
+
+
+def test_when_the_caller_goes_away_what_is_in_flight_is_recorded_and_nothing_more_starts() -> None:
+    world = World()
+    run = apply.run(
+        planned(*many(1000)), disconnect=world.disconnect, record=world.record, parallelism=4, stop=world.stop
+    )
+    next(run)
+    run.close()
+    assert sorted(world.did("called")) == sorted(world.did("recorded"))
+    assert len(world.did("called")) < 1000
+    assert threading.active_count() == 1

@@ -128,6 +128,22 @@ def test_what_may_pass_is_tried_again_and_every_attempt_is_paced(sandbox: Sandbo
     assert sandbox.disconnected == ((LOBBY, "zed"),)
 
 
+@pytest.mark.usefixtures("quick")
+def test_every_throttled_attempt_is_told(sandbox: Sandbox) -> None:
+    sandbox.fault_next("429", "500", "429")
+    told: list[Endpoint] = []
+    chat = Chat(
+        now=lambda: NOW,
+        before_attempt=lambda _endpoint: None,
+        throttled=told.append,
+        parallelism=1,
+        endpoint_url=sandbox.url,
+    )
+    chat.connect([endpoint_of(LOBBY)])
+    chat.disconnect(ZED, None)
+    assert told == [endpoint_of(LOBBY)] * 2
+
+
 def test_a_run_that_is_to_stop_abandons_the_call_before_it_leaves(sandbox: Sandbox) -> None:
     def stop(_endpoint: Endpoint) -> None:
         raise CallAbandoned("stopped")

@@ -79,3 +79,55 @@ def test_a_wait_that_is_cut_short_lets_no_call_leave() -> None:
     clock.stopped = True
     with pytest.raises(CallAbandoned):
         paced.wait(WEST)
+
+
+def taken(paced: Pace, clock: Clock, calls: int) -> float:
+    """Seconds that so many calls take from now."""
+    start = clock.now
+    for _ in range(calls):
+        paced.wait(WEST)
+    return clock.now - start
+
+
+def test_the_pace_gives_way_when_the_service_throttles_all_the_same() -> None:
+    clock = Clock()
+    paced = pace(100, clock)
+    assert taken(paced, clock, 100) == pytest.approx(0.99)
+    paced.throttled(WEST)
+    assert taken(paced, clock, 50) > 0.8  # half the rate, coming back
+
+
+def test_calls_that_are_throttled_together_slow_the_pace_once() -> None:
+    once, together = Clock(), Clock()
+    paced_once, paced_together = pace(100, once), pace(100, together)
+    paced_once.throttled(WEST)
+    for _ in range(32):
+        paced_together.throttled(WEST)
+    assert taken(paced_together, together, 50) == taken(paced_once, once, 50)
+
+
+def test_throttling_that_goes_on_slows_the_pace_further_but_never_to_a_stop() -> None:
+    clock = Clock()
+    paced = pace(100, clock)
+    for _ in range(50):
+        paced.throttled(WEST)
+        paced.wait(WEST)
+        clock.now += 1
+    paced.throttled(WEST)
+    assert 0.05 < taken(paced, clock, 2) < 1
+
+
+def test_the_pace_recovers_to_the_full_rate_and_not_beyond() -> None:
+    clock = Clock()
+    paced = pace(100, clock)
+    paced.throttled(WEST)
+    clock.now += 10
+    paced.wait(WEST)
+    assert taken(paced, clock, 100) == pytest.approx(1)
+
+
+def test_a_throttled_region_does_not_slow_another() -> None:
+    clock = Clock()
+    paced = pace(100, clock)
+    paced.throttled(EAST)
+    assert taken(paced, clock, 101) == pytest.approx(1)

@@ -2,22 +2,20 @@
 
 import getpass
 import os
-import signal
 import socket
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import PurePath
+from queue import SimpleQueue
 from threading import Event
-from types import FrameType
 from uuid import uuid4
 
 import click
 
-from reconciler import apply
-from reconciler.banlist import BanList
-from reconciler.bans import endpoint_of
+from reconciler import apply, planfile
+from reconciler.bans import Endpoint, endpoint_of
 from reconciler.cli import console
 from reconciler.cli.options import (
     file_option,
@@ -32,11 +30,11 @@ from reconciler.cli.options import (
 )
 from reconciler.cli.progress import progress
 from reconciler.cli.show import load_plan
-from reconciler.errors import AddressUnknown, PlanRefused, PlanStale
+from reconciler.cli.stopping import stopping
+from reconciler.errors import PlanRefused
 from reconciler.outcome import Outcome, Receipt, tally
-from reconciler.plan import DEFAULT_RATE, Because, Change, Plan, diff
+from reconciler.plan import DEFAULT_RATE, Change, Plan, diff
 from reconciler.sources import load_ban_list
-from reconciler.state import State
 from reconciler.stores import Holder, Session
 from reconciler.views import json_lines, text
 
@@ -113,7 +111,7 @@ def command(
     with store.locked(_ourselves(), lock_timeout, str(uuid4())) as session:
         recorded = session.state
         if saved is not None:
-            todo = _still_valid(saved.plan, ban_list, recorded)
+            todo = planfile.still_valid(saved.plan, ban_list, recorded)
         else:
             todo = diff(
                 ban_list,
@@ -131,44 +129,41 @@ def command(
         if asks and todo.changes and not _approved(todo):
             console.out("Apply cancelled. Nothing was done.\n")
             return 1
-        return _carry_out(
-            todo,
-            session,
-            state_location=store.location,
-            rate=rate,
-            parallelism=parallelism,
-            endpoint_url=endpoint_url,
-            profile=profile,
-            as_json=format == "json",
-        )
+        calling = _Calling(rate, parallelism, endpoint_url, profile)
+        return _carry_out(todo, session, calling, state_location=store.location, as_json=format == "json")
 
 
-def _carry_out(
-    plan: Plan,
-    session: Session,
-    *,
-    state_location: str,
-    rate: float,
-    parallelism: int,
-    endpoint_url: str | None,
-    profile: str | None,
-    as_json: bool,
-) -> int:
+@dataclass(frozen=True, slots=True)
+class _Calling:
+    """How DisconnectUser is called."""
+
+    rate: float
+    parallelism: int
+    endpoint_url: str | None
+    profile: str | None
+
+
+def _carry_out(plan: Plan, session: Session, calling: _Calling, *, state_location: str, as_json: bool) -> int:
     now = datetime.now(UTC)
     changes = [change for change in plan.changes if change.after is None or change.after.in_force(now)]
-    if not as_json and len(changes) < len(plan.changes):
-        console.out(f"{len(plan.changes) - len(changes):,} expired since the plan was made, and are skipped.\n")
     if as_json:
         console.out(json_lines.apply_start(plan))
+    elif len(changes) < len(plan.changes):
+        console.out(f"{len(plan.changes) - len(changes):,} expired since the plan was made, and are skipped.\n")
     outcomes: list[Outcome] = []
-    with _stopping() as stopping:
+    throttled: SimpleQueue[Endpoint] = SimpleQueue()
+    with stopping() as stop:
         try:
-            runs = _outcomes(changes, session, stopping.event, rate, parallelism, endpoint_url, profile)
-            with progress(len(changes), shown=not as_json) as advance:
-                for outcome in runs:
+            with (
+                closing(_outcomes(changes, session, calling, stop.event, throttled)) as run,
+                progress(len(changes), shown=not as_json) as advance,
+            ):
+                for outcome in run:
                     outcomes.append(outcome)
                     advance(outcome)
                     if as_json:
+                        while not throttled.empty():
+                            console.out(json_lines.throttled(throttled.get()))
                         console.out(json_lines.outcome(plan, outcome))
         finally:
             # Also what an interrupted run has left in the journal, and what was done before an error.
@@ -178,74 +173,43 @@ def _carry_out(
         console.out(json_lines.summary(ended))
     elif changes:
         console.out(text.applied(plan, outcomes, ended, state_location))
-    if stopping.signal is not None:
-        return 128 + stopping.signal
+    if stop.signal is not None:
+        return 128 + stop.signal
     return 0 if ended.complete else 1
 
 
 def _outcomes(
-    changes: Sequence[Change],
-    session: Session,
-    stop: Event,
-    rate: float,
-    parallelism: int,
-    endpoint_url: str | None,
-    profile: str | None,
-) -> Iterator[Outcome]:
+    changes: Sequence[Change], session: Session, calling: _Calling, stop: Event, throttled: "SimpleQueue[Endpoint]"
+) -> Generator[Outcome]:
     if not any(change.disconnects for change in changes):
         yield from apply.run(changes, disconnect=_never, record=session.record, parallelism=1, stop=stop)
         return
     from reconciler.chat import Chat  # noqa: PLC0415 - boto3 takes longer to import than everything else together
     from reconciler.pacing import Pace  # noqa: PLC0415
 
+    pace = Pace(calling.rate, sleep=stop.wait)
+
+    def give_way(endpoint: Endpoint) -> None:
+        pace.throttled(endpoint)
+        throttled.put(endpoint)
+
     chat = Chat(
         now=lambda: datetime.now(UTC),
-        before_attempt=Pace(rate, sleep=stop.wait).wait,
-        parallelism=parallelism,
-        endpoint_url=endpoint_url,
-        profile=profile,
+        before_attempt=pace.wait,
+        throttled=give_way,
+        parallelism=calling.parallelism,
+        endpoint_url=calling.endpoint_url,
+        profile=calling.profile,
     )
     with closing(chat):
         chat.connect({endpoint_of(change.key.room_arn) for change in changes if change.disconnects})
         yield from apply.run(
-            changes, disconnect=chat.disconnect, record=session.record, parallelism=parallelism, stop=stop
+            changes, disconnect=chat.disconnect, record=session.record, parallelism=calling.parallelism, stop=stop
         )
 
 
 def _never(*_args: object) -> Receipt:
     raise AssertionError("no change of this plan disconnects anybody")
-
-
-def _still_valid(plan: Plan, ban_list: BanList, state: State) -> Plan:
-    """The saved plan, if it is still what the list and the state mean.
-
-    Raises:
-        PlanStale: it is not, or the file was changed.
-    """
-    again = "Make a new plan, have it reviewed, and apply that."
-    if plan.ban_list_sha256 != ban_list.sha256:
-        name = PurePath(ban_list.path).name
-        raise PlanStale(f"The saved plan is stale: {name} has changed since it was made. {again}")
-    if plan.lineage != state.lineage:
-        raise PlanStale(f"The saved plan was made for another state, not for this one. {again}")
-    if plan.serial != state.serial:
-        raise PlanStale(
-            f"The saved plan is stale: the state has changed since it was made (serial {plan.serial} then,"
-            f" {state.serial} now), by another apply or by this one. {again}"
-        )
-    try:
-        planned = diff(
-            ban_list,
-            state,
-            plan.created_at,
-            targets=[change.key for change in plan.changes],
-            replace=[change.key for change in plan.changes if change.because is Because.REQUESTED],
-        )
-    except AddressUnknown:
-        planned = None
-    if planned is None or planned.changes != plan.changes:
-        raise PlanStale(f"The saved plan is not what the list and the state mean; its file was changed. {again}")
-    return planned
 
 
 def _given(name: str, value: str) -> str | None:
@@ -267,30 +231,3 @@ def _ourselves() -> Holder:
     except (KeyError, OSError):  # a container's user without a name
         user = str(os.getuid())
     return Holder("apply", user, socket.gethostname(), os.getpid(), datetime.now(UTC))
-
-
-class _Stopping:
-    def __init__(self) -> None:
-        self.event = Event()
-        self.signal: int | None = None
-
-    def __call__(self, number: int, _frame: FrameType | None) -> None:
-        if self.signal is not None:
-            # What has been recorded is on disk, and the lock dies with us.
-            os.write(2, b"\nStopped at once. What was done until now is recorded.\n")
-            os._exit(128 + number)
-        self.signal = number
-        self.event.set()
-        os.write(2, b"\nStopping: finishing the calls in flight. Once more stops at once.\n")
-
-
-@contextmanager
-def _stopping() -> Iterator[_Stopping]:
-    """While this is open, the first SIGINT or SIGTERM asks to stop, and the second stops at once."""
-    stopping = _Stopping()
-    before = {number: signal.signal(number, stopping) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stopping
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

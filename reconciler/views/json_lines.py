@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from typing import Final
 
+from reconciler.bans import Endpoint
 from reconciler.outcome import Outcome, Tally
 from reconciler.plan import Action, Plan
 from reconciler.state import record_to_plain
@@ -28,6 +29,11 @@ def outcome(plan: Plan, outcome: Outcome) -> str:
         return _line(f"{change.action}_failed", {**ban, "error": error})
     record = None if outcome.record is None else record_to_plain(outcome.record)
     return _line(f"{change.action}_complete", {**ban, "record": record})
+
+
+def throttled(endpoint: Endpoint) -> str:
+    """The service refused a call as one too many, and the pace has given way: `throttled`."""
+    return _line("throttled", {"account": endpoint.account, "region": endpoint.region})
 
 
 def summary(tally: Tally) -> str:

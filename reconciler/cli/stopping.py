@@ -1,0 +1,43 @@
+"""Signals while something is under way that has to be finished."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
+from types import FrameType
+
+
+class Stopping:
+    """Whether a run is to stop.
+
+    Attributes:
+        event: set by the first signal.
+        signal: its number.
+    """
+
+    def __init__(self) -> None:
+        self.event = Event()
+        self.signal: int | None = None
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        """The signal handler."""
+        if self.signal is not None:
+            # What has been recorded is on disk, and the lock dies with us.
+            os.write(2, b"\nStopped at once. What was reported as done is recorded.\n")
+            os._exit(128 + number)
+        self.signal = number
+        self.event.set()
+        os.write(2, b"\nStopping: finishing the calls in flight. Once more stops at once.\n")
+
+
+@contextmanager
+def stopping() -> Iterator[Stopping]:
+    """While this is open, the first SIGINT or SIGTERM asks to stop, and the second stops at once."""
+    stop = Stopping()
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
