@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from reconciler.bans import BanKey, Endpoint, Record, endpoint_of
-from reconciler.errors import AccessDenied, CallAbandoned, ChatError
+from reconciler.errors import AccessDenied, CallAbandoned, ChatError, StateError
 from reconciler.outcome import Outcome, Receipt
 from reconciler.plan import Change
 
@@ -71,12 +71,12 @@ def run(
 
     try:
         yield from _collect(finished, len(threads), record)
-    except GeneratorExit:  # the caller goes away: what is in flight is recorded all the same
+    except BaseException:  # `record` has failed, or the caller goes away: what is in flight is recorded if it can be
         end()
-        _record(_all_there_is(finished), record)
+        with suppress(StateError):
+            _record(_all_there_is(finished), record)
         raise
-    finally:
-        end()  # also when `record` fails: nobody is disconnected who cannot be recorded
+    end()
 
 
 def _collect(finished: "SimpleQueue[_Item]", workers: int, record: Save) -> Iterator[Outcome]:

@@ -10,6 +10,7 @@
     │   ├── StateDamaged           it is not a state file
     │   ├── StateTooNew            a later version of this program wrote it
     │   ├── StateUnwritable        it cannot be written
+    │   │   └── StateChanged       somebody else has written it meanwhile
     │   └── StateLocked            another run holds it
     ├── PlanError
     │   ├── PlanUnreadable         not a saved plan
@@ -105,6 +106,10 @@ class StateTooNew(StateError):
 
 class StateUnwritable(StateError):
     """The state cannot be written."""
+
+
+class StateChanged(StateUnwritable):
+    """Somebody else has written the state since it was read, so it is not written over."""
 
 
 class StateLocked(StateError):

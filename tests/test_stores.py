@@ -1,5 +1,6 @@
 """The state on disk: nothing that was recorded is lost, whatever happens to the process or to the files."""
 
+import errno
 import json
 import os
 import subprocess
@@ -9,28 +10,35 @@ from pathlib import Path
 import pytest
 
 from reconciler import Ban, BanKey, Record, State, load_state, state
-from reconciler.errors import StateDamaged, StateLocked, StateTooNew, StateUnreadable, StateUnwritable
+from reconciler.errors import StateChanged, StateDamaged, StateLocked, StateTooNew, StateUnreadable, StateUnwritable
 from reconciler.stores import Holder, open_store
-from reconciler.stores.local import LocalSession, LocalStore
+from reconciler.stores.journal import Journal
+from reconciler.stores.local import LocalStore
+from reconciler.stores.session import JournaledSession
 from tests.builders import LINEAGE, LOBBY, NOW, ban, recorded
 
+warned: list[str] = []
 HOLDER = Holder("apply", "alice", "build-7", 4242, NOW)
-A, B = BanKey(LOBBY, "a"), BanKey(LOBBY, "b")
+A, B, C = BanKey(LOBBY, "a"), BanKey(LOBBY, "b"), BanKey(LOBBY, "c")
 RECORD = Record(Ban("Spam"), NOW, "id")
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
+    warned.clear()
     return tmp_path / "bans.state.json"
 
 
 def store(path: Path) -> LocalStore:
-    return LocalStore(str(path))
+    return LocalStore(str(path), warn=warned.append)
 
 
 def kill_after_recording(path: Path, *changes: tuple[BanKey, Record | None], lineage: str = LINEAGE) -> None:
     """What a process leaves behind that records this and is killed before it saves."""
-    with LocalSession(store(path), lineage) as session:
+    journal = Journal(beside(path, ".journal"))
+    with JournaledSession(
+        store(path), journal, lineage, warn=warned.append, journal_stays=True, recovery_folders=[]
+    ) as session:
         session.record(changes)
 
 
@@ -138,13 +146,27 @@ def test_a_journal_that_is_folded_already_is_ignored(path: Path) -> None:
     assert load_state(str(path)) == State(LINEAGE, 1, {A: RECORD})
 
 
-@pytest.mark.parametrize("other", [recorded(serial=9), recorded(serial=5, lineage="0" * 8 + LINEAGE[8:])])
-def test_a_journal_of_another_state_is_an_error_that_names_both(path: Path, other: State) -> None:
+@pytest.mark.parametrize(
+    ("other", "belongs"),
+    [
+        (recorded(serial=9), "generation 5 of the state, and this is generation 9"),
+        (recorded(serial=4), "generation 5 of the state, and this is generation 4"),
+        (recorded(serial=5, lineage="0" * 8 + LINEAGE[8:]), "another state"),
+    ],
+)
+def test_a_journal_of_another_state_is_left_aside_and_said_so(path: Path, other: State, belongs: str) -> None:
     write(path, recorded(serial=5))
     kill_after_recording(path, (A, RECORD))
+    journal = beside(path, ".journal").read_bytes()
     write(path, other)
-    with pytest.raises(StateDamaged, match="remove the journal"):
-        load_state(str(path))
+    assert store(path).read() == other
+    assert len(warned) == 1
+    assert belongs in warned[0]
+    with store(path).locked(HOLDER, 0, LINEAGE) as opened:
+        opened.record([(B, RECORD)])
+        opened.save()
+    assert load_state(str(path)).records == {B: RECORD}
+    assert beside(path, ".journal.aside").read_bytes() == journal
 
 
 def test_a_damaged_journal_is_an_error(path: Path) -> None:
@@ -197,12 +219,80 @@ def test_a_failed_write_leaves_the_old_state_and_the_journal(path: Path, monkeyp
     with store(path).locked(HOLDER, 0, LINEAGE) as opened:
         opened.record([(A, RECORD)])
         monkeypatch.setattr(Path, "replace", full)
-        with pytest.raises(StateUnwritable, match="No space left on device"):
+        with pytest.raises(StateUnwritable, match=r"No space left .* Nothing is lost: .* next apply takes it in"):
             opened.save()
         monkeypatch.undo()
     assert state.loads(path.read_text()) == recorded(serial=5)
     assert load_state(str(path)) == State(LINEAGE, 5, {A: RECORD})
     assert not [file for file in path.parent.iterdir() if ".tmp" in file.name]
+
+
+def full_disk(*_arguments: object) -> int:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_what_the_journal_cannot_take_is_saved_at_the_end_all_the_same(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with store(path).locked(HOLDER, 0, LINEAGE) as opened:
+        opened.record([(A, RECORD)])
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "write", full_disk)
+            with pytest.raises(StateUnwritable, match="No space left on device"):
+                opened.record([(B, RECORD)])
+        opened.save()
+    assert load_state(str(path)).records == {A: RECORD, B: RECORD}
+
+
+def test_a_journal_that_failed_once_is_begun_anew_and_whole(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    half_written = os.write
+
+    def half(descriptor: int, content: memoryview) -> int:
+        half_written(descriptor, content[: len(content) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with store(path).locked(HOLDER, 0, LINEAGE) as opened:
+        opened.record([(A, RECORD)])
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "write", half)
+            with pytest.raises(StateUnwritable):
+                opened.record([(B, RECORD)])
+        opened.record([(C, RECORD)])
+        assert load_state(str(path)).records == {A: RECORD, B: RECORD, C: RECORD}
+
+
+def test_when_nothing_can_be_written_beside_the_state_it_goes_to_the_temporary_folder(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(path.parent.parent))
+    replace = Path.replace
+
+    def full_here(self: Path, target: Path) -> Path:
+        if self.parent == path.parent:
+            full_disk()
+        return replace(self, target)
+
+    with store(path).locked(HOLDER, 0, LINEAGE) as opened:
+        monkeypatch.setattr(os, "write", full_disk)
+        with pytest.raises(StateUnwritable):
+            opened.record([(A, RECORD)])
+        monkeypatch.setattr(Path, "replace", full_here)
+        recovered = path.parent.parent / "bans.state.recovered.json"
+        with pytest.raises(StateUnwritable, match=f"reconciler state push {recovered} --state {path}"):
+            opened.save()
+        monkeypatch.undo()
+    assert load_state(str(recovered)).records == {A: RECORD}
+
+
+def test_a_state_that_somebody_else_changed_meanwhile_is_not_written_over(path: Path) -> None:
+    write(path, recorded(serial=5))
+    with store(path).locked(HOLDER, 0, LINEAGE) as opened:
+        opened.record([(A, RECORD)])
+        write(path, recorded(ban("b"), serial=6))
+        with pytest.raises(StateChanged, match="changed by somebody else"):
+            opened.save()
+    assert state.loads(path.read_text()) == recorded(ban("b"), serial=6)
+    assert state.loads((path.parent / "bans.state.recovered.json").read_text()).records == {A: RECORD}
 
 
 def test_a_missing_folder_is_an_error_before_anything_is_done(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import click
 
 from reconciler.banlist import BanList
 from reconciler.bans import BanKey, parse_address
+from reconciler.cli import console
 from reconciler.state import State
 from reconciler.stores import Store, open_store
 
@@ -59,7 +60,7 @@ replace_option = option(
 
 def store_for(ban_list: BanList, location: str | None) -> Store:
     """The store of the state: where the option says, else where the list says."""
-    return open_store(location or ban_list.state_location)
+    return open_store(location or ban_list.state_location, warn=console.diagnostic)
 
 
 def keys(addresses: Collection[str], option: str, ban_list: BanList, state: State) -> frozenset[BanKey]:

@@ -1,6 +1,7 @@
 """Where a state is kept. A store reads it, locks it, and makes changes to it durable one group at a time."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -83,11 +84,12 @@ class Store(Protocol):
         """
 
 
-def open_store(location: str) -> Store:
+def open_store(location: str, warn: Callable[[str], object] = warnings.warn) -> Store:
     """The store at a location.
 
     Args:
         location: a path.
+        warn: told what people should know though it is no error.
 
     Raises:
         StateUnreadable: it is not a location that we know.
@@ -97,7 +99,7 @@ def open_store(location: str) -> Store:
     scheme, colon, _ = location.partition("://")
     if colon and scheme.isalnum():
         raise StateUnreadable(f"{location}: {scheme}:// is not supported as a place for the state; use a path")
-    return LocalStore(location)
+    return LocalStore(location, warn)
 
 
 def load_state(location: str) -> State:

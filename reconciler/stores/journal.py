@@ -1,0 +1,196 @@
+"""What a run has recorded since the state was written: one JSON line each, on disk before it is reported.
+
+The first line names the generation of the state that the records go on top of. A journal of any other generation is
+left aside: without it some users may be disconnected once more, which does them no harm.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from reconciler.bans import BanKey, Record
+from reconciler.errors import StateDamaged, StateTooNew, StateUnreadable
+from reconciler.state import PlainRecord, State, record_from_plain, record_to_plain
+
+FORMAT_VERSION: Final = 1
+
+Changes = Mapping[BanKey, Record | None]
+"""Records to put in, or with None to take out."""
+
+
+class Journal:
+    """A journal file. One process writes it at a time; any may read it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._aside = path.with_name(path.name + ".aside")
+        self._file: BinaryIO | None = None
+
+    def read(self, state: State) -> tuple[State, Changes, str | None]:
+        """What the journal adds to a state.
+
+        Returns:
+            The state, with the journal's lineage if it had none; what to change in it; and what to tell people, if the
+            journal does not belong to this state and is left aside.
+
+        Raises:
+            StateUnreadable: it cannot be opened.
+            StateDamaged: a line of it cannot be read.
+            StateTooNew: a later version wrote it.
+        """
+        try:
+            content = self.path.read_bytes()
+        except FileNotFoundError:
+            return state, {}, None
+        except OSError as error:
+            raise StateUnreadable(f"{self.path}: the journal cannot be read: {error.strerror}") from error
+        # What follows the last line break was being written when its run was killed, and was not reported yet.
+        lines = content.split(b"\n")[:-1]
+        if not lines:
+            return state, {}, None
+        head, changes = self._parse(lines)
+        if head.serial == state.serial and state.lineage in (head.lineage, None):
+            return State(head.lineage, state.serial, state.records), changes, None
+        if head.lineage == state.lineage and all(state.records.get(key) == new for key, new in changes.items()):
+            return state, {}, None  # folded already; only its removal is outstanding
+        return state, {}, self._why_aside(head, state, len(changes))
+
+    def append(self, state: State, before: Changes, changes: Sequence[tuple[BanKey, Record | None]]) -> None:
+        """Make changes durable.
+
+        Args:
+            state: the generation that they go on top of; it has a lineage.
+            before: what an interrupted run has left in the journal, or this one could not write.
+            changes: what to add.
+
+        Raises:
+            OSError: they are not durable.
+        """
+        try:
+            if self._file is None:
+                self._file = self._begin(state, before)
+            _write(self._file, "".join(_line(key, record) for key, record in changes))
+        except OSError:
+            self.close()  # a line may be half written; the next try begins a new file
+            raise
+
+    def remove(self) -> None:
+        """Everything in it is in the state now."""
+        self.close()
+        with suppress(OSError):  # the next run knows a journal that is folded already
+            self.path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Let go of the file; what it holds stays."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def put_aside(self) -> None:
+        """Keep a journal that does not belong to the state under another name."""
+        with suppress(OSError):
+            self.path.replace(self._aside)
+
+    def _begin(self, state: State, before: Changes) -> BinaryIO:
+        """A new file in place of the old, so that a line that was left half written is gone."""
+        head = {"format_version": FORMAT_VERSION, "lineage": state.lineage, "serial": state.serial}
+        lines = [json.dumps(head) + "\n", *(_line(key, record) for key, record in before.items())]
+        temporary = self.path.with_name(self.path.name + ".tmp")
+        file = temporary.open("wb", buffering=0)
+        try:
+            _write(file, "".join(lines))
+            temporary.replace(self.path)
+            sync_folder(self.path.parent)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def _parse(self, lines: Sequence[bytes]) -> tuple["_Head", Changes]:
+        try:
+            head = _Head.model_validate_json(lines[0])
+            if head.format_version > FORMAT_VERSION:
+                raise StateTooNew(f"{self.path}: a later version of reconciler wrote it. Upgrade reconciler.")
+            return head, dict(_change(_LINE.validate_json(line)) for line in lines[1:])
+        except ValidationError as error:
+            raise StateDamaged(
+                f"{self.path} is damaged. It holds what an interrupted run has done since the state was written. Look"
+                " at it, then remove it: the users in it may be disconnected once more, which does them no harm."
+            ) from error
+
+    def _why_aside(self, head: "_Head", state: State, records: int) -> str:
+        belongs = f"generation {head.serial} of the state"
+        if head.lineage != state.lineage:
+            belongs = "another state"
+        return (
+            f"{self.path} is left aside: it holds {records} records of an interrupted run that belong to {belongs}, and"
+            f" this is generation {state.serial}. The users in it may be disconnected once more, which does them no"
+            " harm."
+        )
+
+
+class _Head(BaseModel):
+    format_version: int
+    lineage: str
+    serial: int
+
+
+class _Line(BaseModel):
+    room_arn: str
+    user_id: str
+    record: PlainRecord | None
+
+
+_LINE: Final = TypeAdapter(_Line)
+
+
+def _line(key: BanKey, record: Record | None) -> str:
+    plain = None if record is None else record_to_plain(record)
+    return json.dumps({"room_arn": key.room_arn, "user_id": key.user_id, "record": plain}) + "\n"
+
+
+def _write(file: BinaryIO, text: str) -> None:
+    rest = memoryview(text.encode())
+    while rest:
+        rest = rest[os.write(file.fileno(), rest) :]
+    os.fsync(file.fileno())
+
+
+def _change(line: _Line) -> tuple[BanKey, Record | None]:
+    return BanKey(line.room_arn, line.user_id), None if line.record is None else record_from_plain(line.record)
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file as a whole, durably: at every moment there is the old one or the new one.
+
+    Raises:
+        OSError: it was not written, and the old one is as it was.
+    """
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            with suppress(FileNotFoundError):
+                os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        sync_folder(path.parent)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in a folder durable. Raises OSError."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

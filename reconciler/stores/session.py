@@ -1,0 +1,151 @@
+"""A locked state while it is changed: journal first, the state itself at the end and now and then."""
+
+import dataclasses
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from time import monotonic
+from typing import Final, Generic, Protocol, Self, TypeVar
+
+from reconciler import state as state_file
+from reconciler.bans import BanKey, Record
+from reconciler.errors import StateChanged, StateUnwritable
+from reconciler.state import State
+from reconciler.stores.journal import Journal, replace_file
+
+RECOVERY_NAME: Final = "bans.state.recovered.json"
+
+Version = TypeVar("Version")
+
+
+class Place(Protocol[Version]):
+    """Where whole states are read and written."""
+
+    @property
+    def location(self) -> str:
+        """As people name it."""
+
+    def load(self) -> tuple[State, Version]:
+        """The state, and what identifies this very content of the place. Raises `StateError`."""
+
+    def replace(self, state: State, version: Version) -> Version:
+        """Write the next generation where `version` still stands.
+
+        Raises:
+            StateUnwritable: it could not be written, or something else stands there by now.
+        """
+
+
+class JournaledSession(Generic[Version]):
+    """A `Session` of `reconciler.stores`, for any place.
+
+    Args:
+        place: where the state is.
+        journal: where records are durable until they are in the state.
+        lineage: a fresh UUID, used if there is no state yet.
+        save_every: seconds after which `record` also saves; None to save only when asked.
+        warn: told when the journal of an interrupted run has to be left aside.
+        journal_stays: whether the journal is still there for the next run, wherever that is.
+        recovery_folders: where to leave the state if it cannot be written to its place; the first that can be written.
+        clock: seconds, never going back.
+    """
+
+    def __init__(
+        self,
+        place: Place[Version],
+        journal: Journal,
+        lineage: str,
+        *,
+        warn: Callable[[str], object],
+        journal_stays: bool,
+        recovery_folders: Sequence[Path],
+        save_every: float | None = None,
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._place = place
+        self._journal = journal
+        self._recovery_folders = [*recovery_folders, Path(tempfile.gettempdir())]
+        self._save_every = save_every
+        self._clock = clock
+        self._journal_stays = journal_stays
+        self._journal_whole = True
+        self._saved_at = clock()
+        loaded, self._version = place.load()
+        self._saved, changes, aside = journal.read(loaded)
+        if aside is not None:
+            warn(aside)
+            journal.put_aside()
+        self._lineage = self._saved.lineage or lineage
+        self._unsaved = dict(changes)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._journal.close()
+
+    @property
+    def state(self) -> State:
+        """See `Session.state`."""
+        return self._saved.after(self._unsaved.items())
+
+    def record(self, changes: Sequence[tuple[BanKey, Record | None]]) -> None:
+        """See `Session.record`."""
+        if not changes:
+            return
+        before = dict(self._unsaved)
+        # They have happened, so `save` tries to keep them even if the journal cannot.
+        self._unsaved.update(changes)
+        base = dataclasses.replace(self._saved, lineage=self._lineage)
+        try:
+            self._journal.append(base, before, changes)
+        except OSError as error:
+            self._journal_whole = False
+            raise StateUnwritable(
+                f"{self._journal.path}: what was done cannot be recorded: {error.strerror or error}. Nobody else is"
+                " disconnected until it can."
+            ) from error
+        self._journal_whole = True  # it was begun anew if it was not
+        if self._save_every is not None and self._clock() - self._saved_at >= self._save_every:
+            self._saved_at = self._clock()
+            with suppress(StateUnwritable):  # it is in the journal, and the end of the run says what went wrong
+                self._write()
+
+    def save(self) -> None:
+        """See `Session.save`."""
+        if not self._unsaved:
+            self._journal.remove()
+            return
+        try:
+            self._write()
+        except StateChanged as error:
+            again = "The next apply may disconnect the same users once more, which does them no harm."
+            raise StateChanged(f"{error} {self._recover()} {again}") from error
+        except StateUnwritable as error:
+            if self._journal_stays and self._journal_whole:
+                where = f"Nothing is lost: what was done is in {self._journal.path}, and the next apply takes it in."
+            else:
+                where = self._recover()
+            raise StateUnwritable(f"{error} {where}") from error
+
+    def _write(self) -> None:
+        state = self.state.generation(lineage=self._lineage)
+        self._version = self._place.replace(state, self._version)
+        self._saved, self._unsaved = state, {}
+        self._journal.remove()
+
+    def _recover(self) -> str:
+        """Leave the state where it can be written, and say how to get it back."""
+        content = state_file.dumps(self.state.generation(lineage=self._lineage)).encode()
+        for folder in self._recovery_folders:
+            path = folder / RECOVERY_NAME
+            try:
+                replace_file(path, content)
+            except OSError:
+                continue
+            return (
+                f"What was done is in {path}. Once the state can be written again, put it there with:"
+                f" reconciler state push {path} --state {self._place.location}"
+            )
+        return "What was done could not be written anywhere; the next apply may disconnect the same users again."
