@@ -11,7 +11,8 @@
     │   ├── StateTooNew            a later version of this program wrote it
     │   ├── StateUnwritable        it cannot be written
     │   │   └── StateChanged       somebody else has written it meanwhile
-    │   └── StateLocked            another run holds it
+    │   ├── StateLocked            another run holds it
+    │   └── PushRefused            a state that is not a later generation of the one that is there
     ├── PlanError
     │   ├── PlanUnreadable         not a saved plan
     │   ├── PlanStale              the ban list or the state has changed since it was made
@@ -114,6 +115,10 @@ class StateChanged(StateUnwritable):
 
 class StateLocked(StateError):
     """Another run holds the state."""
+
+
+class PushRefused(StateError):
+    """A state is not to be replaced by one that is not a later generation of it."""
 
 
 class PlanError(ReconcilerError):

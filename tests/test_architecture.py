@@ -79,8 +79,8 @@ def test_only_the_shell_prints_and_asks_the_clock() -> None:
             assert "datetime.now(" not in module.read_text()
 
 
-def test_only_chat_knows_boto3() -> None:
+def test_boto3_is_known_to_few() -> None:
     users = {
         part(module) for module in MODULES if {"boto3", "botocore"} & {name.split(".")[0] for name in imports(module)}
     }
-    assert users == {"chat", "sandbox"}
+    assert users == {"chat", "sandbox", "stores"}

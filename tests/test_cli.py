@@ -289,7 +289,7 @@ def test_replace_disconnects_again(reconciler: Reconciler, sandbox: Sandbox) -> 
         ("--replace", "lobby/nobody", "the list has no such ban in force"),
         ("--rate", "-1", "--rate"),
         ("--parallelism", "0", "--parallelism"),
-        ("--state", "s3://bucket/key", "s3:// is not supported"),
+        ("--state", "s3://bucket", "a state on S3 is s3://BUCKET/KEY"),
         ("--no-such-option", "x", "No such option"),
     ],
 )
@@ -593,3 +593,79 @@ def test_the_sandbox_serves_until_it_is_stopped(folder: Path) -> None:
         process.communicate()
     assert line == 'DisconnectUser in us-west-2   lobby/ABC123def456   reason="Violated terms of service"   → 200\n'
     assert process.returncode == 130
+
+
+# state, import
+
+
+def test_import_records_the_list_and_disconnects_nobody(reconciler: Reconciler, sandbox: Sandbox) -> None:
+    Path("bans.yaml").write_text(banning("a", "b"))
+    assert reconciler("import", typed="y\n").out.endswith("Import cancelled. Nothing was done.\n")
+    assert not Path("bans.state.json").exists()
+    imported = reconciler("import", typed="yes\n")
+    assert imported.out == (
+        """\
+  lobby/a
+  lobby/b
+
+Record 2 bans as done, and disconnect nobody? Only `yes` goes ahead: \
+Import complete: 2 bans recorded. Nobody was disconnected.
+"""
+    )
+    assert reconciler("plan", "--detailed-exitcode").code == 0
+    assert reconciler("import", "--auto-approve").out == "Nothing to import. The state records every ban of the list.\n"
+    assert sandbox.requests == ()
+    assert "disconnected  never by this tool" in reconciler("state", "show", "lobby/a").out
+
+
+def test_import_needs_a_terminal_or_an_approval(reconciler: Reconciler) -> None:
+    result = reconciler("import")
+    assert (result.code, result.out) == (1, "")
+    assert "there is no terminal to ask on; give --auto-approve" in result.err
+
+
+def test_the_state_can_be_listed_shown_and_mended(reconciler: Reconciler, sandbox: Sandbox) -> None:
+    Path("bans.yaml").write_text(banning("a", "'b c'"))
+    reconciler("apply", "--auto-approve")
+    assert reconciler("state", "list").out == 'lobby/a\nlobby/"b c"\n'
+    shown = reconciler("state", "show", 'lobby/"b c"').out.splitlines()
+    assert shown[:5] == [
+        'user          "b c"',
+        "room          lobby",
+        f"room ARN      {AWS_ARN}",
+        "reason        none",
+        "ends          never",
+    ]
+    assert reconciler("state", "pull").out == Path("bans.state.json").read_text()
+    removed = reconciler("state", "rm", "lobby/a")
+    assert removed.out == "  lobby/a\nForgot 1 ban. Nobody was called.\n"
+    assert reconciler("state", "list").out == 'lobby/"b c"\n'
+    assert len(sandbox.requests) == 2
+    assert "  + lobby/a" in reconciler("plan").out
+
+
+@pytest.mark.parametrize("command", ["show", "rm"])
+def test_what_is_not_recorded_cannot_be_shown_or_forgotten(reconciler: Reconciler, command: str) -> None:
+    result = reconciler("state", command, "lobby/nobody")
+    assert result.code == 1
+    assert "ecorded in the state" in result.err
+
+
+def test_push_takes_a_later_generation_only(reconciler: Reconciler, sandbox: Sandbox) -> None:
+    reconciler("apply", "--auto-approve")
+    pulled = reconciler("state", "pull").out
+    Path("pulled.json").write_text(pulled)
+    older = reconciler("state", "push", "pulled.json")
+    assert older.code == 1
+    assert "is at serial 1, which is not older than serial 1" in older.err
+    Path("pulled.json").write_text(pulled.replace('"serial": 1', '"serial": 2').replace("Violated", "Broke"))
+    assert reconciler("state", "push", "pulled.json").out == "Pushed serial 2 with 1 ban.\n"
+    assert "Broke terms of service" in reconciler("state", "show", "lobby/ABC123def456").out
+    Path("pulled.json").write_text("{")
+    assert "pulled.json is not a state file" in reconciler("state", "push", "pulled.json").err
+
+
+def test_a_local_state_has_no_lock_to_break(reconciler: Reconciler) -> None:
+    result = reconciler("force-unlock", "some-id")
+    assert result.code == 1
+    assert "its lock ends with the process that holds it" in result.err

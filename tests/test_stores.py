@@ -11,7 +11,8 @@ import pytest
 
 from reconciler import Ban, BanKey, Record, State, load_state, state
 from reconciler.errors import StateChanged, StateDamaged, StateLocked, StateTooNew, StateUnreadable, StateUnwritable
-from reconciler.stores import Holder, open_store
+from reconciler.stores import open_store
+from reconciler.stores.holder import Holder
 from reconciler.stores.journal import Journal
 from reconciler.stores.local import LocalStore
 from reconciler.stores.session import JournaledSession
@@ -207,7 +208,7 @@ def test_a_folder_in_place_of_the_state_is_unreadable(path: Path) -> None:
 
 
 def test_other_schemes_are_refused() -> None:
-    with pytest.raises(StateUnreadable, match="ftp:// is not supported"):
+    with pytest.raises(StateUnreadable, match="ftp:// is not a place for the state"):
         open_store("ftp://host/state.json")
 
 
@@ -343,7 +344,8 @@ def test_a_lock_is_free_again_after_an_error(path: Path) -> None:
 
 def test_a_lock_dies_with_its_process(path: Path) -> None:
     hold = (
-        "import sys; from datetime import UTC, datetime; from reconciler.stores import Holder, open_store\n"
+        "import sys; from datetime import UTC, datetime\n"
+        "from reconciler.stores import open_store; from reconciler.stores.holder import Holder\n"
         f"with open_store({str(path)!r}).locked(Holder('apply', 'u', 'h', 1, datetime.now(UTC)), 0, {LINEAGE!r}):\n"
         "    print('locked', flush=True); sys.stdin.read()\n"
     )

@@ -15,7 +15,17 @@ import click
 from reconciler.cli import console
 from reconciler.errors import BanListInvalid, ReconcilerError
 
-_COMMANDS: Final = ("validate", "plan", "apply", "show", "sandbox")
+# In the order in which the help lists them: name → module.
+_COMMANDS: Final = {
+    "validate": "validate",
+    "plan": "plan",
+    "apply": "apply",
+    "show": "show",
+    "import": "import_bans",
+    "state": "state",
+    "force-unlock": "force_unlock",
+    "sandbox": "sandbox",
+}
 
 
 class _Commands(click.Group):
@@ -27,7 +37,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"reconciler.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"reconciler.cli.{_COMMANDS[cmd_name]}").command
         return command
 
 

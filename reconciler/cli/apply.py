@@ -1,8 +1,5 @@
 """`reconciler apply`: make it so."""
 
-import getpass
-import os
-import socket
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import closing
@@ -10,13 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from queue import SimpleQueue
 from threading import Event
-from uuid import uuid4
 
 import click
 
 from reconciler import apply, planfile
 from reconciler.bans import Endpoint, endpoint_of
 from reconciler.cli import console
+from reconciler.cli.locking import lock_timeout_option, locked
 from reconciler.cli.options import (
     file_option,
     keys,
@@ -35,7 +32,7 @@ from reconciler.errors import PlanRefused
 from reconciler.outcome import Outcome, Receipt, tally
 from reconciler.plan import DEFAULT_RATE, Change, Plan, diff
 from reconciler.sources import load_ban_list
-from reconciler.stores import Holder, Session
+from reconciler.stores import Session
 from reconciler.views import json_lines, text
 
 
@@ -62,14 +59,7 @@ from reconciler.views import json_lines, text
 @option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to report.")
 @option("--endpoint-url", metavar="URL", help="Call this instead of AWS, such as a sandbox.")
 @option("--profile", metavar="NAME", help="A profile of the AWS configuration.")
-@option(
-    "--lock-timeout",
-    type=click.FloatRange(min=0),
-    default=0,
-    show_default=True,
-    metavar="SECONDS",
-    help="Wait so long for another run to let go of the state.",
-)
+@lock_timeout_option
 @no_color_option
 def command(
     plan: str | None,
@@ -99,16 +89,16 @@ def command(
     asks = plan is None and not auto_approve
     if asks and format == "json":
         raise click.UsageError("--format json cannot ask; give a PLAN or --auto-approve")
-    if asks and not sys.stdin.isatty():
-        raise click.UsageError("there is no terminal to ask on; give a PLAN or --auto-approve")
+    if asks:
+        console.require_terminal("a PLAN or --auto-approve")
 
     saved = None if plan is None else load_plan(plan)
     if saved is not None:
         file = _given("file", file) or saved.plan.ban_list
         state = state or saved.state_location
     ban_list = load_ban_list(file)
-    store = store_for(ban_list, state)
-    with store.locked(_ourselves(), lock_timeout, str(uuid4())) as session:
+    store = store_for(ban_list, state, profile=profile)
+    with locked(store, "apply", lock_timeout) as session:
         recorded = session.state
         if saved is not None:
             todo = planfile.still_valid(saved.plan, ban_list, recorded)
@@ -126,7 +116,7 @@ def command(
             if format == "text":  # the plan has ended with it
                 return 1
             raise PlanRefused("\n".join(text.refusals(todo)[1:]))
-        if asks and todo.changes and not _approved(todo):
+        if asks and todo.changes and not console.approved(_question(todo)):
             console.out("Apply cancelled. Nothing was done.\n")
             return 1
         calling = _Calling(rate, parallelism, endpoint_url, profile)
@@ -218,16 +208,5 @@ def _given(name: str, value: str) -> str | None:
     return None if source is click.core.ParameterSource.DEFAULT else value
 
 
-def _approved(plan: Plan) -> bool:
-    question = "Disconnect these users, and record it?" if plan.calls else "Record these changes?"
-    click.echo(f"\n{question} Only `yes` goes ahead: ", nl=False)
-    sys.stdout.flush()
-    return sys.stdin.readline().strip() == "yes"
-
-
-def _ourselves() -> Holder:
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        user = str(os.getuid())
-    return Holder("apply", user, socket.gethostname(), os.getpid(), datetime.now(UTC))
+def _question(plan: Plan) -> str:
+    return "Disconnect these users, and record it?" if plan.calls else "Record these changes?"

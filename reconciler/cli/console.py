@@ -29,6 +29,19 @@ def error(message: str) -> None:
     diagnostic(message)
 
 
+def approved(question: str) -> bool:
+    """Ask on the terminal; only `yes` is a yes."""
+    click.echo(f"\n{question} Only `yes` goes ahead: ", nl=False)
+    sys.stdout.flush()
+    return sys.stdin.readline().strip() == "yes"
+
+
+def require_terminal(instead: str) -> None:
+    """End with a usage error where there is nobody to ask; `instead` is what to give."""
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"there is no terminal to ask on; give {instead}")
+
+
 def wants_colour(stream: TextIO, *, no_color: bool = False) -> bool:
     """Whether to colour: only on a terminal, and neither --no-color nor NO_COLOR (https://no-color.org) is given."""
     return not no_color and not os.environ.get("NO_COLOR") and stream.isatty()

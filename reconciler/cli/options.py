@@ -10,6 +10,8 @@ import click
 from reconciler.banlist import BanList
 from reconciler.bans import BanKey, parse_address
 from reconciler.cli import console
+from reconciler.errors import BanListError
+from reconciler.sources import load_ban_list
 from reconciler.state import State
 from reconciler.stores import Store, open_store
 
@@ -58,9 +60,20 @@ replace_option = option(
 )
 
 
-def store_for(ban_list: BanList, location: str | None) -> Store:
+def store_for(ban_list: BanList, location: str | None, *, profile: str | None = None) -> Store:
     """The store of the state: where the option says, else where the list says."""
-    return open_store(location or ban_list.state_location, warn=console.diagnostic)
+    return open_store(location or ban_list.state_location, warn=console.diagnostic, profile=profile)
+
+
+def list_for_names(file: str, location: str | None) -> BanList:
+    """The ban list, which names the rooms; a state can be looked at without it, if we are told where it is."""
+    try:
+        return load_ban_list(file)
+    except BanListError:
+        if location is None:
+            raise
+        console.diagnostic(f"{file} cannot be used, so rooms are shown by their ARNs.")
+        return BanList(path=file)
 
 
 def keys(addresses: Collection[str], option: str, ban_list: BanList, state: State) -> frozenset[BanKey]:

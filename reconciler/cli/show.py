@@ -7,12 +7,18 @@ from pathlib import Path
 import click
 
 from reconciler import planfile, state
-from reconciler.banlist import BanList
 from reconciler.cli import console
-from reconciler.cli.options import file_option, no_color_option, option, state_option, store_for, together
-from reconciler.errors import BanListError, PlanUnreadable
+from reconciler.cli.options import (
+    file_option,
+    list_for_names,
+    no_color_option,
+    option,
+    state_option,
+    store_for,
+    together,
+)
+from reconciler.errors import PlanUnreadable
 from reconciler.planfile import SavedPlan
-from reconciler.sources import load_ban_list
 from reconciler.views import text
 
 
@@ -57,21 +63,10 @@ def _show_plan(saved: SavedPlan, format: str, *, no_color: bool) -> None:
 
 
 def _show_state(file: str, location: str | None, format: str) -> None:
-    ban_list = _list_for_names(file, location)
+    ban_list = list_for_names(file, location)
     store = store_for(ban_list, location)
     recorded = store.read()
     if format == "json":
         console.out(state.dumps(recorded))
     else:
         console.out(text.state(recorded, ban_list.room_names, store.location, datetime.now(UTC)))
-
-
-def _list_for_names(file: str, location: str | None) -> BanList:
-    """The ban list, which names the rooms; the state can be shown without it, if we are told where it is."""
-    try:
-        return load_ban_list(file)
-    except BanListError:
-        if location is None:
-            raise
-        console.diagnostic(f"{file} cannot be used, so rooms are shown by their ARNs.")
-        return BanList(path=file)

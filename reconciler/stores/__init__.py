@@ -3,32 +3,12 @@
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from reconciler.bans import BanKey, Record
 from reconciler.errors import StateUnreadable
 from reconciler.state import State
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who holds a lock, for the person whose run it keeps waiting.
-
-    Attributes:
-        operation: what it is doing, such as `apply`.
-        user: the login name.
-        host: the machine.
-        pid: the process.
-        since: aware, in UTC.
-    """
-
-    operation: str
-    user: str
-    host: str
-    pid: int
-    since: datetime
+from reconciler.stores.holder import Holder
 
 
 class Session(Protocol):
@@ -52,6 +32,14 @@ class Session(Protocol):
             StateUnwritable: it could not be written; what was recorded is still there for the next run.
         """
 
+    def push(self, state: State) -> None:
+        """Replace the state by a later generation of it, made elsewhere.
+
+        Raises:
+            PushRefused: `state` is of another lineage, or not later.
+            StateUnwritable: it could not be written.
+        """
+
 
 class Store(Protocol):
     """The place of one state."""
@@ -69,11 +57,11 @@ class Store(Protocol):
             StateTooNew: a later version wrote it.
         """
 
-    def locked(self, holder: Holder, timeout: float, lineage: str) -> AbstractContextManager[Session]:
+    def locked(self, who: Holder, timeout: float, lineage: str) -> AbstractContextManager[Session]:
         """Hold the state for changes; no other run can meanwhile.
 
         Args:
-            holder: who we are.
+            who: we are.
             timeout: seconds to wait for another holder; 0 is not to wait.
             lineage: a fresh UUID, used if there is no state yet.
 
@@ -84,21 +72,31 @@ class Store(Protocol):
         """
 
 
-def open_store(location: str, warn: Callable[[str], object] = warnings.warn) -> Store:
+def open_store(location: str, warn: Callable[[str], object] = warnings.warn, *, profile: str | None = None) -> Store:
     """The store at a location.
 
     Args:
-        location: a path.
+        location: a path, or `s3://BUCKET/KEY`.
         warn: told what people should know though it is no error.
+        profile: of the AWS configuration, for S3.
 
     Raises:
         StateUnreadable: it is not a location that we know.
     """
+    scheme, colon, rest = location.partition("://")
+    if colon and scheme == "s3":
+        bucket, _, key = rest.partition("/")
+        if not bucket or not key or key.endswith("/"):
+            raise StateUnreadable(
+                f"{location}: a state on S3 is s3://BUCKET/KEY, such as s3://moderation/bans.state.json"
+            )
+        from reconciler.stores.s3 import S3Store  # noqa: PLC0415 - it needs boto3, which takes long to import
+
+        return S3Store(bucket, key, warn, profile=profile)
+    if colon and scheme.isalnum():
+        raise StateUnreadable(f"{location}: {scheme}:// is not a place for the state; use a path or s3://BUCKET/KEY")
     from reconciler.stores.local import LocalStore  # noqa: PLC0415 - it implements the protocols above
 
-    scheme, colon, _ = location.partition("://")
-    if colon and scheme.isalnum():
-        raise StateUnreadable(f"{location}: {scheme}:// is not supported as a place for the state; use a path")
     return LocalStore(location, warn)
 
 
@@ -106,7 +104,7 @@ def load_state(location: str) -> State:
     """The state at a location, ready for `diff`.
 
     Args:
-        location: a path; a missing file is an empty state.
+        location: a path, or `s3://BUCKET/KEY`; where there is none yet, the state is empty.
 
     Raises:
         StateError: it cannot be read, or is not a state.

@@ -6,21 +6,17 @@
 - `bans.state.json.lock`: an OS lock that dies with its process. The file stays; what it says is who held it last.
 """
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Final
-
-from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from reconciler import state as state_file
 from reconciler.errors import StateChanged, StateDamaged, StateLocked, StateTooNew, StateUnreadable, StateUnwritable
 from reconciler.state import State
-from reconciler.stores import Holder
+from reconciler.stores import holder
+from reconciler.stores.holder import Holder
 from reconciler.stores.journal import Journal, replace_file
 from reconciler.stores.session import JournaledSession
 
@@ -55,7 +51,7 @@ class LocalStore:
         return state.after(changes.items())
 
     @contextmanager
-    def locked(self, holder: Holder, timeout: float, lineage: str) -> Iterator[JournaledSession[_FileId]]:
+    def locked(self, who: Holder, timeout: float, lineage: str) -> Iterator[JournaledSession[_FileId]]:
         """See `Store.locked`."""
         from filelock import FileLock, Timeout  # noqa: PLC0415 - reading needs no lock, and importing it costs
 
@@ -69,7 +65,7 @@ class LocalStore:
         except OSError as error:
             raise self._unwritable(self._lock, error) from error
         try:
-            self._write_holder(holder)
+            self._write_holder(who)
             with JournaledSession(
                 self,
                 self._journal(),
@@ -132,34 +128,17 @@ class LocalStore:
             " Do not just delete it: everybody in the list would be disconnected again."
         )
 
-    def _write_holder(self, holder: Holder) -> None:
-        content = json.dumps(asdict(holder) | {"since": holder.since.isoformat()})
+    def _write_holder(self, who: Holder) -> None:
         with suppress(OSError):  # it only tells others who we are
-            self._lock.write_text(content + "\n")
+            self._lock.write_text(holder.dumps(who))
 
     def _who_holds_it(self) -> str:
         try:
-            holder = _HOLDER.validate_json(self._lock.read_bytes())
-        except (OSError, ValidationError):
+            who = str(holder.loads(self._lock.read_bytes()))
+        except (OSError, ValueError):
             who = "another run"
-        else:
-            who = (
-                f"`{holder.operation}` of {holder.user} on {holder.host} (process {holder.pid},"
-                f" since {holder.since:%Y-%m-%d %H:%M:%S} UTC)"
-            )
         return f"{self.location} is locked by {who}. Wait for it to end, or give --lock-timeout to wait here."
 
     def _unwritable(self, path: Path, error: OSError) -> StateUnwritable:
         why = f"{path.name}: {error.strerror or error}"
         return StateUnwritable(f"{self.location}: the state cannot be written ({why}).")
-
-
-class _HolderFile(BaseModel):
-    operation: str
-    user: str
-    host: str
-    pid: int
-    since: datetime
-
-
-_HOLDER: Final = TypeAdapter(_HolderFile)

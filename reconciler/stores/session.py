@@ -10,7 +10,7 @@ from typing import Final, Generic, Protocol, Self, TypeVar
 
 from reconciler import state as state_file
 from reconciler.bans import BanKey, Record
-from reconciler.errors import StateChanged, StateUnwritable
+from reconciler.errors import PushRefused, StateChanged, StateUnwritable
 from reconciler.state import State
 from reconciler.stores.journal import Journal, replace_file
 
@@ -128,6 +128,18 @@ class JournaledSession(Generic[Version]):
             else:
                 where = self._recover()
             raise StateUnwritable(f"{error} {where}") from error
+
+    def push(self, state: State) -> None:
+        """See `Session.push`. A journal that is there is then recognised as folded, or left aside."""
+        there = self._saved
+        if there.lineage is not None and state.lineage != there.lineage:
+            raise PushRefused(f"{self._place.location} is another state: its lineage is {there.lineage}.")
+        if state.serial <= there.serial:
+            raise PushRefused(
+                f"{self._place.location} is at serial {there.serial}, which is not older than serial {state.serial}."
+            )
+        self._version = self._place.replace(state, self._version)
+        self._saved, self._unsaved = state, {}
 
     def _write(self) -> None:
         state = self.state.generation(lineage=self._lineage)

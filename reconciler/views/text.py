@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePath
-from typing import Final
+from typing import Final, Protocol
 
 from reconciler.bans import Ban, BanKey, Record
 from reconciler.outcome import Outcome, Tally
@@ -16,6 +16,14 @@ _SIGNS: Final = {Action.BAN: "+", Action.UPDATE: "~", Action.LIFT: "-", Action.R
 _COLOURS: Final = {Action.BAN: 31, Action.UPDATE: 33, Action.LIFT: 32, Action.REPEAT: 35}
 _WORDS: Final = {Action.BAN: "disconnect", Action.UPDATE: "update", Action.LIFT: "lift", Action.REPEAT: "repeat"}
 _WIDEST_ADDRESS: Final = 60  # terminal cells; longer ones push their own line's columns aside
+
+
+class Named(Protocol):
+    """Something that names rooms: a plan, a ban list."""
+
+    @property
+    def room_names(self) -> Mapping[str, str]:
+        """ARN → name."""
 
 
 def plan(plan: Plan, *, rate: float = DEFAULT_RATE, colour: bool = False) -> str:
@@ -104,6 +112,26 @@ def state(state: State, room_names: Mapping[str, str], location: str, now: datet
     total = f"{_count(len(rows), 'ban')} in {escape.terminal(location)}, serial {state.serial}"
     total += f"; {lapsed:,} of them expired, to be lifted by the next apply." if lapsed else "."
     return "\n".join([*lines, "", total] if lines else [total]) + "\n"
+
+
+def record(key: BanKey, record: Record, room_names: Mapping[str, str], now: datetime) -> str:
+    """Everything that the state knows of one ban, one line each; ends with a line break."""
+    ban = record.ban
+    rows = [
+        ("user", escape.user_id(key.user_id)),
+        ("room", escape.terminal(room_names.get(key.room_arn, key.room_arn))),
+        ("room ARN", escape.terminal(key.room_arn)),
+        ("reason", _reason(ban.reason)),
+        ("ends", _until(ban.expires_at) + ("" if ban.in_force(now) else " (it has)")),
+        ("disconnected", time(record.disconnected_at) if record.disconnected_at else "never by this tool"),
+        ("request ID", escape.terminal(record.request_id or "none")),
+    ]
+    return "".join(f"{name:14}{value}\n" for name, value in rows)
+
+
+def addresses(names: Named, keys: Iterable[BanKey], indent: str = "  ") -> str:
+    """One address a line."""
+    return "".join(f"{indent}{_address(key, names.room_names)}\n" for key in keys)
 
 
 def time(time: datetime) -> str:

@@ -1,0 +1,228 @@
+"""The state in an object on S3, written only over the version that was read.
+
+- `s3://bucket/key`: the state. Every write is conditional (`If-Match` on the ETag read, `If-None-Match: *` for the
+  first), so that even without a lock no writer overwrites another's state.
+- `key.lock`: an object that is created only if there is none, and says who holds it. It does not die with its process:
+  `reconciler force-unlock` removes one that a dead machine has left.
+- A journal on this machine holds what was recorded since the state was last saved.
+
+Encryption, access and versions are those of the bucket: nothing is asked for, so nothing is made public. Conditional
+writes: Amazon S3 User Guide, "How to prevent object overwrites with conditional writes".
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from time import monotonic, sleep
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from reconciler import state as state_file
+from reconciler.errors import StateChanged, StateDamaged, StateLocked, StateTooNew, StateUnreadable, StateUnwritable
+from reconciler.state import State
+from reconciler.stores import holder
+from reconciler.stores.holder import Holder
+from reconciler.stores.journal import Journal
+from reconciler.stores.session import JournaledSession
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+SAVE_EVERY: Final = 20.0  # seconds between saves of a long apply
+_LOCK_POLL: Final = 1.0  # seconds
+# S3 answers 409 when two conditional writes meet; it is to be tried again.
+_CONFLICT: Final = {"ConditionalRequestConflict", "PreconditionFailed", "412", "409"}
+
+_ETag = str | None
+"""The version of the object that was read; None where there is none."""
+
+
+class S3Store:
+    """A state in an object.
+
+    Args:
+        bucket: its name.
+        key: of the object.
+        warn: told when the journal of an interrupted run has to be left aside, or the lock stays.
+        profile: of the AWS configuration.
+    """
+
+    def __init__(self, bucket: str, key: str, warn: Callable[[str], object], *, profile: str | None = None) -> None:
+        self.location = f"s3://{bucket}/{key}"
+        self._bucket = bucket
+        self._key = key
+        self._lock_key = f"{key}.lock"
+        self._warn = warn
+        self._profile = profile
+
+    def read(self) -> State:
+        """See `Store.read`."""
+        loaded, _ = self.load()
+        state, changes, aside = self._journal().read(loaded)
+        if aside is not None:
+            self._warn(aside)
+        return state.after(changes.items())
+
+    @contextmanager
+    def locked(self, who: Holder, timeout: float, lineage: str) -> Iterator[JournaledSession[_ETag]]:
+        """See `Store.locked`."""
+        who = replace(who, lock_id=str(uuid4()))
+        self._lock(who, timeout)
+        try:
+            with JournaledSession(
+                self,
+                self._journal(to_write=True),
+                lineage,
+                warn=self._warn,
+                journal_stays=False,
+                recovery_folders=[Path.cwd()],
+                save_every=SAVE_EVERY,
+            ) as session:
+                yield session
+        finally:
+            self._unlock(who)
+
+    def force_unlock(self, lock_id: str) -> Holder:
+        """Remove a lock that nobody holds any more.
+
+        Returns:
+            Who held it.
+
+        Raises:
+            StateLocked: it is another lock by now.
+            StateUnreadable: there is no lock, or S3 does not answer.
+        """
+        who = self._held_by()
+        if who is None:
+            raise StateUnreadable(f"{self.location} is not locked.")
+        if who.lock_id != lock_id:
+            raise StateLocked(f"{self.location} is locked by {who}, with the lock ID {who.lock_id}.")
+        try:
+            self._s3.delete_object(Bucket=self._bucket, Key=self._lock_key)
+        except (BotoCoreError, ClientError) as error:
+            raise StateUnwritable(f"{self.location}.lock cannot be removed: {_why(error)}") from error
+        return who
+
+    def load(self) -> tuple[State, _ETag]:
+        """See `Place.load`."""
+        try:
+            answer = self._s3.get_object(Bucket=self._bucket, Key=self._key)
+            content = answer["Body"].read()
+        except (BotoCoreError, ClientError) as error:
+            if _code(error) == "NoSuchKey":
+                return State(), None
+            raise StateUnreadable(f"{self.location}: the state cannot be read: {_why(error)}") from error
+        try:
+            return state_file.loads(content), answer["ETag"]
+        except StateDamaged as error:
+            raise StateDamaged(
+                f"{self.location} is not a state file: {error}. Take the last good one from the versions of the bucket"
+                " or from a copy. Do not just delete it: everybody in the list would be disconnected again."
+            ) from error
+        except StateTooNew as error:
+            raise StateTooNew(f"{self.location}: {error}. Upgrade reconciler, and run it again.") from error
+
+    def replace(self, state: State, version: _ETag) -> _ETag:
+        """See `Place.replace`."""
+        content = state_file.dumps(state).encode()
+        try:
+            return self._put(self._key, content, version)
+        except (BotoCoreError, ClientError) as error:
+            if _code(error) not in _CONFLICT and _code(error) != "NoSuchKey":
+                raise StateUnwritable(f"{self.location}: the state cannot be written: {_why(error)}.") from error
+            # An answer that was lost on the way makes the SDK try again, and meet what it has just written itself.
+            there, etag = self.load()
+            if there == state:
+                return etag
+            raise StateChanged(
+                f"{self.location} was changed by somebody else during this run, and is left as it is."
+            ) from error
+
+    @cached_property
+    def _s3(self) -> "S3Client":
+        config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5})
+        try:
+            return boto3.Session(profile_name=self._profile).client("s3", config=config)
+        except (BotoCoreError, ValueError) as error:
+            raise StateUnreadable(f"{self.location}: the state cannot be reached: {error}") from error
+
+    def _put(self, key: str, content: bytes, version: _ETag) -> str:
+        where = {"Bucket": self._bucket, "Key": key, "Body": content, "ContentType": "application/json"}
+        condition = {"IfNoneMatch": "*"} if version is None else {"IfMatch": version}
+        return self._s3.put_object(**where, **condition)["ETag"]  # type: ignore[arg-type]
+
+    def _lock(self, who: Holder, timeout: float) -> None:
+        deadline = monotonic() + timeout
+        while True:
+            try:
+                self._put(self._lock_key, holder.dumps(who).encode(), None)
+            except (BotoCoreError, ClientError) as error:
+                if _code(error) not in _CONFLICT:
+                    raise StateUnwritable(f"{self.location} cannot be locked: {_why(error)}") from error
+            else:
+                return
+            held_by = self._held_by()
+            if held_by is not None and held_by.lock_id == who.lock_id:
+                return  # the answer was lost on the way, and the SDK's second try met our own lock
+            if monotonic() >= deadline:
+                raise StateLocked(
+                    f"{self.location} is locked by {held_by or 'another run'}. Wait for it to end, or give"
+                    " --lock-timeout to wait here. If that run is dead for certain, remove its lock with:"
+                    f" reconciler force-unlock {held_by.lock_id if held_by else 'LOCK_ID'}"
+                )
+            sleep(min(_LOCK_POLL, max(0.0, deadline - monotonic())))
+
+    def _held_by(self) -> Holder | None:
+        try:
+            return holder.loads(self._s3.get_object(Bucket=self._bucket, Key=self._lock_key)["Body"].read())
+        except ValueError as error:
+            raise StateUnreadable(f"{self.location}.lock is not a lock of ours; look at it, and remove it") from error
+        except (BotoCoreError, ClientError) as error:
+            if _code(error) == "NoSuchKey":
+                return None
+            raise StateUnreadable(f"{self.location}.lock cannot be read: {_why(error)}") from error
+
+    def _unlock(self, who: Holder) -> None:
+        try:
+            held_by = self._held_by()
+            if held_by is not None and held_by.lock_id == who.lock_id:
+                self._s3.delete_object(Bucket=self._bucket, Key=self._lock_key)
+        except (StateUnreadable, BotoCoreError, ClientError) as error:
+            self._warn(
+                f"The lock of {self.location} could not be removed ({error}). Remove it with:"
+                f" reconciler force-unlock {who.lock_id}"
+            )
+
+    def _journal(self, *, to_write: bool = False) -> Journal:
+        """On this machine; one for each location."""
+        name = sha256(self.location.encode()).hexdigest()[:16]
+        home = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
+        folder = Path(home) / "reconciler"
+        if to_write:
+            try:
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it will hold user IDs
+            except OSError:
+                folder = Path(tempfile.mkdtemp(prefix="reconciler-"))
+        return Journal(folder / f"{name}.journal")
+
+
+def _code(error: BotoCoreError | ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
+
+
+def _why(error: BotoCoreError | ClientError) -> str:
+    if _code(error) in ("AccessDenied", "403"):
+        return (
+            f"{error}. Allow s3:GetObject, s3:PutObject and s3:DeleteObject on the key and on key.lock, and"
+            " s3:ListBucket on the bucket, without which S3 denies what is only not there yet"
+        )
+    return str(error)
