@@ -1,7 +1,6 @@
 """The state on S3, against moto's server: no writer overwrites another, and no reported ban is lost."""
 
 import json
-import logging
 import os
 import subprocess
 import sys
@@ -14,7 +13,6 @@ import boto3
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
-from moto.server import ThreadedMotoServer
 
 from reconciler import Ban, BanKey, Record, State, load_state, state
 from reconciler.errors import PushRefused, StateChanged, StateDamaged, StateLocked, StateUnreadable, StateUnwritable
@@ -31,19 +29,9 @@ RECORD = Record(Ban("Spam"), NOW, "id")
 BUCKET = "moderation"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    logging.getLogger("werkzeug").disabled = True
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def s3(server: str, credentials: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["S3Client"]:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", server)
+def s3(s3_server: str, credentials: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["S3Client"]:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_server)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state-home"))
     monkeypatch.chdir(tmp_path)
