@@ -9,11 +9,11 @@ from typing import Final
 from reconciler.bans import Endpoint
 from reconciler.errors import CallAbandoned
 
-# When the service throttles all the same, others use the quota too: the rate is halved, at most once in a second since
-# the calls in flight are throttled together, and comes back by a tenth of the full rate each second.
-BACK_OFF: Final = 0.5
-BACK_OFF_EVERY: Final = 1.0  # seconds
-RECOVERY: Final = 0.1  # of the full rate, each second
+# When the service throttles all the same, others use the quota too. The rate is cut, at most once in a second since the
+# calls in flight are throttled together, and grows again by a tenth each second: it settles at what the others leave.
+CUT: Final = 0.7
+CUT_EVERY: Final = 1.0  # seconds
+GROWTH: Final = 1.1  # each second
 LEAST: Final = 0.02  # of the full rate
 
 
@@ -56,23 +56,24 @@ class Pace:
         with self._lock:
             now = self._clock()
             lane = self._lane(endpoint, now)
-            if now - lane.backed_off_at >= BACK_OFF_EVERY:
-                lane.rate = max(lane.rate_at(now, self._rate) * BACK_OFF, self._rate * LEAST)
-                lane.backed_off_at = now
+            if now - lane.cut_at >= CUT_EVERY:
+                lane.rate = max(lane.rate_at(now, self._rate) * CUT, self._rate * LEAST)
+                lane.cut_at = now
 
     def _lane(self, endpoint: Endpoint, now: float) -> "_Lane":
         if endpoint not in self._lanes:
-            self._lanes[endpoint] = _Lane(next_slot=now, rate=self._rate, backed_off_at=now - BACK_OFF_EVERY)
+            self._lanes[endpoint] = _Lane(next_slot=now, rate=self._rate, cut_at=now - CUT_EVERY)
         return self._lanes[endpoint]
 
 
 @dataclass(slots=True)
 class _Lane:
-    """The pace of one account and region: the rate that it had when it last backed off, and when that was."""
+    """The pace of one account and region: the rate after its last cut, and when that was."""
 
     next_slot: float
     rate: float
-    backed_off_at: float
+    cut_at: float
 
     def rate_at(self, time: float, full: float) -> float:
-        return min(full, self.rate + full * RECOVERY * max(0.0, time - self.backed_off_at))
+        seconds = min(max(0.0, time - self.cut_at), 60.0)  # by then it is full again
+        return min(full, self.rate * GROWTH**seconds)

@@ -94,7 +94,7 @@ def test_the_pace_gives_way_when_the_service_throttles_all_the_same() -> None:
     paced = pace(100, clock)
     assert taken(paced, clock, 100) == pytest.approx(0.99)
     paced.throttled(WEST)
-    assert taken(paced, clock, 50) > 0.8  # half the rate, coming back
+    assert taken(paced, clock, 50) > 0.65  # 70 % of the rate, growing again
 
 
 def test_calls_that_are_throttled_together_slow_the_pace_once() -> None:
@@ -109,12 +109,12 @@ def test_calls_that_are_throttled_together_slow_the_pace_once() -> None:
 def test_throttling_that_goes_on_slows_the_pace_further_but_never_to_a_stop() -> None:
     clock = Clock()
     paced = pace(100, clock)
-    for _ in range(50):
+    for _ in range(100):
         paced.throttled(WEST)
         paced.wait(WEST)
         clock.now += 1
-    paced.throttled(WEST)
-    assert 0.05 < taken(paced, clock, 2) < 1
+        paced.throttled(WEST)
+    assert 0.1 < taken(paced, clock, 2) < 2
 
 
 def test_the_pace_recovers_to_the_full_rate_and_not_beyond() -> None:
