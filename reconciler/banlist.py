@@ -4,14 +4,16 @@ Reading is in two steps. pydantic checks the shape of every entry, in bulk; then
 room, which finds what entries get wrong about each other. Places are looked up only for what turned out to be wrong.
 """
 
+import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
 from functools import lru_cache
 from hashlib import sha256
+from operator import attrgetter
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
@@ -44,9 +46,13 @@ from reconciler.yamltext import Mark, Path
 
 DEFAULT_STATE: Final = "bans.state.json"
 ALL_ROOMS: Final = "all"
+MAX_BANS: Final = 2_000_000  # so many fit into memory; `rooms: all` in a short list could otherwise mean billions
 
 _EXAMPLE_ARN = "arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6"
 _ROOM_NAME = re.compile(r"\w[\w.-]*")
+_TIME_SHAPE = re.compile(
+    r"\d{4}-\d\d-\d\d(?:[Tt ](?P<time>\d\d:\d\d:\d\d(?:\.\d{1,9})?)(?P<zone>[Zz]|[+-]\d\d:\d\d)?)?", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +99,10 @@ def parse(content: bytes, path: str = "bans.yaml", *, pure: bool = False) -> Ban
     """
     try:
         text = yamltext.decode(content)
-    except ValueError as error:
-        raise BanListInvalid([Problem(path, 1, 1, "", str(error))]) from error
+    except yamltext.NotText as error:
+        raise BanListInvalid([Problem(path, error.mark.line, error.mark.column, "", str(error))]) from error
     document = yamltext.read(text, pure=pure)
-    reader = _Reader()
+    reader = _Reader(frozenset(fault.path for fault in document.faults if fault.spoils))
     # After a syntax error the rest of the list is not known, so nothing can be said about what it lacks.
     ban_list = reader.ban_list(document.data, path, sha256(content).hexdigest()) if document.complete else None
     if ban_list is None or document.faults or reader.errors:
@@ -120,14 +126,15 @@ def _time(text: str) -> datetime:
     try:
         return parse_time(text)
     except ValueError as error:
-        if re.fullmatch(r"\d{4}-\d\d-\d\d", text, re.ASCII):
-            advice = f"{text} has no time and no time zone; write {text}T00:00:00Z"
-        elif re.fullmatch(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?", text, re.ASCII):
-            advice = f"{text} has no time zone; write {text}Z for UTC, or an offset such as {text}+02:00"
-        elif str(error).startswith("not an RFC 3339"):
+        shape = _TIME_SHAPE.fullmatch(text)
+        if shape is None:
             advice = "not a date and time with a time zone; write it like 2027-01-31T00:00:00Z"
+        elif not shape["time"]:
+            advice = f"{text} has no time and no time zone; write {text}T00:00:00Z"
+        elif not shape["zone"]:
+            advice = f"{text} has no time zone; write {text}Z for UTC, or an offset such as {text}+02:00"
         else:
-            advice = f"no such date or time ({error}); write it like 2027-01-31T00:00:00Z"
+            advice = "there is no such date or time; write it like 2027-01-31T00:00:00Z"
         raise PydanticCustomError("time", "{advice}", {"advice": advice}) from error
 
 
@@ -221,10 +228,16 @@ class _Error:
 
 
 class _Reader:
-    """Turns plain data into a ban list, and collects everything that is wrong with it."""
+    """Turns plain data into a ban list, and collects everything that is wrong with it.
 
-    def __init__(self) -> None:
+    Args:
+        spoiled: paths at which the data is not what the author wrote, for a reason that is reported already.
+    """
+
+    def __init__(self, spoiled: Collection[Path] = ()) -> None:
         self.errors: list[_Error] = []
+        self._spoiled = spoiled
+        self._suggestions: dict[str, str | None] = {}
 
     def ban_list(self, data: yamltext.Data, path: str, digest: str) -> BanList | None:
         """The ban list; of use only when there are no errors."""
@@ -244,7 +257,8 @@ class _Reader:
             protected_users=tuple(limits.get("protected_users") or ()),
         )
         rooms = self._rooms(head.get("rooms") or {}, data.get("rooms"))
-        bans = self._expand(entries, broken, head.get("defaults") or {}, rooms, guardrails)
+        default_rooms = self._default_rooms(head.get("defaults") or {}, data.get("defaults"), rooms)
+        bans = self._expand(entries, broken, head.get("defaults") or {}, default_rooms, rooms, guardrails)
         return BanList(path, digest, head.get("state") or DEFAULT_STATE, rooms.arns, guardrails, bans)
 
     def _error(self, path: Path, message: str, *, at_key: bool = False, repeats: Path | None = None) -> None:
@@ -259,11 +273,14 @@ class _Reader:
         except ValidationError as error:
             details = error.errors(include_url=False)
         self._errors((), details)
-        for detail in details:  # what remains is good enough to check the entries against
+        wrong: dict[str, set[object]] = {}  # section → keys in it, none when all of it is wrong
+        for detail in details:
             section, *inside = detail["loc"]
-            value = raw.pop(str(section), None)
-            if inside and isinstance(value, dict):
-                raw[str(section)] = {key: within for key, within in value.items() if key != inside[0]}
+            wrong.setdefault(str(section), set()).update(inside[:1])
+        for section, keys in wrong.items():  # what remains is good enough to check the entries against
+            value = raw.pop(section)
+            if keys and isinstance(value, dict):
+                raw[section] = {key: within for key, within in value.items() if key not in keys}
         return _HEAD.validate_python(raw)
 
     def _entries(self, raw: Any, given: bool) -> tuple[list[_Entry], set[tuple[int, str]]]:  # noqa: ANN401
@@ -282,23 +299,20 @@ class _Reader:
         except ValidationError as error:
             details = error.errors(include_url=False)
         self._errors(("bans",), details)
-        sound: list[Any] = list(raw)
         broken: set[tuple[int, str]] = set()
         for detail in details:
             index, *inside = detail["loc"]
-            index = int(index)
-            if inside:
-                broken.add((index, str(inside[0])))
-                sound[index] = {key: value for key, value in sound[index].items() if key != inside[0]}
-            else:
-                broken |= {(index, "user_id"), (index, "rooms")}
-                sound[index] = {}
+            broken |= {(int(index), str(key)) for key in inside[:1] or ("user_id", "rooms")}
+        sound: list[Any] = list(raw)
+        for index in {index for index, _ in broken}:
+            entry = sound[index] if isinstance(sound[index], dict) else {}
+            sound[index] = {key: value for key, value in entry.items() if (index, key) not in broken}
         return _ENTRIES.validate_python(sound), broken
 
     def _errors(self, prefix: Path, details: Iterable[ErrorDetails]) -> None:
         for detail in details:
             path = prefix + detail["loc"]
-            of_key = path[-1] == "[key]"
+            of_key = len(path) == 3 and path[0] == "rooms"  # pydantic's path of a key ends in "[key]"
             path = path[:-1] if of_key else path
             at_key = of_key or detail["type"] == "extra_forbidden" or (detail["input"] is None and path[-1:] != ())
             self._error(path, _explain(path, detail), at_key=at_key)
@@ -308,29 +322,37 @@ class _Reader:
         for name, arn in arns.items():
             if arn in names:
                 message = (
-                    f"the same room as {names[arn]!r} on line {{line}}; a room has one name, so keep one of the two"
+                    f"the same room as `{names[arn]}` on line {{line}}; a room has one name, so keep one of the two"
                 )
                 self._error(("rooms", name), message, at_key=True, repeats=("rooms", names[arn]))
             names.setdefault(arn, name)
-        unsound = frozenset(raw or ()) - arns.keys() if isinstance(raw, dict | None) else None
-        return _Rooms(arns, unsound)
+        known = isinstance(raw, dict | None) and ("rooms",) not in self._spoiled
+        return _Rooms(arns, frozenset(raw or ()) - arns.keys() if known else None)
+
+    def _default_rooms(self, defaults: _Defaults, raw: Any, rooms: "_Rooms") -> Sequence[str] | None:  # noqa: ANN401
+        """The ARNs for entries that name no rooms; None when they have to."""
+        if "rooms" in defaults:
+            return self._resolve(defaults["rooms"], rooms, ("defaults", "rooms"))
+        given = "rooms" in raw if isinstance(raw, dict) else raw is not None
+        return [] if given or ("defaults",) in self._spoiled else None  # what is wrong with it is reported already
 
     def _expand(
         self,
         entries: Sequence[_Entry],
         broken: set[tuple[int, str]],
         defaults: _Defaults,
+        default_rooms: Sequence[str] | None,
         rooms: "_Rooms",
         guardrails: Guardrails,
     ) -> dict[BanKey, Ban]:
         bans: dict[BanKey, Ban] = {}
-        repeated: list[tuple[int, BanKey]] = []
-        arns_of: dict[tuple[str, ...], Sequence[str]] = {}
-        default_rooms = self._resolve(defaults["rooms"], rooms, ("defaults", "rooms")) if "rooms" in defaults else None
+        repeated: dict[int, list[BanKey]] = {}
+        arns_of: dict[object, Sequence[str]] = {}
         protecting_glob = guardrails.protects()
+        expanded = 0
         for index, entry in enumerate(entries):
             user_id = entry.get("user_id")
-            refs = entry.get("rooms")
+            refs: Sequence[str] | None = entry.get("rooms")
             arns: Sequence[str] | None
             if refs is None:
                 arns = default_rooms
@@ -339,25 +361,36 @@ class _Reader:
                         ("bans", index, "rooms"), "missing; add a line such as `rooms: [lobby]`, or `rooms: all`"
                     )
             else:
-                arns = arns_of.get(tuple(refs))
+                same = ALL_ROOMS if refs == ALL_ROOMS else tuple(refs)
+                arns = arns_of.get(same)
                 if arns is None:
+                    errors_before = len(self.errors)
                     arns = self._resolve(refs, rooms, ("bans", index, "rooms"))
-                    if not self.errors:
-                        arns_of[tuple(refs)] = arns
+                    if len(self.errors) == errors_before:
+                        arns_of[same] = arns
             if user_id is None:
                 if (index, "user_id") not in broken:
                     self._error(("bans", index, "user_id"), "missing; add a line such as `user_id: ABC123def456`")
                 continue
             if glob := protecting_glob(user_id):
-                advice = (
-                    f"guardrails.protected_users ({glob!r}) protects this user; remove the ban, or change the guardrail"
+                self._error(
+                    ("bans", index, "user_id"),
+                    "`protected_users` on line {line} protects this user; remove the ban, or change that line",
+                    repeats=("guardrails", "protected_users", guardrails.protected_users.index(glob)),
                 )
-                self._error(("bans", index, "user_id"), advice)
             ban = Ban(entry.get("reason", defaults.get("reason")), entry.get("expires_at", defaults.get("expires_at")))
-            for arn in arns or ():
+            arns = arns or ()
+            expanded += len(arns)
+            if expanded > MAX_BANS:
+                self._error(
+                    ("bans", index),
+                    f"with this entry the list makes more than {MAX_BANS:,} bans, one for each user and room; split it",
+                )
+                break
+            for arn in arns:
                 key = BanKey(arn, user_id)
                 if key in bans:
-                    repeated.append((index, key))
+                    repeated.setdefault(index, []).append(key)
                 else:
                     bans[key] = ban
         if repeated:
@@ -370,27 +403,43 @@ class _Reader:
             if not rooms.arns and rooms.unsound == frozenset():
                 self._error(path, "`all` means every room under `rooms`, and there is none; add the rooms")
             return list(rooms.arns.values())
-        arns: list[str] = []
+        arns: dict[str, None] = {}
         for index, ref in enumerate(refs):
             arn = rooms.arns.get(ref) or (ref if is_room_arn(ref) else None)
             if arn is None:
                 if not rooms.excuse(ref):
-                    self._error((*path, index), _unknown_room(ref, rooms.arns))
+                    self._error((*path, index), self._unknown_room(ref, rooms.arns))
             elif arn in arns:
                 self._error((*path, index), "this room stands in the list already; remove it here")
             else:
-                arns.append(arn)
-        return arns
+                arns[arn] = None
+        return list(arns)
+
+    def _unknown_room(self, ref: str, names: Collection[str]) -> str:
+        if ref.startswith("arn:"):
+            return f"not the ARN of a room; it looks like {_EXAMPLE_ARN}"
+        if ref == ALL_ROOMS:
+            return "for every room, write `rooms: all` without brackets"
+        if ref not in self._suggestions:
+            # Comparing takes a while, and nobody reads hundreds of suggestions.
+            compare = len(self._suggestions) < 100 and len(names) <= 1000
+            self._suggestions[ref] = next(iter(get_close_matches(ref, names, 1)), None) if compare else None
+        advice = "add it there with its ARN, or correct the name"
+        if close := self._suggestions[ref]:
+            advice = f"did you mean `{close}`?"
+        return f"there is no room {_quoted(ref)} under `rooms`; {advice}"
 
     def _report_repeated(
         self,
-        repeated: list[tuple[int, BanKey]],
+        repeated: Mapping[int, Sequence[BanKey]],
         entries: Sequence[_Entry],
         default_rooms: Sequence[str] | None,
         rooms: "_Rooms",
     ) -> None:
+        """One error for each two entries that ban a user twice, in however many rooms."""
         names = {arn: name for name, arn in rooms.arns.items()}
-        users = {key.user_id for _, key in repeated}
+        keys = {key for some in repeated.values() for key in some}
+        users = {key.user_id for key in keys}
         first: dict[BanKey, int] = {}
         quiet = _Reader()
         for index, entry in enumerate(entries):
@@ -399,10 +448,14 @@ class _Reader:
                 arns = default_rooms if refs is None else quiet._resolve(refs, rooms, ())
                 for arn in arns or ():
                     first.setdefault(BanKey(arn, user_id), index)
-        for index, key in repeated:
-            room = names.get(key.room_arn, key.room_arn)
-            message = f"the list bans this user in {room} already, on line {{line}}; keep one of the two entries"
-            self._error(("bans", index, "user_id"), message, repeats=("bans", first[key], "user_id"))
+        for index, some in repeated.items():
+            rooms_by_first: dict[int, list[str]] = {}
+            for key in some:
+                rooms_by_first.setdefault(first[key], []).append(names.get(key.room_arn, key.room_arn))
+            for earlier, where in rooms_by_first.items():
+                more = f" and {len(where) - 1:,} more" if len(where) > 1 else ""
+                message = f"line {{line}} bans this user in {where[0]}{more} already; keep one of the two entries"
+                self._error(("bans", index, "user_id"), message, repeats=("bans", earlier, "user_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -422,49 +475,59 @@ class _Rooms:
         return self.unsound is None or name in self.unsound
 
 
-def _unknown_room(ref: str, names: Iterable[str]) -> str:
-    if ref.startswith("arn:"):
-        return f"not the ARN of a room; it looks like {_EXAMPLE_ARN}"
-    if ref == ALL_ROOMS:
-        return "for every room, write `rooms: all` without brackets"
-    if close := get_close_matches(ref, names, 1):
-        return f"there is no room {ref!r} under `rooms`; did you mean {close[0]!r}?"
-    return f"there is no room {ref!r} under `rooms`; add it there with its ARN, or correct the name"
+def _quoted(text: str) -> str:
+    """Text of the list in a message: on one line, and not too long."""
+    return json.dumps(text if len(text) <= 60 else text[:60] + "…", ensure_ascii=False)
 
 
 def _explain(path: Path, detail: ErrorDetails) -> str:
     """What is wrong with a value, and what to write instead."""
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
-    message = detail["msg"]
     match kind:
         case "extra_forbidden":
-            message = _unknown_key(path)
+            return _unknown_key(path)
         case "string_too_short":
-            message = "an empty text; write a value, or leave the key out" if path[-1] == "reason" else "an empty text"
+            what = "write a value, or leave the key out" if path[-1] == "reason" else "write a value"
+            return f"an empty text; {what}"
         case "string_too_long":
-            message = f"{len(value):,} characters long; at most {context['max_length']} are possible"
+            limit = context["max_length"]
+            return f"{len(value):,} characters long, and at most {limit} are possible; shorten it"
         case "string_pattern_mismatch":
-            message = f"not the ARN of a room; it looks like {_EXAMPLE_ARN}"
+            return f"not the ARN of a room; it looks like {_EXAMPLE_ARN}"
         case "too_short":
-            message = "an empty list; name at least one room, or write `rooms: all`"
+            return "an empty list; name at least one room, or write `rooms: all`"
         case "less_than_equal":
-            message = f"{value} is too much; the most is {context['le']}"
+            return f"{value} is too much; the most is {context['le']}"
         case "literal_error":
-            message = "this version of the format is not known; write `version: 1`"
+            return "this version of the format is not known; write `version: 1`"
         case "string_type" | "list_type" | "dict_type" | "int_type" | "datetime_type":
-            expected = {"string_type": "a text", "list_type": "a list", "dict_type": "a mapping"}.get(kind, "a value")
+            expected = _EXPECTED[kind]
+            if kind == "dict_type" and path[0] == "bans":
+                expected = "`user_id: …` and the other keys of a ban"
+            elif kind == "list_type" and path[-1] == "protected_users":
+                expected = "a list such as [host-*]"
+            elif kind == "string_type" and path[0] == "rooms":
+                return f"the ARN of the room is missing; it looks like {_EXAMPLE_ARN}"
             if value is None:
-                quote = "; if it is meant as a text, put it in quotes" if kind == "string_type" else ""
-                message = f"has no value, and {expected} is needed here{quote}"
-            else:
-                message = f"{_kind_of(value)} stands here, and {expected} is needed"
-    return message
+                quote = "; if this very text is meant, put it in quotes" if kind == "string_type" else ""
+                return f"has no value; write {expected}{quote}"
+            return f"{_kind_of(value)} stands here; write {expected} instead"
+    return detail["msg"]
+
+
+_EXPECTED: Final = {
+    "string_type": "a text",
+    "list_type": "a list such as [lobby]",
+    "dict_type": "indented `key: value` lines",
+    "int_type": "a whole number",
+    "datetime_type": "a time such as 2027-01-31T00:00:00Z",
+}
 
 
 def _kind_of(value: object) -> str:
     if isinstance(value, list):
         return "a list"
-    return "a mapping" if isinstance(value, dict) else "a text"
+    return "a group of `key: value` lines" if isinstance(value, dict) else "a text"
 
 
 def _unknown_key(path: Path) -> str:
@@ -482,7 +545,7 @@ def _problems(file: str, document: yamltext.Document, errors: Sequence[_Error]) 
     wanted = {error.path[:n] for error in errors for n in range(len(error.path) + 1)}
     places = document.locate(wanted | {error.repeats for error in errors if error.repeats is not None})
     problems = [
-        Problem(file, fault.mark.line, fault.mark.column, dotted(fault.path), fault.message)
+        Problem(file, fault.mark.line, fault.mark.column, dotted(_shown(fault.path)), fault.message)
         for fault in document.faults
     ]
     for error in errors:
@@ -496,9 +559,17 @@ def _problems(file: str, document: yamltext.Document, errors: Sequence[_Error]) 
             mark = next(around, Mark(1, 1))
         message = error.message
         if error.repeats is not None:
-            message = message.format(line=places[error.repeats].value.line)
-        problems.append(Problem(file, mark.line, mark.column, dotted(error.path), message))
-    return sorted(problems)
+            message = message.replace("{line}", str(places[error.repeats].value.line))
+        problems.append(Problem(file, mark.line, mark.column, dotted(_shown(error.path)), message))
+    return sorted(problems, key=attrgetter("line", "column", "path", "message"))
+
+
+def _shown(path: Path) -> Path:
+    """A path up to where a key of a ban is unknown: it may be a user ID, and those are personal data."""
+    for depth, step in enumerate(path):
+        if path[0] == "bans" and depth > 0 and isinstance(step, str) and step not in _Entry.__annotations__:
+            return path[:depth]
+    return path
 
 
 def dotted(path: Path) -> str:
@@ -508,6 +579,6 @@ def dotted(path: Path) -> str:
         if isinstance(step, int):
             text += f"[{step}]"
         else:
-            name = step if _ROOM_NAME.fullmatch(step) else repr(step)
+            name = step if len(step) <= ROOM_ARN_MAX and _ROOM_NAME.fullmatch(step) else _quoted(step)
             text += f".{name}" if text else name
     return text

@@ -17,7 +17,10 @@ USER_ID_MAX = 128  # characters, of any kind; the service model marks the user I
 REASON_MAX = 256
 
 _ARN = re.compile(r"arn:aws:ivschat:(?P<region>[a-z0-9-]+):(?P<account>[0-9]+):room/(?P<id>[a-zA-Z0-9-]+)")
-_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)", re.ASCII)
+# Hours end at 23 here, whatever `fromisoformat` makes of 24:00:00.
+_RFC_3339 = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt ](?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
+)
 
 
 class BanKey(NamedTuple):

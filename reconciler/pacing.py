@@ -76,4 +76,5 @@ class _Lane:
 
     def rate_at(self, time: float, full: float) -> float:
         seconds = min(max(0.0, time - self.cut_at), 60.0)  # by then it is full again
-        return min(full, self.rate * GROWTH**seconds)
+        growth: float = GROWTH**seconds
+        return min(full, self.rate * growth)

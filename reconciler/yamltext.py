@@ -4,14 +4,16 @@ A ban list must not ban somebody else because YAML saw a number, so this reads r
 and not its constructed objects. What a ban list has no use for and a reader can be misled by is a fault: anchors,
 aliases, merge keys, tags, directives, keys given twice, a second document.
 
-The C parser (libyaml, YAML 1.1) and the pure one (YAML 1.2) must agree. Whatever the C parser takes, the pure one
-takes too and means the same; where the C parser balks, the pure one has the last word.
+The C parser (libyaml, YAML 1.1) and the pure one (YAML 1.2) must agree. The C parser is there for speed alone: it reads
+what both of them read alike, and the pure one has the last word on every text that the C parser balks at, or that holds
+what a ban list may not and the two see differently.
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
@@ -40,6 +42,11 @@ _NULLS: Final = frozenset(
 _UNREADABLE: Final = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
+# What the two parsers read differently without a complaint: a tab between two words, what follows the end of the
+# document, and a block of text (| or >) with a comment right behind its sign, or no indented text on the line below.
+_DISPUTED: Final = ("\t", "\n...", "\r...")
+_ODD_BLOCK: Final = re.compile("[|>](?<![^ \r\n].)[-+0-9]*(?:#| *(?:#[^\r\n]*)?(?:\r\n?|\n)(?! +[^ \r\n]))")
+_BLANK: Final = re.compile("(?:[ \r\n]+|#[^\r\n]*)*+")
 # libyaml takes the colons of an unquoted ARN inside [ ] for YAML's own. A stand-in for them gets the ARN through it.
 _ARN_COLONS: Final = re.compile(r"\barn:aws:ivschat:[a-z0-9-]+:[0-9]+:room/")
 _COLON: Final = "\ue03a"
@@ -91,17 +98,32 @@ class Document:
         return _locate(self._source, frozenset(paths)) if paths else {}
 
 
+class NotText(ValueError):
+    """The content of a file is not UTF-8.
+
+    Attributes:
+        mark: where it is not.
+    """
+
+    def __init__(self, mark: Mark, message: str) -> None:
+        super().__init__(message)
+        self.mark = mark
+
+
 def decode(content: bytes) -> str:
-    """The text of a file.
+    """The text of a file, without a byte order mark at its start.
 
     Raises:
-        ValueError: it is not UTF-8; the message says where.
+        NotText: it is not UTF-8.
     """
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:4]:
+        raise NotText(Mark(1, 1), "the file is saved as UTF-16, or is no text at all; save it as UTF-8")
+    content = content.removeprefix(BOM_UTF8)
     try:
-        return content.decode("utf-8-sig")
+        return content.decode()
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise ValueError(f"line {line} is not UTF-8; save the file as UTF-8") from error
+        before = content[: error.start].decode()
+        raise NotText(_mark_at(before, len(before)), "what stands here is not UTF-8; save the file as UTF-8") from error
 
 
 def read(text: str, *, pure: bool = False) -> Document:
@@ -111,13 +133,11 @@ def read(text: str, *, pure: bool = False) -> Document:
         text: the whole text, without a byte order mark at its start.
         pure: leave the C parser alone even where it is installed. The result is the same, slower.
     """
-    faults = [
-        Fault(_mark_at(text, match.start()), (), _UNREADABLE_ADVICE.format(ord(match[0])))
-        for match in _UNREADABLE.finditer(text)
-    ]
+    faults = (*_directive(text), *_unreadable(text))
     if faults:
         text = _UNREADABLE.sub("\ufffd", text)
     document = None
+    pure = pure or bool(faults) or any(sign in text for sign in _DISPUTED) or _ODD_BLOCK.search(text) is not None
     if not pure:
         document = _read_unless_it_balks(_Source(text, pure=False))
         if document is None and _COLON not in text and _ARN_COLONS.search(text):
@@ -125,14 +145,43 @@ def read(text: str, *, pure: bool = False) -> Document:
             document = _read_unless_it_balks(_Source(shielded, pure=False, shielded=True))
     if document is None:
         document = _read(_Source(text, pure=True))
-    if faults:
-        return Document(document.data, tuple(faults) + document.faults, document.complete, document._source)
-    return document
+    return replace(document, faults=faults + document.faults) if faults else document
 
 
-_UNREADABLE_ADVICE = (
-    'the character U+{0:04X} cannot stand here as it is; take it out, or write "\\u{0:04X}" in double quotes'
-)
+def _directive(text: str) -> Iterator[Fault]:
+    """A directive is the first thing that a text holds; the parsers pass over those that they do not know."""
+    match = _BLANK.match(text)
+    if match is not None and text[match.end() : match.end() + 1] == "%":
+        yield Fault(_mark_at(text, match.end()), (), _DIRECTIVE_ADVICE)
+
+
+def _mark_at(text: str, index: int) -> Mark:
+    lines = _LINE_BREAK.split(text[:index])
+    return Mark(len(lines), len(lines[-1]) + 1)
+
+
+def _unreadable(text: str) -> Iterator[Fault]:
+    """The first unreadable character of each line, and of so many lines that a person can see what is going on."""
+    if not _UNREADABLE.search(text):
+        return
+    found = (
+        (number, match) for number, line in enumerate(_LINE_BREAK.split(text), 1) if (match := _UNREADABLE.search(line))
+    )
+    for count, (number, match) in enumerate(found):
+        mark = Mark(number, match.start() + 1)
+        if count == _MAX_UNREADABLE:
+            yield Fault(mark, (), "more such characters stand here and below; is this file a ban list?")
+            return
+        code = f"{ord(match[0]):04X}"
+        yield Fault(
+            mark,
+            (),
+            f'the character U+{code} cannot stand here as it is; take it out, or write "\\u{code}" in double quotes',
+        )
+
+
+_LINE_BREAK: Final = re.compile("\r\n|\r|\n")
+_MAX_UNREADABLE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,16 +213,12 @@ def _unshielded(events: Iterable[Any]) -> Iterator[Any]:
         yield event
 
 
-def _mark_at(text: str, index: int) -> Mark:
-    return Mark(text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index))
-
-
 def _mark(event_mark: Any) -> Mark:  # noqa: ANN401 - ruamel's marks have no common type
     return Mark(event_mark.line + 1, event_mark.column + 1)
 
 
 def _read_unless_it_balks(source: _Source) -> Document | None:
-    builder = _Builder()
+    builder = _Builder(balks=True)
     try:
         builder.take(source.events())
     except YAMLError:
@@ -187,8 +232,10 @@ def _read(source: _Source) -> Document:
         builder.take(source.events())
     except MarkedYAMLError as error:
         builder.stop(*_explain(error))
-    except YAMLError as error:
-        builder.stop(_last_mark(source), f"what follows here cannot be read as YAML: {error}")
+    except _Balked:
+        pass
+    except YAMLError:
+        builder.stop(_last_mark(source), f"what follows here {_NO_YAML}")
     return builder.document(source)
 
 
@@ -205,10 +252,18 @@ _NO_KEY: Final = object()  # a mapping waits for its next key
 _DROP: Final = object()  # the value that comes next belongs to no key of ours
 
 
+_MAX_FAULTS: Final = 1000
+
+
+class _Balked(YAMLError):
+    """Reading ends here: the C parser is not to be trusted with what comes, or too much is wrong."""
+
+
 class _Builder:
     """Builds the data from events, with no object per scalar beside its text."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, balks: bool = False) -> None:
+        self._balks = balks  # at what the two parsers see differently and no ban list holds
         self._root: Any = None
         self._faults: list[Fault] = []
         self._complete = True
@@ -221,9 +276,9 @@ class _Builder:
     def document(self, source: _Source) -> Document:
         return Document(self._root, tuple(self._faults), self._complete, source)
 
-    def stop(self, mark: Mark, message: str) -> None:
+    def stop(self, mark: Mark, message: str, path: Path = ()) -> None:
         """The rest of the text cannot be read."""
-        self._faults.append(Fault(mark, self._path(), message))
+        self._faults.append(Fault(mark, path, message))
         self._complete = False
 
     def take(self, events: Iterable[Any]) -> None:
@@ -259,7 +314,7 @@ class _Builder:
                 continue
             elif kind is AliasEvent:
                 self._container, self._key = container, key
-                self._fault(event, f"aliases (*{event.anchor}) are not supported; write the value out", spoils=True)
+                self._rare_fault(event, _ALIAS_ADVICE, spoils=True)
                 if container.__class__ is dict and key is _NO_KEY:
                     key = _DROP
                     continue
@@ -286,16 +341,18 @@ class _Builder:
         opened: Any = {} if event.__class__ is MappingStartEvent else []
         after: Any = _NO_KEY
         if len(self._stack) >= MAX_DEPTH:
-            self.stop(_mark(event.start_mark), f"nested more than {MAX_DEPTH} deep; a ban list needs four levels")
+            self.stop(
+                _mark(event.start_mark),
+                f"nested more than {MAX_DEPTH} deep, and a ban list needs four levels;"
+                " check the brackets and the indentation",
+            )
             return None
         if container.__class__ is list:
             container.append(opened)
         elif container is None:
             self._root = opened
         elif key is _NO_KEY:
-            self._fault(
-                event, "a key must be a text, not a list or a mapping; did you forget a quote or a dash?", spoils=True
-            )
+            self._fault(event, "a key must be a text, and this is none; quote it, or check the brackets", spoils=True)
             after = _DROP
         elif key is not _DROP:
             container[key] = opened
@@ -327,26 +384,33 @@ class _Builder:
 
     def _check_properties(self, event: Any) -> None:  # noqa: ANN401
         if event.anchor is not None:
-            self._fault(event, f"anchors (&{event.anchor}) are not supported; write the value out where it is needed")
+            self._rare_fault(event, _ANCHOR_ADVICE)
         if event.tag is not None:
-            self._fault(
-                event, f"tags ({event.tag}) are not supported; every value here is text already, so leave it out"
-            )
+            self._rare_fault(event, _TAG_ADVICE)
 
     def _start_document(self, event: Any) -> bool:  # noqa: ANN401
         self._documents += 1
         if self._documents > 1:
+            if self._balks:
+                raise _Balked
             self.stop(
                 _mark(event.start_mark),
-                "a second document begins here; a ban list is one document, so remove this line",
+                "a second document begins here; a ban list is one document, so remove the line `---` or `...`",
             )
             return False
-        if event.version is not None or event.tags:
-            # The parsers disagree on where this event begins; a directive is the first thing that a text holds.
-            self._faults.append(Fault(Mark(1, 1), (), "directives (%YAML, %TAG) are not supported; remove the line"))
         return True
 
+    def _rare_fault(self, event: Any, message: str, *, spoils: bool = False) -> None:  # noqa: ANN401
+        if self._balks:
+            raise _Balked
+        self._fault(event, message, spoils=spoils)
+
     def _fault(self, event: Any, message: str, *, spoils: bool = False) -> None:  # noqa: ANN401
+        if len(self._faults) == _MAX_FAULTS:
+            self.stop(
+                _mark(event.start_mark), "there is more that is wrong from here on; correct what stands above first"
+            )
+            raise _Balked
         self._faults.append(Fault(_mark(event.start_mark), self._path(), message, spoils))
 
     def _path(self) -> Path:
@@ -415,6 +479,9 @@ def _locate(source: _Source, wanted: frozenset[Path]) -> dict[Path, Place]:
             path = frame.next_path() if frame is not None else ()
             if path in wanted and path not in places:
                 mark = _mark(event.start_mark)
+                if event.start_mark.index == event.end_mark.index and kind is ScalarEvent:
+                    # The parsers disagree on where it is that nothing stands.
+                    mark = key_mark or (mark if stack else Mark(1, 1))
                 places[path] = Place(key_mark or mark, mark)
         if opens:
             stack.append(_Frame(path, is_mapping=kind is MappingStartEvent))
@@ -423,44 +490,84 @@ def _locate(source: _Source, wanted: frozenset[Path]) -> dict[Path, Place]:
 
 def _explain(error: MarkedYAMLError) -> tuple[Mark, str]:
     """Where the YAML breaks, and what to write instead, in words for people who do not know YAML's own."""
-    problem = error.problem or ""
-    context = error.context or ""
     mark = error.problem_mark or error.context_mark
-    for pattern, at_context, advice in _SYNTAX_ADVICE:
-        if pattern.search(f"{context}: {problem}"):
-            if at_context and error.context_mark is not None:
-                mark = error.context_mark
-            return (_mark(mark) if mark is not None else Mark(1, 1)), advice
-    return (_mark(mark) if mark is not None else Mark(1, 1)), f"this cannot be read as YAML: {problem or context}"
+    complaint = f"{error.context or ''}: {error.problem or ''}"
+    fitting = (entry for entry in _SYNTAX_ADVICE if entry[0].search(complaint))
+    _, at_context, advice = next(fitting, (None, False, f"this {_NO_YAML}"))
+    if at_context and error.context_mark is not None:
+        mark = error.context_mark
+    return (_mark(mark) if mark is not None else Mark(1, 1)), advice
 
 
+_NO_YAML: Final = "cannot be read as YAML; check the indentation, the colons, the quotes and the backslashes"
+_ALIAS_ADVICE: Final = "an alias (*) is not supported; write the value out, or quote a text that begins with *"
+_ANCHOR_ADVICE: Final = (
+    "an anchor (&) is not supported; write the value out where it is needed, or quote a text that begins with &"
+)
+_TAG_ADVICE: Final = (
+    "a tag (!) is not supported; every value is text already, so leave it out, or quote a text that begins with !"
+)
+_DIRECTIVE_ADVICE: Final = "a line that begins with % is an order to YAML, which is not supported; remove the line"
+
+# Searched from the top for "context: problem" of the pure parser's error; True: the fault lies where the context is.
 _SYNTAX_ADVICE: Final = tuple(
     (re.compile(pattern), at_context, advice)
     for pattern, at_context, advice in (
-        (r"character '\\t'", False, "a tab stands here; indent with spaces"),
+        (r"character '\\t'", False, "a tab stands here; write spaces instead"),
         (r"cannot start any token", False, "an unquoted text cannot begin with this character; put it in quotes"),
+        (r"directive|YAML document|duplicate tag handle", False, _DIRECTIVE_ADVICE),
+        (r"scanning an alias", True, _ALIAS_ADVICE),
+        (r"scanning an anchor", True, _ANCHOR_ADVICE),
+        (r"(scanning|parsing) an? tag|undefined tag", True, _TAG_ADVICE),
         (
-            r"quoted scalar.*unexpected end|quoted scalar.*document separator",
+            r"quoted scalar.*(unexpected end|document separator)",
             True,
             "a quote opens here and is never closed; add the closing quote",
         ),
         (
-            r"unknown escape character|expected escape sequence|hexdecimal",
+            r"double-quoted scalar",
             False,
             "a backslash in double quotes begins an escape; write \\\\ for a backslash, or use single quotes",
         ),
         (
+            r"block scalar",
+            False,
+            "a block of text (| or >) begins on a line of its own, every line of it indented alike;"
+            " quote a text that begins with | or >",
+        ),
+        (
             r"mapping values are not allowed",
             False,
-            "a colon cannot stand here; put a text that holds `: ` in quotes, or check the indentation of this line",
+            "a colon cannot stand here; quote a text that holds `: `, or check the indentation of this line"
+            " and the colon of the line above",
         ),
+        (r"unexpected ':'", False, "a colon cannot stand here; quote the text, or put a space behind the colon"),
         (r"could not find expected ':'", True, "`key: value` is expected here; there is no `: ` on this line"),
         (r"flow sequence", True, "a list opens here with [ and is not closed properly; check its commas and the ]"),
-        (r"flow mapping", True, "a mapping opens here with { and is not closed properly; check its commas and the }"),
+        (
+            r"flow mapping",
+            True,
+            "`key: value` pairs open here with { and are not closed properly; check the commas and the }",
+        ),
+        (
+            r"(block|flow) node",
+            False,
+            "a value is expected here; write one, or quote a text that begins with this character",
+        ),
         (
             r"sequence entries are not allowed",
             False,
-            "a list item (`- `) cannot begin here; put it on a line of its own",
+            "a list item (`- `) cannot begin here; put it on a line of its own, or quote a text that begins with `- `",
+        ),
+        (
+            r"mapping keys are not allowed",
+            False,
+            "a question mark and a space cannot stand here; quote a text that begins with them",
+        ),
+        (
+            r"document",
+            False,
+            "the list has ended above; check the indentation of this line, and remove `...` and `---`",
         ),
         (
             r"block (mapping|collection|sequence)",
