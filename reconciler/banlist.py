@@ -31,6 +31,7 @@ from typing_extensions import TypedDict  # pydantic asks for it before Python 3.
 
 from reconciler import yamltext
 from reconciler.bans import (
+    DEFAULT_RATE,
     REASON_MAX,
     ROOM_ARN_MAX,
     ROOM_ARN_PATTERN,
@@ -46,8 +47,10 @@ from reconciler.yamltext import Mark, Path
 
 DEFAULT_STATE: Final = "bans.state.json"
 ALL_ROOMS: Final = "all"
+NEVER: Final = "never"
 MAX_BANS: Final = 2_000_000  # so many fit into memory; `rooms: all` in a short list could otherwise mean billions
 
+_EXAMPLE_TIME = "2027-01-31T00:00:00Z"
 _EXAMPLE_ARN = "arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6"
 _ROOM_NAME = re.compile(r"\w[\w.-]*")
 _TIME_SHAPE = re.compile(
@@ -65,6 +68,7 @@ class BanList:
         state: where the state is kept, as the list writes it: relative to the list's own folder.
         rooms: name → ARN.
         guardrails: what a plan may not do.
+        rate: DisconnectUser calls a second in each account and region.
         bans: every ban, expired ones included, in the order of the list.
     """
 
@@ -73,6 +77,7 @@ class BanList:
     state: str = DEFAULT_STATE
     rooms: Mapping[str, str] = field(default_factory=dict)
     guardrails: Guardrails = field(default_factory=Guardrails)
+    rate: float = DEFAULT_RATE
     bans: Mapping[BanKey, Ban] = field(default_factory=dict)
 
     @property
@@ -105,6 +110,7 @@ def parse(content: bytes, path: str = "bans.yaml", *, pure: bool = False) -> Ban
     reader = _Reader(frozenset(fault.path for fault in document.faults if fault.spoils))
     # After a syntax error the rest of the list is not known, so nothing can be said about what it lacks.
     ban_list = reader.ban_list(document.data, path, sha256(content).hexdigest()) if document.complete else None
+    reader.check_ends(document.empty)
     if ban_list is None or document.faults or reader.errors:
         raise BanListInvalid(_problems(path, document, reader.errors))
     return ban_list
@@ -139,6 +145,8 @@ def _time(text: str) -> datetime:
 
 
 def _check_time(value: object) -> object:
+    if value == NEVER:
+        return None
     return _time(value) if isinstance(value, str) else value
 
 
@@ -147,6 +155,14 @@ def _whole_number(value: object) -> object:
         if not re.fullmatch(r"[0-9]{1,9}", value, re.ASCII):
             raise PydanticCustomError("number", "not a whole number; write digits alone, such as 30")
         return int(value)
+    return value
+
+
+def _calls_a_second(value: object) -> object:
+    if isinstance(value, str):
+        if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", value, re.ASCII) or not float(value):
+            raise PydanticCustomError("number", "not a number of calls a second; write it like 100, or 0.5")
+        return float(value)
     return value
 
 
@@ -161,8 +177,9 @@ def _all_or_list(value: object, check_list: ValidatorFunctionWrapHandler) -> obj
 _Text = Annotated[str, Field(min_length=1)]
 _UserId = Annotated[str, Field(min_length=1, max_length=USER_ID_MAX)]
 _Reason = Annotated[str, Field(min_length=1, max_length=REASON_MAX)]
-_Time = Annotated[datetime, BeforeValidator(_check_time)]
+_Time = Annotated[datetime | None, BeforeValidator(_check_time)]
 _Count = Annotated[int, BeforeValidator(_whole_number)]
+_Rate = Annotated[float, BeforeValidator(_calls_a_second)]
 _RoomName = Annotated[str, BeforeValidator(_check_room_name)]
 _RoomArn = Annotated[str, Field(pattern=ROOM_ARN_PATTERN, max_length=ROOM_ARN_MAX)]
 _RoomRefs = Annotated[list[_Text], Field(min_length=1), WrapValidator(_all_or_list)]
@@ -178,7 +195,7 @@ class _Entry(TypedDict, total=False):
     user_id: _UserId
     rooms: _RoomRefs
     reason: _Reason | None
-    expires_at: _Time | None
+    expires_at: _Time
     note: str | None
 
 
@@ -186,7 +203,7 @@ class _Entry(TypedDict, total=False):
 class _Defaults(TypedDict, total=False):
     rooms: _RoomRefs
     reason: _Reason | None
-    expires_at: _Time | None
+    expires_at: _Time
 
 
 @with_config(_CLOSED)
@@ -202,6 +219,7 @@ class _Head(TypedDict, total=False):
 
     version: Literal["1"]
     state: _Text | None
+    rate: _Rate | None
     rooms: dict[_RoomName, _RoomArn] | None
     defaults: _Defaults | None
     guardrails: _Limits | None
@@ -259,7 +277,23 @@ class _Reader:
         rooms = self._rooms(head.get("rooms") or {}, data.get("rooms"))
         default_rooms = self._default_rooms(head.get("defaults") or {}, data.get("defaults"), rooms)
         bans = self._expand(entries, broken, head.get("defaults") or {}, default_rooms, rooms, guardrails)
-        return BanList(path, digest, head.get("state") or DEFAULT_STATE, rooms.arns, guardrails, bans)
+        return BanList(
+            path=path,
+            sha256=digest,
+            state=head.get("state") or DEFAULT_STATE,
+            rooms=rooms.arns,
+            guardrails=guardrails,
+            rate=head.get("rate") or DEFAULT_RATE,
+            bans=bans,
+        )
+
+    def check_ends(self, empty: Iterable[Path]) -> None:
+        """An end that somebody forgot to fill in is not to become a ban for good."""
+        for path in empty:
+            if path[-1:] == ("expires_at",):
+                self._error(
+                    path, f"has no value; write {_EXAMPLE_TIME}, or `never`, or leave the line out", at_key=True
+                )
 
     def _error(self, path: Path, message: str, *, at_key: bool = False, repeats: Path | None = None) -> None:
         self.errors.append(_Error(path, message, at_key, repeats))

@@ -15,6 +15,8 @@ ROOM_ARN_PATTERN = r"^arn:aws:ivschat:[a-z0-9-]+:[0-9]+:room/[a-zA-Z0-9-]+$"
 ROOM_ARN_MAX = 128
 USER_ID_MAX = 128  # characters, of any kind; the service model marks the user ID as sensitive
 REASON_MAX = 256
+# DisconnectUser calls a second for each account and region (Amazon IVS Chat User Guide, "Service Quotas").
+DEFAULT_RATE = 100.0
 
 _ARN = re.compile(r"arn:aws:ivschat:(?P<region>[a-z0-9-]+):(?P<account>[0-9]+):room/(?P<id>[a-zA-Z0-9-]+)")
 # Hours end at 23 here, whatever `fromisoformat` makes of 24:00:00.

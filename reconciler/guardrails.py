@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MIN_STATE_FOR_LIFTS = 10  # in a smaller state any change is a large share
+_WILDCARD = re.compile(r"[*?\[]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,15 @@ class Guardrails:
         """A function from a user ID to the first glob that protects it, or None."""
         if not self.protected_users:
             return lambda _user_id: None
-        globs = [(glob, re.compile(translate(glob))) for glob in self.protected_users]
-        return lambda user_id: next((glob for glob, pattern in globs if pattern.match(user_id)), None)
+        exact = {glob for glob in self.protected_users if not _WILDCARD.search(glob)}
+        globs = [(glob, re.compile(translate(glob))) for glob in self.protected_users if glob not in exact]
+
+        def protecting(user_id: str) -> str | None:
+            if user_id in exact:
+                return user_id
+            return next((glob for glob, pattern in globs if pattern.match(user_id)), None)
+
+        return protecting
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,13 +13,10 @@ from typing import Final
 
 from reconciler import guardrails
 from reconciler.banlist import BanList
-from reconciler.bans import Ban, BanKey, Endpoint, Record, address, endpoint_of
+from reconciler.bans import DEFAULT_RATE, Ban, BanKey, Endpoint, Record, address, endpoint_of
 from reconciler.errors import AddressUnknown
 from reconciler.guardrails import Refusal
 from reconciler.state import State
-
-# DisconnectUser calls a second for each account and region (Amazon IVS Chat User Guide, "Service Quotas").
-DEFAULT_RATE: Final = 100.0
 
 
 class Action(StrEnum):
@@ -117,6 +114,7 @@ class Plan:
         expired: bans in the list that have expired and are not in the state; their entries can go.
         refusals: what guardrails say against it; not to be applied unless empty.
         left_out: how many changes `targets` left out.
+        rate: DisconnectUser calls a second in each account and region, as the list has it.
     """
 
     created_at: datetime
@@ -129,6 +127,7 @@ class Plan:
     expired: tuple[BanKey, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     left_out: int = 0
+    rate: float = DEFAULT_RATE
 
     def count(self, action: Action) -> int:
         """How many changes do this."""
@@ -203,6 +202,7 @@ def diff(
             recorded=len(state.records),
         ),
         left_out=len(everything) - len(changes),
+        rate=desired.rate,
     )
 
 

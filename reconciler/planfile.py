@@ -39,6 +39,7 @@ def dumps(plan: Plan, state_location: str) -> str:
         "summary": {action.value: counts[action] for action in Action}
         | {"disconnect_calls": plan.calls.total(), "left_out_by_target": plan.left_out},
         "refusals": [{"key": refusal.key, "message": refusal.message} for refusal in plan.refusals],
+        "rate": plan.rate,
         "expired": [{"room_arn": key.room_arn, "user_id": key.user_id} for key in plan.expired],
         "rooms": {name: arn for arn, name in plan.room_names.items()},
     }
@@ -72,6 +73,7 @@ def loads(content: bytes | str) -> SavedPlan:
         expired=tuple(BanKey(key["room_arn"], key["user_id"]) for key in file.expired),
         refusals=tuple(Refusal(refusal["key"], refusal["message"]) for refusal in file.refusals),
         left_out=file.summary.left_out_by_target,
+        rate=file.rate,
     )
     return SavedPlan(plan, file.state.location)
 
@@ -86,9 +88,9 @@ def still_valid(plan: Plan, ban_list: BanList, state: State) -> Plan:
     if plan.ban_list_sha256 != ban_list.sha256:
         name = PurePath(ban_list.path).name
         raise PlanStale(f"The saved plan is stale: {name} has changed since it was made. {again}")
-    if plan.lineage != state.lineage:
+    if plan.lineage is not None and plan.lineage != state.lineage:
         raise PlanStale(f"The saved plan was made for another state, not for this one. {again}")
-    if plan.serial != state.serial:
+    if plan.serial != state.serial or plan.lineage != state.lineage:
         raise PlanStale(
             f"The saved plan is stale: the state has changed since it was made (serial {plan.serial} then,"
             f" {state.serial} now), by another apply or by this one. {again}"
@@ -159,6 +161,7 @@ class _File(BaseModel):
     state: _StateVersion
     summary: _Summary
     refusals: list[_PlainRefusal]
+    rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     expired: list[_PlainKey]
     rooms: dict[str, _RoomArn]
     changes: list[_PlainChange]

@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 from typing_extensions import TypedDict
 
 from reconciler.bans import REASON_MAX, ROOM_ARN_MAX, ROOM_ARN_PATTERN, USER_ID_MAX, Ban, BanKey, Record, format_time
@@ -148,11 +149,24 @@ def _why_not_a_state(content: bytes | str, error: ValidationError) -> StateDamag
     if not text.strip():
         return StateDamaged("the file is empty")
     if b"\n<<<<<<< " in text or b"\n>>>>>>> " in text:
-        return StateDamaged("it holds an unresolved merge conflict (<<<<<<<)")
-    first = error.errors(include_url=False, include_input=False)[0]
-    # The place is one of keys and numbers; user IDs among them stay out of logs.
-    where = ".".join(str(step) for step in first["loc"][:1])
-    return StateDamaged(f"{where}: {first['msg']}" if where else first["msg"])
+        return StateDamaged(
+            "it holds an unresolved merge conflict (<<<<<<<): keep the records of both sides and the higher serial"
+        )
+    first = error.errors(include_url=False)[0]
+    where = _where(first, text.decode(errors="replace"))
+    return StateDamaged(f"{where}{first['msg']}")
+
+
+def _where(detail: ErrorDetails, text: str) -> str:
+    """The place of an error: the line of a record, as user IDs stay out of logs, or else the key."""
+    match detail["loc"]:
+        case ("bans", str(), str(user_id), *field) if field:
+            at = text.find(_json(user_id) + ":")
+            line = text.count("\n", 0, at) + 1 if at >= 0 else "?"
+            return f"line {line}: {'.'.join(map(str, field))}: "
+        case (key, *_):
+            return f"{key}: "
+    return ""
 
 
 def _time(time: datetime | None) -> str | None:

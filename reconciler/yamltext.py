@@ -86,11 +86,13 @@ class Document:
         data: dictionaries, lists, texts and None; of a key given twice, the first.
         faults: in the order of the text.
         complete: False when reading ended at a fault, so that `data` lacks what follows it.
+        empty: the places of values that are None because nothing is written there, not because `null` or `~` is.
     """
 
     data: Data
     faults: tuple[Fault, ...]
     complete: bool
+    empty: tuple[Path, ...]
     _source: "_Source" = field(repr=False)
 
     def locate(self, paths: Collection[Path]) -> dict[Path, Place]:
@@ -266,6 +268,7 @@ class _Builder:
         self._balks = balks  # at what the two parsers see differently and no ban list holds
         self._root: Any = None
         self._faults: list[Fault] = []
+        self._empty: list[Path] = []
         self._complete = True
         self._documents = 0
         # The containers that are open around the current one, each with the key it goes on with.
@@ -274,7 +277,7 @@ class _Builder:
         self._key: Any = _NO_KEY
 
     def document(self, source: _Source) -> Document:
-        return Document(self._root, tuple(self._faults), self._complete, source)
+        return Document(self._root, tuple(self._faults), self._complete, tuple(self._empty), source)
 
     def stop(self, mark: Mark, message: str, path: Path = ()) -> None:
         """The rest of the text cannot be read."""
@@ -301,6 +304,9 @@ class _Builder:
                         key = shared_keys.setdefault(value, value)
                     continue
                 if len(value) < 5 and value in _NULLS and event.implicit[0]:
+                    if not value:
+                        self._container, self._key = container, key
+                        self._empty.append(self._path())
                     value = None
             elif kind is MappingEndEvent or kind is SequenceEndEvent:
                 container, key = self._stack.pop()

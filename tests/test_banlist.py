@@ -174,6 +174,33 @@ bans:
     }
 
 
+def test_never_is_an_end_that_never_comes() -> None:
+    text = "defaults: {rooms: [lobby], expires_at: 2027-01-31T00:00:00Z}\nbans: [{user_id: a, expires_at: never}]\n"
+    assert bans_of(text) == {BanKey(LOBBY, "a"): Ban()}
+
+
+def test_an_end_that_was_left_empty_is_no_ban_for_good() -> None:
+    text = (
+        f"{HEAD}defaults:\n  expires_at:\nbans:\n- user_id: a\n  rooms: all\n  expires_at: # soon\n  note:\n"
+    )
+    advice = "has no value; write 2027-01-31T00:00:00Z, or `never`, or leave the line out"
+    line = HEAD.count("\n") + 2
+    assert problems_of(text).splitlines() == [
+        f"b.yaml:{line}:3: defaults.expires_at: {advice}",
+        f"b.yaml:{line + 4}:3: bans[0].expires_at: {advice}",
+    ]
+
+
+def test_the_rate_is_the_quota_of_the_service_or_what_the_list_says() -> None:
+    assert parse(f"{HEAD}bans: []\n").rate == 100
+    assert parse(f"{HEAD}rate: 250.5\nbans: []\n").rate == 250.5
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "1e3", "fast", "nan", "0.0"])
+def test_a_rate_must_be_a_number_of_calls(rate: str) -> None:
+    assert "rate: not a number of calls a second; write it like 100, or 0.5" in problems_of(f"rate: {rate}\nbans: []\n")
+
+
 def test_a_byte_order_mark_and_windows_line_ends_change_nothing() -> None:
     text = f"{HEAD}bans:\n- user_id: a\n  rooms: all\n  reason: |\n    x\n    y\n"
     windows = banlist.parse(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
@@ -274,7 +301,7 @@ b.yaml:26:14: bans[7].user_id: line 24 bans this user in lobby already; keep one
         (
             'version: 1\n"[key]": x\nbans: []\n',
             'b.yaml:2:1: "[key]": there is no such key;'
-            " the keys here are version, state, rooms, defaults, guardrails, bans",
+            " the keys here are version, state, rate, rooms, defaults, guardrails, bans",
         ),
         ("version: 1\nstate: ''\nbans: []\n", "b.yaml:2:8: state: an empty text; write a value"),
         (

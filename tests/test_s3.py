@@ -97,10 +97,11 @@ def test_no_writer_overwrites_another(s3: "S3Client", key: str, before: State | 
     with store(key).locked(HOLDER, 0, LINEAGE) as opened:
         opened.record([(A, RECORD)])
         put(s3, key, others)
-        with pytest.raises(StateChanged, match=r"changed by somebody else.* What was done is in .*recovered\.json"):
+        with pytest.raises(StateChanged, match=r"changed by somebody else.* What was done is in .*recovered-.*json"):
             opened.save()
     assert get(s3, key) == others
-    assert load_state("bans.state.recovered.json").records == {A: RECORD}
+    [recovered] = Path.cwd().glob("bans.state.recovered-*.json")
+    assert load_state(str(recovered)).records == {A: RECORD}
 
 
 def test_a_write_whose_answer_is_lost_is_recognised_as_our_own(
@@ -176,10 +177,11 @@ def test_a_state_that_cannot_be_saved_is_left_in_a_recovery_file(
         monkeypatch.setattr(opened_store, "_put", lost)
         with pytest.raises(StateUnwritable) as caught:
             opened.save()
-    push = f"reconciler state push {Path.cwd() / 'bans.state.recovered.json'} --state s3://{BUCKET}/{key}"
-    assert push in str(caught.value)
+    [recovered] = Path.cwd().glob("bans.state.recovered-*.json")
+    assert f"reconciler state push {recovered} --state s3://{BUCKET}/{key}" in str(caught.value)
+    assert recovered.stat().st_mode & 0o077 == 0
     with store(key).locked(HOLDER, 0, LINEAGE) as again:
-        again.push(state.loads(Path("bans.state.recovered.json").read_text()))
+        again.push(state.loads(recovered.read_text()))
     assert get(s3, key) == State(LINEAGE, 1, {A: RECORD})
     assert store(key).read().records == {A: RECORD}
     assert warned == []

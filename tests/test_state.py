@@ -95,7 +95,7 @@ def test_a_newer_format_is_refused_even_when_it_looks_quite_different() -> None:
         (FILE.replace(LINEAGE, "no uuid"), "lineage"),
         (FILE.replace('"serial": 7', '"serial": "x"'), "serial"),
         (FILE.replace(LOBBY, "arn:aws:s3:::bucket"), "bans"),
-        (FILE.replace("2026-11-21T16:00:00Z", "2026-11-21T16:00:00"), "bans"),
+        (FILE.replace("2026-11-21T16:00:00Z", "2026-11-21T16:00:00"), "line 10: disconnected_at: "),
         (FILE.replace('"serial"', '"unknown": 1, "serial"'), "unknown"),
     ],
 )

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -266,22 +267,24 @@ def test_when_nothing_can_be_written_beside_the_state_it_goes_to_the_temporary_f
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(path.parent.parent))
-    replace = Path.replace
+    mkstemp = tempfile.mkstemp
 
-    def full_here(self: Path, target: Path) -> Path:
-        if self.parent == path.parent:
+    def full_here(prefix: str, suffix: str, dir: Path) -> tuple[int, str]:
+        if dir == path.parent:
             full_disk()
-        return replace(self, target)
+        return mkstemp(prefix=prefix, suffix=suffix, dir=dir)
 
     with store(path).locked(HOLDER, 0, LINEAGE) as opened:
         monkeypatch.setattr(os, "write", full_disk)
         with pytest.raises(StateUnwritable):
             opened.record([(A, RECORD)])
-        monkeypatch.setattr(Path, "replace", full_here)
-        recovered = path.parent.parent / "bans.state.recovered.json"
-        with pytest.raises(StateUnwritable, match=f"reconciler state push {recovered} --state {path}"):
+        monkeypatch.setattr(Path, "replace", full_disk)
+        monkeypatch.setattr(tempfile, "mkstemp", full_here)
+        with pytest.raises(StateUnwritable) as caught:
             opened.save()
         monkeypatch.undo()
+    [recovered] = path.parent.parent.glob("bans.state.recovered-*.json")
+    assert f"reconciler state push {recovered} --state {path}" in str(caught.value)
     assert load_state(str(recovered)).records == {A: RECORD}
 
 
@@ -293,7 +296,20 @@ def test_a_state_that_somebody_else_changed_meanwhile_is_not_written_over(path: 
         with pytest.raises(StateChanged, match="changed by somebody else"):
             opened.save()
     assert state.loads(path.read_text()) == recorded(ban("b"), serial=6)
-    assert state.loads((path.parent / "bans.state.recovered.json").read_text()).records == {A: RECORD}
+    [recovered] = path.parent.glob("bans.state.recovered-*.json")
+    assert state.loads(recovered.read_text()).records == {A: RECORD}
+
+
+def test_a_state_that_is_gone_while_its_backup_is_there_is_not_an_empty_one(path: Path) -> None:
+    write(path, recorded(serial=5))
+    with store(path).locked(HOLDER, 0, LINEAGE) as opened:
+        opened.record([(A, RECORD)])
+        opened.save()
+    path.unlink()
+    with pytest.raises(StateDamaged, match=r"bans\.state\.json\.backup, so there was one: copy that back"):
+        load_state(str(path))
+    beside(path, ".backup").unlink()
+    assert load_state(str(path)) == State()
 
 
 def test_a_missing_folder_is_an_error_before_anything_is_done(tmp_path: Path) -> None:

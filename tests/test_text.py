@@ -131,9 +131,9 @@ def test_who_is_banned_is_shown_by_room() -> None:
     state = recorded(ban("b", reason="Spam", until=TOMORROW), ban("a"), ban("z", room=FINALS, until=YESTERDAY))
     assert text.state(state, NAMES, "bans.state.json", NOW) == (
         """\
-  finals/z   expired 2026-11-21 16:00 UTC   disconnected 2026-11-21 16:00 UTC
+  finals/z   disconnected 2026-11-21 16:00 UTC   expired 2026-11-21 16:00 UTC
   lobby/a    disconnected 2026-11-21 16:00 UTC
-  lobby/b    "Spam"   until 2026-11-23 16:00 UTC   disconnected 2026-11-21 16:00 UTC
+  lobby/b    disconnected 2026-11-21 16:00 UTC   until 2026-11-23 16:00 UTC   "Spam"
 
 3 bans in bans.state.json, serial 1; 1 of them expired, to be lifted by the next apply.
 """
@@ -167,6 +167,7 @@ Failed: lobby/b
   ResourceNotFoundException: gone (request ID 2)
 
 Apply incomplete: 1 banned, 3 failed, 1 not started.
+The rest was not tried, since calls to its account and region could not succeed.
 What is done is recorded in bans.state.json. Apply again to go on from here.
 """
     )

@@ -30,7 +30,7 @@ from reconciler.cli.show import load_plan
 from reconciler.cli.stopping import stopping
 from reconciler.errors import PlanRefused
 from reconciler.outcome import Outcome, Receipt, tally
-from reconciler.plan import DEFAULT_RATE, Change, Plan, diff
+from reconciler.plan import Change, Plan, diff
 from reconciler.sources import load_ban_list
 from reconciler.stores import Session
 from reconciler.views import json_lines, text
@@ -43,10 +43,9 @@ from reconciler.views import json_lines, text
 @option(
     "--rate",
     type=click.FloatRange(min=0),
-    default=DEFAULT_RATE,
-    show_default=True,
     metavar="N",
-    help="DisconnectUser calls a second in each account and region; 0 is without a limit.",
+    help="DisconnectUser calls a second in each account and region; 0 is without a limit."
+    " [default: `rate` of the list, else 100]",
 )
 @option(
     "--parallelism",
@@ -68,7 +67,7 @@ def command(
     target: tuple[str, ...],
     replace: tuple[str, ...],
     auto_approve: bool,
-    rate: float,
+    rate: float | None,
     parallelism: int,
     format: str,
     endpoint_url: str | None,
@@ -81,8 +80,8 @@ def command(
     Shows the plan and asks; only `yes` goes ahead. With PLAN, a file that `reconciler plan --out PLAN` has saved, it
     does what that plan shows without asking, unless the ban list or the state has changed since.
 
-    Each DisconnectUser call is recorded as soon as it has succeeded: after a failure or an interruption, apply again
-    goes on from there. AWS credentials and settings are those of the AWS CLI.
+    Each DisconnectUser call is recorded as soon as it has succeeded. After a failure or an interruption, apply again,
+    or make a new plan and apply that: it goes on from there. AWS credentials and settings are those of the AWS CLI.
     """
     if plan is not None and (target or replace):
         raise click.UsageError("a saved plan is applied as it is; --target and --replace go with `plan --out`")
@@ -115,12 +114,15 @@ def command(
         if todo.refusals:
             if format == "text":  # the plan has ended with it
                 return 1
+            console.out(json_lines.refused(todo))
             raise PlanRefused("\n".join(text.refusals(todo)[1:]))
         if asks and todo.changes and not console.approved(_question(todo)):
             console.out("Apply cancelled. Nothing was done.\n")
             return 1
-        calling = _Calling(rate, parallelism, endpoint_url, profile)
-        return _carry_out(todo, session, calling, state_location=store.location, as_json=format == "json")
+        calling = _Calling(todo.rate if rate is None else rate, parallelism, endpoint_url, profile)
+        return _carry_out(
+            todo, session, calling, state_location=store.location, as_json=format == "json", saved=saved is not None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,9 @@ class _Calling:
     profile: str | None
 
 
-def _carry_out(plan: Plan, session: Session, calling: _Calling, *, state_location: str, as_json: bool) -> int:
+def _carry_out(
+    plan: Plan, session: Session, calling: _Calling, *, state_location: str, as_json: bool, saved: bool
+) -> int:
     now = datetime.now(UTC)
     changes = [change for change in plan.changes if change.after is None or change.after.in_force(now)]
     if as_json:
@@ -162,7 +166,9 @@ def _carry_out(plan: Plan, session: Session, calling: _Calling, *, state_locatio
     if as_json:
         console.out(json_lines.summary(ended))
     elif changes:
-        console.out(text.applied(plan, outcomes, ended, state_location))
+        console.out(
+            text.applied(plan, outcomes, ended, state_location, saved_plan=saved, interrupted=stop.signal is not None)
+        )
     if stop.signal is not None:
         return 128 + stop.signal
     return 0 if ended.complete else 1

@@ -33,7 +33,10 @@ def approved(question: str) -> bool:
     """Ask on the terminal; only `yes` is a yes."""
     click.echo(f"\n{question} Only `yes` goes ahead: ", nl=False)
     sys.stdout.flush()
-    return sys.stdin.readline().strip() == "yes"
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):  # Ctrl-D leaves the cursor behind the question
+        click.echo()
+    return answer.strip() == "yes"
 
 
 def require_terminal(instead: str) -> None:

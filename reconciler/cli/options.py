@@ -1,5 +1,6 @@
 """Options that several commands share. Every option also reads the environment variable RECONCILER_ + its name."""
 
+import os
 from collections.abc import Callable, Collection
 from functools import reduce
 from json import JSONDecodeError, loads
@@ -49,14 +50,15 @@ target_option = option(
     multiple=True,
     type=Address(),
     metavar="ADDRESS",
-    help="Only this ban, such as lobby/ABC123def456; may be given several times.",
+    help="Only this ban, such as lobby/ABC123def456; may be given several times (in the variable, one a line).",
 )
 replace_option = option(
     "--replace",
     multiple=True,
     type=Address(),
     metavar="ADDRESS",
-    help="Disconnect this user once more though the ban is recorded; may be given several times.",
+    help="Disconnect this user once more though the ban is recorded; may be given several times (in the variable,"
+    " one a line).",
 )
 
 
@@ -70,10 +72,11 @@ def list_for_names(file: str, location: str | None) -> BanList:
     try:
         return load_ban_list(file)
     except BanListError:
-        if location is None:
+        without = BanList(path=file)
+        if location is None and not os.path.exists(without.state_location):
             raise
         console.diagnostic(f"{file} cannot be used, so rooms are shown by their ARNs.")
-        return BanList(path=file)
+        return without
 
 
 def keys(addresses: Collection[str], option: str, ban_list: BanList, state: State) -> frozenset[BanKey]:

@@ -19,7 +19,7 @@ from reconciler.cli.options import (
     target_option,
     together,
 )
-from reconciler.errors import ReconcilerError
+from reconciler.errors import PlanUnreadable, ReconcilerError
 from reconciler.plan import diff
 from reconciler.sources import load_ban_list
 from reconciler.views import text
@@ -68,6 +68,13 @@ def command(
 
 
 def _save(content: str, path: str) -> None:
+    """Save a plan, but never over a file that is something else: the ban list, say, or the state."""
+    try:
+        there = Path(path)
+        if there.is_file() and there.stat().st_size:
+            planfile.loads(there.read_bytes())
+    except (OSError, PlanUnreadable) as error:
+        raise ReconcilerError(f"{path} exists and is not a saved plan, so the plan is not written over it.") from error
     try:
         Path(path).write_text(content, encoding="utf-8")
     except OSError as error:

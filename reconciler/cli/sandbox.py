@@ -41,7 +41,12 @@ _SHOWN_REQUESTS = 50
     help="DisconnectUser calls a second in each region; 0 is without a quota.",
 )
 @option("--latency", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="Before each answer.")
-@option("--fault-rate", type=click.FloatRange(0, 100), default=0, metavar="PERCENT", help="How many calls fail.")
+@option(
+    "--fault-rate",
+    type=click.FloatRange(0, 100),
+    metavar="PERCENT",
+    help="How many calls fail. [default: 0; if there is a --fault, 100]",
+)
 @option(
     "--fault",
     multiple=True,
@@ -53,7 +58,14 @@ _SHOWN_REQUESTS = 50
 @option("--account", default="123456789012", show_default=True, metavar="N", help="The account of the caller.")
 @option("--seed", type=int, default=0, help="Of the random numbers.")
 @option("--log", metavar="PATH", help="Append each request to this file, as one line of JSON.")
-def command(command: tuple[str, ...], file: str, log: str | None, port: int | None, **options: Any) -> int:  # noqa: ANN401
+def command(
+    command: tuple[str, ...],
+    file: str,
+    log: str | None,
+    port: int | None,
+    fault_rate: float | None,
+    **options: Any,  # noqa: ANN401
+) -> int:
     """Run a local IVS Chat, to try the real job without an AWS account.
 
     It answers on a loopback address as Amazon IVS Chat does, and disconnects nobody. The rooms of the ban list exist.
@@ -76,7 +88,7 @@ def command(command: tuple[str, ...], file: str, log: str | None, port: int | No
             rooms=(*ban_list.rooms.values(), *options["room"]),
             quota=options["quota"],
             latency=options["latency"],
-            fault_rate=options["fault_rate"],
+            fault_rate=(100 if options["fault"] else 0) if fault_rate is None else fault_rate,
             deny=options["deny"],
             account=options["account"],
             seed=options["seed"],
@@ -95,6 +107,8 @@ def command(command: tuple[str, ...], file: str, log: str | None, port: int | No
             status = _run(command, box.url)
             _show(box.requests, names)
             return status
+    except BrokenPipeError:  # the reader of our output has gone
+        raise
     except OSError as error:
         raise ReconcilerError(f"The sandbox cannot run: {error.strerror or error}") from error
 
@@ -109,7 +123,10 @@ def _rooms_of(file: str) -> BanList:
 
 def _serve(url: str, rooms: int) -> int:
     console.out(f"A local IVS Chat with {rooms} {'room' if rooms == 1 else 'rooms'} listens on {url}\n")
-    console.out(f"Use it with any AWS client: AWS_ENDPOINT_URL_IVSCHAT={url}\n")
+    console.out(
+        "Use it with any AWS client, with made-up credentials:"
+        f" AWS_ENDPOINT_URL_IVSCHAT={url} AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n"
+    )
     try:
         Event().wait()
     except KeyboardInterrupt:

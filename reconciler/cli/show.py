@@ -51,7 +51,7 @@ def load_plan(path: str) -> SavedPlan:
         raise PlanUnreadable(f"{path}: the plan cannot be read: {getattr(error, 'strerror', error)}") from error
     except PlanUnreadable as error:
         raise PlanUnreadable(
-            f"{path} is not a saved plan ({error}). Make one with: reconciler plan --out {path}"
+            f"{path} is not a saved plan ({error}). Make one with: reconciler plan --out plan.json"
         ) from error
 
 

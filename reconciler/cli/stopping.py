@@ -24,7 +24,9 @@ class Stopping:
         """The signal handler."""
         if self.signal is not None:
             # What has been recorded is on disk, and the lock dies with us.
-            os.write(2, b"\nStopped at once. What was reported as done is recorded.\n")
+            os.write(
+                2, b"\nStopped at once. What is done is recorded; calls in flight may be repeated by the next apply.\n"
+            )
             os._exit(128 + number)
         self.signal = number
         self.event.set()

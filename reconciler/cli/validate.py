@@ -21,7 +21,7 @@ def command(file: str) -> int:
     users = len({key.user_id for key in ban_list.bans})
     rooms = len({key.room_arn for key in ban_list.bans})
     console.out(
-        f"{escape.terminal(file)} is valid: {bans:,} {'ban' if bans == 1 else 'bans'}"
-        f" ({users:,} {'user' if users == 1 else 'users'}, {rooms:,} {'room' if rooms == 1 else 'rooms'}).\n"
+        f"{escape.terminal(file)} is valid: {bans:,} {'ban' if bans == 1 else 'bans'}, of {users:,}"
+        f" {'user' if users == 1 else 'users'} in {rooms:,} {'room' if rooms == 1 else 'rooms'}.\n"
     )
     return 0

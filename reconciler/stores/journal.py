@@ -108,6 +108,8 @@ class Journal:
             sync_folder(self.path.parent)
         except BaseException:
             file.close()
+            with suppress(OSError):
+                temporary.unlink()
             raise
         return file
 

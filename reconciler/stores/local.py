@@ -83,7 +83,13 @@ class LocalStore:
         before = self._file_id()
         try:
             return state_file.loads(self._path.read_bytes()), before
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if self._backup.exists():
+                raise StateDamaged(
+                    f"There is no {self.location}, but there is {self._backup}, so there was one: copy that back, or"
+                    " the last good one from git. To begin anew, and disconnect everybody in the list again, remove the"
+                    " backup too."
+                ) from error
             return State(), None
         except OSError as error:
             raise StateUnreadable(f"{self.location}: the state cannot be read: {error.strerror}") from error
@@ -120,8 +126,9 @@ class LocalStore:
     def _way_out(self) -> str:
         if self._backup.exists():
             return (
-                f"The generation before it is {self._backup}: look at both, then copy the good one to {self.location}."
-                " Do not just delete it: everybody in the list would be disconnected again."
+                f"The generation before it is {self._backup}: look at both, then copy the good one to {self.location};"
+                " whoever was banned since that generation is then disconnected once more. Do not just delete it:"
+                " everybody in the list would be disconnected again."
             )
         return (
             f"There is no {self._backup.name} beside it: take the last good one from git or from a copy."
@@ -141,4 +148,6 @@ class LocalStore:
 
     def _unwritable(self, path: Path, error: OSError) -> StateUnwritable:
         why = f"{path.name}: {error.strerror or error}"
+        if isinstance(error, PermissionError):
+            why += f"; the user who runs this must be allowed to write in {path.parent}"
         return StateUnwritable(f"{self.location}: the state cannot be written ({why}).")

@@ -1,6 +1,7 @@
 """A locked state while it is changed: journal first, the state itself at the end and now and then."""
 
 import dataclasses
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,9 +13,9 @@ from reconciler import state as state_file
 from reconciler.bans import BanKey, Record
 from reconciler.errors import PushRefused, StateChanged, StateUnwritable
 from reconciler.state import State
-from reconciler.stores.journal import Journal, replace_file
+from reconciler.stores.journal import Journal
 
-RECOVERY_NAME: Final = "bans.state.recovered.json"
+RECOVERY_PREFIX: Final = "bans.state.recovered-"
 
 Version = TypeVar("Version")
 
@@ -151,9 +152,8 @@ class JournaledSession(Generic[Version]):
         """Leave the state where it can be written, and say how to get it back."""
         content = state_file.dumps(self.state.generation(lineage=self._lineage)).encode()
         for folder in self._recovery_folders:
-            path = folder / RECOVERY_NAME
             try:
-                replace_file(path, content)
+                path = _write_new(folder, content)
             except OSError:
                 continue
             return (
@@ -161,3 +161,18 @@ class JournaledSession(Generic[Version]):
                 f" reconciler state push {path} --state {self._place.location}"
             )
         return "What was done could not be written anywhere; the next apply may disconnect the same users again."
+
+
+def _write_new(folder: Path, content: bytes) -> Path:
+    """Write a file under a name that nothing has, for our eyes only: it holds user IDs. Raises OSError."""
+    descriptor, name = tempfile.mkstemp(prefix=RECOVERY_PREFIX, suffix=".json", dir=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+    except OSError:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+    return Path(name)

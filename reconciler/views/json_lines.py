@@ -20,6 +20,13 @@ def apply_start(plan: Plan) -> str:
     return _line("apply_start", {"summary": summary})
 
 
+def refused(plan: Plan) -> str:
+    """A guardrail refuses the plan, and nothing is done: `refused`."""
+    return _line(
+        "refused", {"refusals": [{"key": refusal.key, "message": refusal.message} for refusal in plan.refusals]}
+    )
+
+
 def outcome(plan: Plan, outcome: Outcome) -> str:
     """One change: `ban_complete`, `update_complete`, `lift_complete`, `repeat_complete`, or the same with `_failed`."""
     change = outcome.change

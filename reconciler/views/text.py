@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from reconciler.bans import Ban, BanKey, Record
 from reconciler.outcome import Outcome, Tally
-from reconciler.plan import DEFAULT_RATE, Action, Because, Change, Plan
+from reconciler.plan import Action, Because, Change, Plan
 from reconciler.state import State
 from reconciler.views import escape
 
@@ -26,19 +26,20 @@ class Named(Protocol):
         """ARN → name."""
 
 
-def plan(plan: Plan, *, rate: float = DEFAULT_RATE, colour: bool = False) -> str:
+def plan(plan: Plan, *, rate: float | None = None, colour: bool = False) -> str:
     """A plan, change by change, with its summary, hints and refusals; ends with a line break.
 
     Args:
         plan: what to show.
-        rate: DisconnectUser calls a second in each account and region, for the estimate; 0 is without a limit.
+        rate: DisconnectUser calls a second in each account and region, for the estimate; 0 is without a limit,
+            None as the list has it.
         colour: with ANSI colours.
     """
     ban_list = escape.terminal(PurePath(plan.ban_list).name)
     lines: list[str] = []
     if plan.changes:
         lines += _changes(plan, ban_list, colour=colour)
-        lines += ["", summary(plan), _calls(plan, rate)]
+        lines += ["", summary(plan), _calls(plan, plan.rate if rate is None else rate)]
     elif plan.left_out:
         lines.append("No changes to the targets.")
     else:
@@ -73,8 +74,17 @@ def refusals(plan: Plan) -> list[str]:
     return ["", *lines, f"If this is meant, change {keys} in {ban_list}, so that the exception is reviewed too."]
 
 
-def applied(plan: Plan, outcomes: Iterable[Outcome], tally: Tally, state_location: str) -> str:
+def applied(
+    plan: Plan,
+    outcomes: Iterable[Outcome],
+    tally: Tally,
+    state_location: str,
+    *,
+    saved_plan: bool = False,
+    interrupted: bool = False,
+) -> str:
     """How an apply ended: what failed and why, grouped by the reason, then the totals; ends with a line break."""
+    go_on = "Make a new plan to go on from here." if saved_plan else "Apply again to go on from here."
     lines: list[str] = []
     failures: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
@@ -86,8 +96,10 @@ def applied(plan: Plan, outcomes: Iterable[Outcome], tally: Tally, state_locatio
         if (error := failed[0].error) is not None and error.answer:
             lines.append(f"  {escape.terminal(error.answer)}")
     lines += ["", _totals(tally)]
+    if tally.not_started and failures and not interrupted:
+        lines.append("The rest was not tried, since calls to its account and region could not succeed.")
     if not tally.complete:
-        lines.append(f"What is done is recorded in {escape.terminal(state_location)}. Apply again to go on from here.")
+        lines.append(f"What is done is recorded in {escape.terminal(state_location)}. {go_on}")
     return "\n".join(lines) + "\n"
 
 
@@ -187,14 +199,15 @@ def _details(change: Change, plan: Plan, ban_list: str) -> Iterator[str]:
 
 def _record_details(record: Record, now: datetime) -> str:
     ban = record.ban
-    parts = [escape.quoted(ban.reason)] if ban.reason is not None else []
+    since = f"disconnected {time(record.disconnected_at)}" if record.disconnected_at is not None else "imported"
+    parts = [f"{since:33}"]
     if not ban.in_force(now):
         parts.append(_expired(ban))
     elif ban.expires_at is not None:
         parts.append(f"until {time(ban.expires_at)}")
-    if record.disconnected_at is not None:
-        parts.append(f"disconnected {time(record.disconnected_at)}")
-    return "   ".join(parts)
+    if ban.reason is not None:
+        parts.append(escape.quoted(ban.reason))
+    return "   ".join(parts).rstrip()
 
 
 def _expired(ban: Ban) -> str:
