@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 from typing import Final
 
 from reconciler.bans import BanKey, Endpoint, Record, endpoint_of
-from reconciler.errors import AccessDenied, CallAbandoned, ChatError, StateError
+from reconciler.errors import AccessDenied, CallAbandoned, ChatError, RunError, StateError
 from reconciler.outcome import Outcome, Receipt
 from reconciler.plan import Change
 
@@ -59,18 +59,18 @@ def run(
             if endpoint not in lanes:
                 lanes[endpoint] = _Lane(disconnect, finished, stop, parallelism)
             lanes[endpoint].waiting.append(change)
-    threads = [thread for lane in lanes.values() for thread in lane.threads()]
-    for thread in threads:
-        thread.start()
+    started: list[threading.Thread] = []
 
     def end() -> None:
         for lane in lanes.values():
             lane.close()
-        for thread in threads:
+        for thread in started:
             thread.join()
 
     try:
-        yield from _collect(finished, len(threads), record)
+        for lane in lanes.values():
+            started += lane.start_threads()
+        yield from _collect(finished, len(started), record)
     except BaseException:  # `record` has failed, or the caller goes away: what is in flight is recorded if it can be
         end()
         with suppress(StateError):
@@ -123,10 +123,23 @@ class _Lane:
         self._open = False
         self._denials = 0
 
-    def threads(self) -> list[threading.Thread]:
-        """The threads to start, once everything is waiting."""
-        count = min(self._parallelism, len(self.waiting))
-        return [threading.Thread(target=self._work, daemon=True) for _ in range(count)]
+    def start_threads(self) -> Iterator[threading.Thread]:
+        """Start as many threads as there may be calls in flight, or as the machine lets us have.
+
+        Raises:
+            RunError: it lets us have none.
+        """
+        for number in range(min(self._parallelism, len(self.waiting))):
+            thread = threading.Thread(target=self._work, daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:  # "can't start new thread": memory, or a limit on processes
+                if number:
+                    return
+                raise RunError(
+                    "This machine starts no more threads. Apply again with a lower --parallelism."
+                ) from error
+            yield thread
 
     def close(self) -> None:
         """Let nothing more start."""

@@ -7,6 +7,7 @@ import os
 import socket
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from http import HTTPStatus
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from botocore.utils import get_environ_proxies
 from reconciler.bans import BanKey, Endpoint, endpoint_of
 from reconciler.errors import (
     AccessDenied,
+    CallAbandoned,
     ChatError,
     CredentialsRejected,
     EndpointUnreachable,
@@ -65,6 +67,10 @@ _THROTTLED: Final = {"ThrottlingException", "TooManyRequestsException"}
 _HOW_TO_GET_CREDENTIALS: Final = (
     "Give AWS credentials as for the AWS CLI: environment variables, --profile, or the role of the CI job."
 )
+
+
+_NOT_THE_SERVICE: Final = "What answered is not Amazon IVS Chat. Check the endpoint URL, and proxies on the way to it."
+_ANSWER_MAX: Final = 1000  # characters of an answer that are shown
 
 
 class Chat:
@@ -118,16 +124,22 @@ class Chat:
             EndpointUnreachable: no connection to the service in one of the regions.
         """
         try:
-            if self._session.get_credentials() is None:
+            credentials = self._session.get_credentials()
+            if credentials is None:
                 raise CredentialsRejected(f"There are no AWS credentials. {_HOW_TO_GET_CREDENTIALS}")
+            if any(part and not part.isprintable() for part in credentials.get_frozen_credentials()):
+                raise CredentialsRejected(
+                    "The AWS credentials hold a line break or another control character. Set the variable or the secret"
+                    " anew, without it."
+                )
             for endpoint in endpoints:
                 self._clients[endpoint] = self._client(endpoint)
+            for url in {client.meta.endpoint_url for client in self._clients.values()}:
+                _check_reachable(url)
         except boto.BotoCoreError as error:
             raise _translated(error) from error
-        except ValueError as error:  # botocore's for what is no URL
-            raise EndpointUnreachable(f"{error}. Check --endpoint-url.") from error
-        for url in {client.meta.endpoint_url for client in self._clients.values()}:
-            _check_reachable(url)
+        except ValueError as error:  # botocore's and urllib's for what is no URL
+            raise EndpointUnreachable(f"The endpoint URL cannot be used: {error}. Check --endpoint-url.") from error
 
     def close(self) -> None:
         """Close the connections."""
@@ -153,7 +165,16 @@ class Chat:
             raise self._failed(key, error) from error
         except boto.BotoCoreError as error:
             raise _translated(error) from error
-        return Receipt(self._now(), response["ResponseMetadata"].get("RequestId"))
+        except CallAbandoned:
+            raise
+        except Exception as error:
+            # What botocore's parsers make of an answer that is none of the service's is as good as no answer.
+            raise ServiceFailed(_NOT_THE_SERVICE, type(error).__name__) from error
+        meta = response["ResponseMetadata"]
+        if meta["HTTPStatusCode"] != HTTPStatus.OK or "html" in meta["HTTPHeaders"].get("content-type", ""):
+            # The service model has 200 for DisconnectUser; a page is that of a proxy, or of a network to log in to.
+            raise ServiceFailed(_NOT_THE_SERVICE, f"HTTP {meta['HTTPStatusCode']}")
+        return Receipt(self._now(), meta.get("RequestId"))
 
     def _client(self, endpoint: Endpoint) -> "IvschatClient":
         client = self._session.client(
@@ -210,7 +231,7 @@ class Chat:
                 )
             case "ValidationException":
                 return RequestInvalid("The service does not accept this ban. Correct its entry in the list.", said)
-        return ServiceFailed(f"The service failed {ATTEMPTS} times. Apply again later.", said)
+        return ServiceFailed("The service failed. Apply again later.", said)
 
     def _other_account(self, endpoint: Endpoint) -> str | None:
         """What to say when the credentials are not of the room's account."""
@@ -242,13 +263,15 @@ class Chat:
 def _answer(error: boto.ClientError, code: str) -> str:
     """What the service said, with what AWS Support will ask for."""
     meta = error.response.get("ResponseMetadata", {})
-    fields: Any = error.response.get("fieldList") or []  # of ValidationException
+    field_list: Any = error.response.get("fieldList")  # of ValidationException
+    fields = [field for field in field_list if isinstance(field, dict)] if isinstance(field_list, list) else []
     parts = [
         f"{code}: {error.response.get('Error', {}).get('Message') or 'no message'}",
         *(f"{field.get('name')}: {field.get('message')}" for field in fields),
         f"(HTTP {meta.get('HTTPStatusCode')}, request ID {meta.get('RequestId')})",
     ]
-    return " ".join(parts)
+    answer = " ".join(parts)
+    return answer if len(answer) <= _ANSWER_MAX else answer[:_ANSWER_MAX] + "…"
 
 
 def _translated(error: boto.BotoCoreError) -> ChatError:
@@ -259,7 +282,8 @@ def _translated(error: boto.BotoCoreError) -> ChatError:
         return RequestInvalid(f"The service would not accept this ban: {error}. Correct its entry in the list.")
     if isinstance(error, boto.ConnectionError):
         return EndpointUnreachable(f"{error}. Check the network, the region in the room's ARN, and the endpoint URL.")
-    return ServiceFailed(f"No answer after {ATTEMPTS} attempts. Apply again later.", str(error))
+    # Its text may hold what was sent, headers and credentials included.
+    return ServiceFailed("No answer from the service. Apply again later.", type(error).__name__)
 
 
 def _check_reachable(url: str) -> None:
@@ -273,6 +297,6 @@ def _check_reachable(url: str) -> None:
             pass
     except OSError as error:
         raise EndpointUnreachable(
-            f"No connection to {url}: {error.strerror or error}."
+            f"No connection to {parts.scheme}://{parts.hostname}:{port}: {error.strerror or error}."
             " Check the network, the region in the room's ARN, and the endpoint URL."
         ) from error

@@ -15,8 +15,10 @@
     │   └── PushRefused            a state that is not a later generation of the one that is there
     ├── PlanError
     │   ├── PlanUnreadable         not a saved plan
+    │   ├── PlanEdited             somebody changed the file since it was saved
     │   ├── PlanStale              the ban list or the state has changed since it was made
     │   └── PlanRefused            a guardrail refuses it
+    ├── RunError                   the machine does not let us run
     └── ChatError                  DisconnectUser did not do it; one failed ban, or with `hopeless` every ban
         ├── AccessDenied           AccessDeniedException, 403
         ├── VerificationPending    PendingVerification, 403
@@ -129,12 +131,20 @@ class PlanUnreadable(PlanError):
     """The file is not a saved plan."""
 
 
+class PlanEdited(PlanError):
+    """The file is no longer what was saved."""
+
+
 class PlanStale(PlanError):
     """The ban list or the state is no longer what the plan was made for."""
 
 
 class PlanRefused(PlanError):
     """A guardrail of the ban list refuses the plan."""
+
+
+class RunError(ReconcilerError):
+    """The machine does not give what a run needs."""
 
 
 class ChatError(ReconcilerError):

@@ -2,22 +2,24 @@
 
 import json
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import PurePath
 from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from typing_extensions import TypedDict
 
 from reconciler.banlist import BanList
-from reconciler.bans import ROOM_ARN_MAX, ROOM_ARN_PATTERN, USER_ID_MAX, Ban, BanKey, format_time
-from reconciler.errors import AddressUnknown, PlanStale, PlanUnreadable
+from reconciler.bans import Ban, BanKey, format_time
+from reconciler.errors import AddressUnknown, PlanEdited, PlanStale, PlanUnreadable
 from reconciler.guardrails import Refusal
 from reconciler.plan import Action, Because, Change, Plan, diff
-from reconciler.state import PlainRecord, State, record_from_plain, record_to_plain
+from reconciler.state import PlainRecord, RoomArn, Serial, State, Time, UserId, record_from_plain, record_to_plain
 from reconciler.views.escape import json_safe
 
 FORMAT_VERSION: Final = 1
+CLOCK_SKEW: Final = timedelta(minutes=5)  # between the machine that plans and the one that applies
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class SavedPlan:
 def dumps(plan: Plan, state_location: str) -> str:
     """The JSON of a plan, one change a line."""
     counts = plan.counts
-    head = {
+    head: dict[str, object] = {
         "format_version": FORMAT_VERSION,
         "created_at": format_time(plan.created_at),
         "ban_list": {"path": plan.ban_list, "sha256": plan.ban_list_sha256},
@@ -43,10 +45,12 @@ def dumps(plan: Plan, state_location: str) -> str:
         "expired": [{"room_arn": key.room_arn, "user_id": key.user_id} for key in plan.expired],
         "rooms": {name: arn for arn, name in plan.room_names.items()},
     }
+    changes = [_plain(plan, change) for change in plan.changes]
+    head["checksum"] = _checksum(head | {"changes": changes})
     lines = [f"  {_json(key)}: {_json(value)}," for key, value in head.items()]
-    if plan.changes:
-        changes = ",\n".join(f"    {_json(_plain(plan, change))}" for change in plan.changes)
-        lines.append(f'  "changes": [\n{changes}\n  ]')
+    if changes:
+        rows = ",\n".join(f"    {_json(change)}" for change in changes)
+        lines.append(f'  "changes": [\n{rows}\n  ]')
     else:
         lines.append('  "changes": []')
     return "\n".join(["{", *lines, "}"]) + "\n"
@@ -57,13 +61,18 @@ def loads(content: bytes | str) -> SavedPlan:
 
     Raises:
         PlanUnreadable: it is not one, or one of a later version.
+        PlanEdited: its checksum is not that of its content. (That stops accidents. Who may write the file may write the
+            checksum too, so it is `still_valid` that keeps a plan to what the list and the state mean.)
     """
     try:
         file = _File.model_validate_json(content)
     except ValidationError as error:
         raise _why_not_a_plan(content, error) from error
+    plain = json.loads(content)
+    if plain.pop("checksum") != _checksum(plain):
+        raise PlanEdited("its content was changed since it was saved. Make a new plan, and apply that.")
     plan = Plan(
-        created_at=file.created_at.astimezone(UTC),
+        created_at=file.created_at,
         ban_list=file.ban_list.path,
         ban_list_sha256=file.ban_list.sha256,
         lineage=file.state.lineage,
@@ -78,13 +87,17 @@ def loads(content: bytes | str) -> SavedPlan:
     return SavedPlan(plan, file.state.location)
 
 
-def still_valid(plan: Plan, ban_list: BanList, state: State) -> Plan:
+def still_valid(plan: Plan, ban_list: BanList, state: State, now: datetime) -> Plan:
     """The saved plan, if it is still what the list and the state mean.
+
+    What has expired since it was made stays in it: leave that out when it is applied.
 
     Raises:
         PlanStale: it is not, or the file was changed.
     """
     again = "Make a new plan, have it reviewed, and apply that."
+    if plan.created_at > now + CLOCK_SKEW:
+        raise PlanStale(f"The saved plan was made in the future, at {format_time(plan.created_at)}. {again}")
     if plan.ban_list_sha256 != ban_list.sha256:
         name = PurePath(ban_list.path).name
         raise PlanStale(f"The saved plan is stale: {name} has changed since it was made. {again}")
@@ -105,23 +118,19 @@ def still_valid(plan: Plan, ban_list: BanList, state: State) -> Plan:
         )
     except AddressUnknown:
         planned = None
-    if planned is None or planned.changes != plan.changes:
+    if planned is None or planned.changes != plan.changes or planned.room_names != plan.room_names:
         raise PlanStale(f"The saved plan is not what the list and the state mean; its file was changed. {again}")
     return planned
 
 
-_RoomArn = Annotated[str, Field(pattern=ROOM_ARN_PATTERN, max_length=ROOM_ARN_MAX)]
-_UserId = Annotated[str, Field(min_length=1, max_length=USER_ID_MAX)]
-
-
 class _PlainBan(TypedDict):
     reason: str | None
-    expires_at: AwareDatetime | None
+    expires_at: Time | None
 
 
 class _PlainKey(TypedDict):
-    room_arn: _RoomArn
-    user_id: _UserId
+    room_arn: RoomArn
+    user_id: UserId
 
 
 class _PlainRefusal(TypedDict):
@@ -146,7 +155,7 @@ class _BanListVersion(BaseModel):
 class _StateVersion(BaseModel):
     location: str
     lineage: str | None
-    serial: int
+    serial: Serial
 
 
 class _Summary(BaseModel):
@@ -156,14 +165,15 @@ class _Summary(BaseModel):
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
     format_version: Literal[1]
-    created_at: AwareDatetime
+    created_at: Time
     ban_list: _BanListVersion
     state: _StateVersion
     summary: _Summary
     refusals: list[_PlainRefusal]
     rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     expired: list[_PlainKey]
-    rooms: dict[str, _RoomArn]
+    rooms: dict[str, RoomArn]
+    checksum: str
     changes: list[_PlainChange]
 
 
@@ -205,6 +215,12 @@ def _why_not_a_plan(content: bytes | str, error: ValidationError) -> PlanUnreada
     return PlanUnreadable(f"{where}: {first['msg']}" if where else first["msg"])
 
 
+def _checksum(plain: dict[str, object]) -> str:
+    """Of the content, however it is laid out."""
+    return sha256(_CANONICAL.encode(plain).encode()).hexdigest()
+
+
+_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
 
 

@@ -6,11 +6,11 @@ The JSON is made to be read in a git diff: one ban a line, sorted by room ARN an
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from typing_extensions import TypedDict
 
@@ -90,15 +90,33 @@ def loads(content: bytes | str) -> State:
         for room_arn, users in file.bans.items()
         for user_id, plain in users.items()
     }
+    # Of a key that stands there twice, as a textual merge may leave it, a JSON parser takes the last and says nothing.
+    # (Inside a text the quotes of this key would be escaped.)
+    key = '"request_id":' if isinstance(content, str) else b'"request_id":'
+    if content.count(key) > len(records):  # type: ignore[arg-type]
+        raise StateDamaged("it holds a room or a ban twice: keep one record of each, and the higher serial")
     return State(str(file.lineage), file.serial, records)
+
+
+def _in_utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("outside the years 1 to 9999 in UTC") from error
+
+
+UserId = Annotated[str, Field(min_length=1, max_length=USER_ID_MAX)]
+RoomArn = Annotated[str, Field(pattern=ROOM_ARN_PATTERN, max_length=ROOM_ARN_MAX)]
+Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Serial = Annotated[int, Field(ge=0, lt=2**53)]
 
 
 class PlainRecord(TypedDict):
     """A record in JSON, as in the state file, the journal and saved plans. Times are RFC 3339 in UTC."""
 
     reason: Annotated[str, Field(min_length=1, max_length=REASON_MAX)] | None
-    expires_at: AwareDatetime | None
-    disconnected_at: AwareDatetime | None
+    expires_at: Time | None
+    disconnected_at: Time | None
     request_id: str | None
 
 
@@ -117,16 +135,12 @@ def record_from_plain(plain: PlainRecord) -> Record:
     return Record(Ban(plain["reason"], plain["expires_at"]), plain["disconnected_at"], plain["request_id"])
 
 
-_UserId = Annotated[str, Field(min_length=1, max_length=USER_ID_MAX)]
-_RoomArn = Annotated[str, Field(pattern=ROOM_ARN_PATTERN, max_length=ROOM_ARN_MAX)]
-
-
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
     format_version: Literal[1]
     lineage: UUID
-    serial: Annotated[int, Field(ge=1)]
-    bans: dict[_RoomArn, dict[_UserId, PlainRecord]]
+    serial: Annotated[Serial, Field(ge=1)]
+    bans: dict[RoomArn, dict[UserId, PlainRecord]]
 
 
 class _Version(BaseModel):

@@ -14,6 +14,7 @@ from reconciler.errors import (
     CredentialsRejected,
     EndpointUnreachable,
     RoomNotFound,
+    RunError,
     StateUnwritable,
 )
 from reconciler.outcome import Outcome, Receipt
@@ -244,3 +245,28 @@ def test_when_the_caller_goes_away_what_is_in_flight_is_recorded_and_nothing_mor
     assert sorted(world.did("called")) == sorted(world.did("recorded"))
     assert len(world.did("called")) < 1000
     assert threading.active_count() == 1
+
+
+def test_with_fewer_threads_than_asked_for_everything_is_still_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = iter(range(2))
+    start = threading.Thread.start
+
+    def scarce(self: threading.Thread) -> None:
+        if next(left, None) is None:
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", scarce)
+    world = World()
+    assert len(world.run(planned(*many(100)), parallelism=50)) == 100
+
+
+def test_without_any_thread_nobody_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none)
+    world = World()
+    with pytest.raises(RunError, match="lower --parallelism"):
+        world.run(planned(*many(100)))
+    assert world.events == []

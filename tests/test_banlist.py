@@ -180,9 +180,7 @@ def test_never_is_an_end_that_never_comes() -> None:
 
 
 def test_an_end_that_was_left_empty_is_no_ban_for_good() -> None:
-    text = (
-        f"{HEAD}defaults:\n  expires_at:\nbans:\n- user_id: a\n  rooms: all\n  expires_at: # soon\n  note:\n"
-    )
+    text = f"{HEAD}defaults:\n  expires_at:\nbans:\n- user_id: a\n  rooms: all\n  expires_at: # soon\n  note:\n"
     advice = "has no value; write 2027-01-31T00:00:00Z, or `never`, or leave the line out"
     line = HEAD.count("\n") + 2
     assert problems_of(text).splitlines() == [

@@ -230,12 +230,13 @@ def test_a_plan_that_somebody_edited_is_refused(reconciler: Reconciler, sandbox:
         saved.replace("ABC123def456", "somebody-else"),
         saved.replace("Violated terms", "Violated the terms"),
         saved.replace('"because": "new"', '"because": "requested"'),
+        saved.replace('"location": "bans.state.json"', '"location": "elsewhere.json"'),
     ):
         assert edited != saved
         Path("plan.json").write_text(edited)
         result = reconciler("apply", "plan.json")
         assert result.code == 1
-        assert "its file was changed" in result.err
+        assert "its content was changed since it was saved" in result.err
     assert sandbox.requests == ()
 
 
@@ -672,3 +673,96 @@ def test_a_local_state_has_no_lock_to_break(reconciler: Reconciler) -> None:
     result = reconciler("force-unlock", "some-id")
     assert result.code == 1
     assert "its lock ends with the process that holds it" in result.err
+
+
+# Hostile and odd input
+
+
+def test_an_address_that_can_mean_two_users_selects_neither(reconciler: Reconciler) -> None:
+    Path("bans.yaml").write_text(banning("'a b'", "'\"a b\"'"))
+    result = reconciler("plan", "--target", 'lobby/"a b"')
+    assert result.code == 1
+    assert "can mean two users" in result.err
+    assert "1 to ban" in reconciler("plan", "--target", "lobby/a b").out
+    assert "1 to ban" in reconciler("plan", "--target", r'lobby/"\"a b\""').out
+
+
+HOSTILE = "x\x1b[31m\u202e\u200b\n::error::x"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["plan", "--target", HOSTILE],
+        ["plan", HOSTILE],
+        ["plan", "-f", HOSTILE],
+        ["plan", "--state", HOSTILE + "/x/y"],
+        ["apply", HOSTILE],
+        ["show", "--format", HOSTILE],
+        ["state", "show", HOSTILE],
+        [HOSTILE],
+    ],
+)
+def test_nothing_on_the_command_line_reaches_the_terminal_raw(reconciler: Reconciler, arguments: list[str]) -> None:
+    result = reconciler(*arguments)
+    for line in (result.out + result.err).splitlines():
+        assert line.isprintable()
+        assert not line.startswith("::")
+
+
+def test_a_ci_command_in_a_user_id_is_broken_up(reconciler: Reconciler) -> None:
+    Path("bans.yaml").write_text(banning("'##vso[task.setvariable]'", "'##[error]x'"))
+    for arguments in (["plan"], ["plan", "--format", "json"]):
+        out = reconciler(*arguments).out
+        assert "##vso[" not in out
+        assert "##[" not in out
+
+
+@pytest.mark.parametrize("value", ["nan", "inf", "1e-300", "-1"])
+@pytest.mark.parametrize("option", ["--rate", "--lock-timeout"])
+def test_numbers_must_be_numbers_to_count_by(reconciler: Reconciler, option: str, value: str) -> None:
+    result = reconciler("apply", "--auto-approve", option, value)
+    assert result.code == 1
+    assert option in result.err
+
+
+def test_a_plan_is_not_written_over_something_else(reconciler: Reconciler, sandbox: Sandbox) -> None:
+    reconciler("apply", "--auto-approve")
+    for path in ("bans.yaml", "bans.state.json"):
+        before = Path(path).read_text()
+        result = reconciler("plan", "--out", path)
+        assert result.code == 1
+        assert f"{path} exists and is not a saved plan" in result.err
+        assert Path(path).read_text() == before
+    for _ in range(2):
+        assert reconciler("plan", "--out", "plan.json").code == 0
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-", ">/dev/full"])
+def test_closed_or_full_streams_are_no_traceback(folder: Path, closed: str) -> None:
+    command = f"{sys.executable} -m reconciler plan {closed}"
+    result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert "Traceback" not in result.stderr
+    assert result.returncode == (1 if "full" in closed else 0)
+
+
+def test_show_works_beside_a_broken_list(reconciler: Reconciler, sandbox: Sandbox) -> None:
+    reconciler("apply", "--auto-approve")
+    Path("bans.yaml").write_text("version: 1\nbans:\n")
+    shown = reconciler("show")
+    assert shown.code == 0
+    assert f"  {AWS_ARN}/ABC123def456" in shown.out
+
+
+def test_the_rate_of_the_list_is_shown_and_kept(reconciler: Reconciler, sandbox: Sandbox) -> None:
+    Path("bans.yaml").write_text(banning("a", "b", extra="rate: 0.5\n"))
+    assert reconciler("plan", "--out", "plan.json").out.endswith("2 DisconnectUser calls, about 4 s at 0.5 calls/s.\n")
+    assert reconciler("show", "plan.json").out.endswith("about 4 s at 0.5 calls/s.\n")
+
+
+def test_after_a_saved_plan_has_failed_in_part_a_new_plan_is_asked_for(
+    reconciler: Reconciler, sandbox: Sandbox
+) -> None:
+    Path("bans.yaml").write_text(banning("a") + f"  - user_id: c\n    rooms: [{AWS_ARN}x]\n")
+    reconciler("plan", "--out", "plan.json")
+    assert reconciler("apply", "plan.json").out.endswith("Make a new plan to go on from here.\n")

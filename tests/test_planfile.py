@@ -5,7 +5,7 @@ import json
 import pytest
 
 from reconciler import Because, diff, planfile
-from reconciler.errors import PlanUnreadable
+from reconciler.errors import PlanEdited, PlanStale, PlanUnreadable
 from reconciler.guardrails import Guardrails
 from reconciler.plan import Plan
 from tests.builders import FINALS, LINEAGE, LOBBY, NEXT_WEEK, NOW, TOMORROW, YESTERDAY, ban, ban_list, recorded
@@ -97,3 +97,27 @@ def test_invisible_characters_of_a_user_id_are_escaped_and_come_back() -> None:
     text = planfile.dumps(plan, "x")
     assert text.replace("\n", "").isprintable()
     assert planfile.loads(text).plan == plan
+
+
+def test_a_plan_from_the_future_is_refused() -> None:
+    lapsing = ban("zed", until=NEXT_WEEK)
+    forged = diff(ban_list(lapsing), recorded(lapsing), NEXT_WEEK)  # it would lift what still holds
+    with pytest.raises(PlanStale, match="made in the future, at 2026-11-29T16:00:00Z"):
+        planfile.still_valid(forged, ban_list(lapsing), recorded(lapsing), NOW)
+
+
+def test_a_changed_file_is_not_what_was_saved() -> None:
+    text = planfile.dumps(a_plan(), "bans.state.json")
+    for before, after in (
+        ("bans.state.json", "elsewhere.json"),
+        ('"lobby"', '"foyer"'),
+        ("max_bans is 1", "all is well"),
+    ):
+        assert before in text
+        with pytest.raises(PlanEdited):
+            planfile.loads(text.replace(before, after))
+
+
+def test_laying_the_file_out_anew_is_no_change() -> None:
+    text = planfile.dumps(a_plan(), "bans.state.json")
+    assert planfile.loads(json.dumps(json.loads(text), indent=7)).plan == a_plan()

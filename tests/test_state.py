@@ -110,3 +110,28 @@ def test_the_message_about_damage_names_no_user() -> None:
     with pytest.raises(StateDamaged) as caught:
         state.loads(json.dumps(broken))
     assert "secret-user" not in str(caught.value)
+
+
+A_LINE = next(line for line in FILE.splitlines(keepends=True) if line.startswith('      "a":'))
+
+
+@pytest.mark.parametrize(
+    "content", [FILE.replace(A_LINE, A_LINE * 2), FILE.replace("  }\n}\n", '  },\n  "bans": {}\n}\n')]
+)
+def test_what_stands_there_twice_is_damage(content: str) -> None:
+    assert content != FILE
+    with pytest.raises(StateDamaged, match="twice"):
+        state.loads(content)
+    with pytest.raises(StateDamaged, match="twice"):
+        state.loads(content.encode())
+
+
+def test_a_text_that_looks_like_a_key_is_no_second_record() -> None:
+    before = recorded(ban('"request_id":', reason='{"request_id": null}'))
+    assert state.loads(state.dumps(before)) == before
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_that_utc_does_not_have_is_damage(time: str) -> None:
+    with pytest.raises(StateDamaged, match="years 1 to 9999"):
+        state.loads(FILE.replace("2026-11-23T16:00:00Z", time))

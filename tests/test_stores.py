@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from reconciler import Ban, BanKey, Record, State, load_state, state
-from reconciler.errors import StateChanged, StateDamaged, StateLocked, StateTooNew, StateUnreadable, StateUnwritable
+from reconciler.errors import (
+    StateChanged,
+    StateDamaged,
+    StateError,
+    StateLocked,
+    StateTooNew,
+    StateUnreadable,
+    StateUnwritable,
+)
 from reconciler.stores import open_store
 from reconciler.stores.holder import Holder
 from reconciler.stores.journal import Journal
@@ -398,3 +406,35 @@ def test_a_read_only_folder_is_an_error_before_anything_is_done(tmp_path: Path) 
         store(tmp_path / "state.json").locked(HOLDER, 0, LINEAGE),
     ):
         pytest.fail("locked")
+
+
+def test_what_the_state_would_not_take_the_journal_does_not_either(path: Path) -> None:
+    kill_after_recording(path, (A, RECORD))
+    journal = beside(path, ".journal")
+    for bad in ('"user_id": ""', f'"user_id": "{"x" * 129}"'):
+        journal.write_text(journal.read_text().replace('"user_id": "a"', bad))
+        with pytest.raises(StateDamaged, match="journal is damaged"):
+            load_state(str(path))
+
+
+@pytest.mark.parametrize("location", ["/", "a\0b", "x" * 300 + "/state.json", "."])
+def test_what_is_no_place_is_said_so(location: str) -> None:
+    with pytest.raises(StateError), open_store(location, warned.append).locked(HOLDER, 0, LINEAGE) as opened:
+        opened.record([(A, RECORD)])
+
+
+def test_reading_while_an_apply_saves_sees_one_of_the_two(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kill_after_recording(path, (A, RECORD))
+    reader = store(path)
+    load = LocalStore.load
+
+    def save_meanwhile(self: LocalStore) -> object:
+        before = load(self)
+        if self is reader and not path.exists():
+            with store(path).locked(HOLDER, 0, LINEAGE) as opened:
+                opened.save()
+        return before
+
+    monkeypatch.setattr(LocalStore, "load", save_meanwhile)
+    assert reader.read().records == {A: RECORD}
+    assert warned == []

@@ -5,6 +5,7 @@ with changes; 130 and 143 interrupted by SIGINT and SIGTERM.
 """
 
 import importlib
+import os
 import signal
 import sys
 from types import FrameType
@@ -57,7 +58,10 @@ class Terminated(BaseException):
 
 def main() -> NoReturn:
     """The console script: runs the command line and exits."""
-    for stream in (sys.stdout, sys.stderr):
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:  # closed by the caller; a file of ours must not get its descriptor
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows escapes, not a traceback
     signal.signal(signal.SIGTERM, _terminated)
@@ -69,7 +73,10 @@ def _run() -> int:
         result = cli.main(prog_name="reconciler", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
-        error.show()
+        context = getattr(error, "ctx", None)
+        if context is not None:
+            click.echo(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n", err=True)
+        console.error(error.format_message())
         return 1
     except BanListInvalid as error:
         for problem in error.problems:
@@ -89,6 +96,10 @@ def _run() -> int:
     except BrokenPipeError:
         # The reader of our output has gone, as with `| head`; the interpreter must not try to flush to it again.
         sys.stdout = None
+        return 1
+    except OSError as error:
+        sys.stdout = None
+        console.error(f"The output cannot be written: {error.strerror or error}")
         return 1
     return result if isinstance(result, int) else 0
 

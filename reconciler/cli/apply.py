@@ -15,6 +15,7 @@ from reconciler.bans import Endpoint, endpoint_of
 from reconciler.cli import console
 from reconciler.cli.locking import lock_timeout_option, locked
 from reconciler.cli.options import (
+    Number,
     file_option,
     keys,
     no_color_option,
@@ -42,7 +43,7 @@ from reconciler.views import json_lines, text
 @option("--auto-approve", is_flag=True, help="Do not ask.")
 @option(
     "--rate",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     metavar="N",
     help="DisconnectUser calls a second in each account and region; 0 is without a limit."
     " [default: `rate` of the list, else 100]",
@@ -100,7 +101,7 @@ def command(
     with locked(store, "apply", lock_timeout) as session:
         recorded = session.state
         if saved is not None:
-            todo = planfile.still_valid(saved.plan, ban_list, recorded)
+            todo = planfile.still_valid(saved.plan, ban_list, recorded, datetime.now(UTC))
         else:
             todo = diff(
                 ban_list,
@@ -162,13 +163,13 @@ def _carry_out(
         finally:
             # Also what an interrupted run has left in the journal, and what was done before an error.
             session.save()
-    ended = tally(changes, outcomes)
-    if as_json:
-        console.out(json_lines.summary(ended))
-    elif changes:
-        console.out(
-            text.applied(plan, outcomes, ended, state_location, saved_plan=saved, interrupted=stop.signal is not None)
-        )
+        ended = tally(changes, outcomes)
+        if as_json:
+            console.out(json_lines.summary(ended))
+        elif changes:
+            interrupted = stop.signal is not None
+            shown = text.applied(plan, outcomes, ended, state_location, saved_plan=saved, interrupted=interrupted)
+            console.out(shown)
     if stop.signal is not None:
         return 128 + stop.signal
     return 0 if ended.complete else 1

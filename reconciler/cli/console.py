@@ -14,9 +14,9 @@ def out(text: str) -> None:
     click.echo(text, nl=False, color=True)  # colour or not is decided where the text is made
 
 
-def diagnostic(message: str, *, style: str | None = None) -> None:
-    """Print a message to stderr; line breaks stay, everything else that is not visible is escaped."""
-    lines = "\n".join(escape.terminal(line) for line in message.split("\n"))
+def diagnostic(*messages: str, style: str | None = None) -> None:
+    """Print messages to stderr, a line each: what a message holds of others cannot begin a line of its own."""
+    lines = "\n".join(escape.terminal(message) for message in messages)
     if style is not None and wants_colour(sys.stderr):
         lines = click.style(lines, fg=style)
     click.echo(lines, err=True, color=True)

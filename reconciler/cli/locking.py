@@ -7,15 +7,13 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from uuid import uuid4
 
-import click
-
-from reconciler.cli.options import option
+from reconciler.cli.options import Number, option
 from reconciler.stores import Session, Store
 from reconciler.stores.holder import Holder
 
 lock_timeout_option = option(
     "--lock-timeout",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     default=0,
     show_default=True,
     metavar="SECONDS",

@@ -3,7 +3,8 @@
 import os
 from collections.abc import Callable, Collection
 from functools import reduce
-from json import JSONDecodeError, loads
+from json import loads
+from math import isfinite
 from typing import Any, TypeVar
 
 import click
@@ -36,6 +37,23 @@ def option(*names: str, **attributes: Any) -> Callable[[F], F]:  # noqa: ANN401 
 def together(*decorators: Callable[[F], F]) -> Callable[[F], F]:
     """Several options as one decorator, in the order in which the help shows them."""
     return lambda function: reduce(lambda decorated, decorator: decorator(decorated), reversed(decorators), function)
+
+
+class Number(click.FloatRange):
+    """A finite number, 0 or large enough to divide by."""
+
+    least = 1e-3
+
+    def convert(  # noqa: D102
+        self,
+        value: Any,  # noqa: ANN401
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        number: float = super().convert(value, param, ctx)
+        if not isfinite(number) or 0 < number < self.least:
+            self.fail(f"{value} is not a number to wait or count by.", param, ctx)
+        return number
 
 
 file_option = option("-f", "--file", default="bans.yaml", show_default=True, metavar="PATH", help="The ban list.")
@@ -85,7 +103,7 @@ def keys(addresses: Collection[str], option: str, ban_list: BanList, state: Stat
     Raises:
         click.BadParameter: one of them is no address.
     """
-    return frozenset(_key(address, option, ban_list, state) for address in addresses)
+    return frozenset(_key(address, option, ban_list, state) for address in addresses if address)
 
 
 def _key(address: str, option: str, ban_list: BanList, state: State) -> BanKey:
@@ -93,11 +111,17 @@ def _key(address: str, option: str, ban_list: BanList, state: State) -> BanKey:
         key = parse_address(address, ban_list.rooms)
     except ValueError as error:
         raise click.BadParameter(f"{address}: {error}", param_hint=option) from error
-    if key not in ban_list.bans and key not in state.records and key.user_id.startswith('"'):
-        try:  # the plan shows unusual user IDs in quotes
-            shown = loads(key.user_id)
-        except JSONDecodeError:
-            return key
-        if isinstance(shown, str):
-            return key._replace(user_id=shown)
-    return key
+    # The plan shows unusual user IDs in quotes, with escapes; an ID may also hold such quotes itself.
+    candidates = [candidate for candidate in (key, _unquoted(key)) if candidate is not None]
+    known = [candidate for candidate in candidates if candidate in ban_list.bans or candidate in state.records]
+    if len(known) > 1:
+        raise click.BadParameter(f"{address} can mean two users, with and without the quotes", param_hint=option)
+    return known[0] if known else key
+
+
+def _unquoted(key: BanKey) -> BanKey | None:
+    try:
+        shown = loads(key.user_id)
+    except ValueError:
+        return None
+    return key._replace(user_id=shown) if isinstance(shown, str) else None

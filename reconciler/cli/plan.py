@@ -19,7 +19,7 @@ from reconciler.cli.options import (
     target_option,
     together,
 )
-from reconciler.errors import PlanUnreadable, ReconcilerError
+from reconciler.errors import PlanError, ReconcilerError
 from reconciler.plan import diff
 from reconciler.sources import load_ban_list
 from reconciler.views import text
@@ -73,7 +73,7 @@ def _save(content: str, path: str) -> None:
         there = Path(path)
         if there.is_file() and there.stat().st_size:
             planfile.loads(there.read_bytes())
-    except (OSError, PlanUnreadable) as error:
+    except (OSError, PlanError) as error:
         raise ReconcilerError(f"{path} exists and is not a saved plan, so the plan is not written over it.") from error
     try:
         Path(path).write_text(content, encoding="utf-8")

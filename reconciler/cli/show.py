@@ -17,7 +17,7 @@ from reconciler.cli.options import (
     store_for,
     together,
 )
-from reconciler.errors import PlanUnreadable
+from reconciler.errors import PlanEdited, PlanUnreadable
 from reconciler.planfile import SavedPlan
 from reconciler.views import text
 
@@ -49,6 +49,8 @@ def load_plan(path: str) -> SavedPlan:
         return planfile.loads(Path(path).read_bytes())
     except (OSError, ValueError) as error:
         raise PlanUnreadable(f"{path}: the plan cannot be read: {getattr(error, 'strerror', error)}") from error
+    except PlanEdited as error:
+        raise PlanEdited(f"{path}: {error}") from error
     except PlanUnreadable as error:
         raise PlanUnreadable(
             f"{path} is not a saved plan ({error}). Make one with: reconciler plan --out plan.json"

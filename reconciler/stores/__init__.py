@@ -97,7 +97,10 @@ def open_store(location: str, warn: Callable[[str], object] = warnings.warn, *, 
         raise StateUnreadable(f"{location}: {scheme}:// is not a place for the state; use a path or s3://BUCKET/KEY")
     from reconciler.stores.local import LocalStore  # noqa: PLC0415 - it implements the protocols above
 
-    return LocalStore(location, warn)
+    try:
+        return LocalStore(location, warn)
+    except (OSError, ValueError) as error:  # "/", a NUL character, a folder that is gone
+        raise StateUnreadable(f"{location}: this is no place for the state: {error}") from error
 
 
 def load_state(location: str) -> State:

@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
+from uuid import UUID
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from reconciler.bans import BanKey, Record
 from reconciler.errors import StateDamaged, StateTooNew, StateUnreadable
-from reconciler.state import PlainRecord, State, record_from_plain, record_to_plain
+from reconciler.state import PlainRecord, RoomArn, Serial, State, UserId, record_from_plain, record_to_plain
 
 FORMAT_VERSION: Final = 1
 
@@ -30,6 +31,11 @@ class Journal:
         self.path = path
         self._aside = path.with_name(path.name + ".aside")
         self._file: BinaryIO | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether `append` goes on with a file that it has begun."""
+        return self._file is not None
 
     def read(self, state: State) -> tuple[State, Changes, str | None]:
         """What the journal adds to a state.
@@ -54,9 +60,9 @@ class Journal:
         if not lines:
             return state, {}, None
         head, changes = self._parse(lines)
-        if head.serial == state.serial and state.lineage in (head.lineage, None):
-            return State(head.lineage, state.serial, state.records), changes, None
-        if head.lineage == state.lineage and all(state.records.get(key) == new for key, new in changes.items()):
+        if head.serial == state.serial and state.lineage in (str(head.lineage), None):
+            return State(str(head.lineage), state.serial, state.records), changes, None
+        if str(head.lineage) == state.lineage and all(state.records.get(key) == new for key, new in changes.items()):
             return state, {}, None  # folded already; only its removal is outstanding
         return state, {}, self._why_aside(head, state, len(changes))
 
@@ -127,7 +133,7 @@ class Journal:
 
     def _why_aside(self, head: "_Head", state: State, records: int) -> str:
         belongs = f"generation {head.serial} of the state"
-        if head.lineage != state.lineage:
+        if str(head.lineage) != state.lineage:
             belongs = "another state"
         return (
             f"{self.path} is left aside: it holds {records} records of an interrupted run that belong to {belongs}, and"
@@ -138,13 +144,13 @@ class Journal:
 
 class _Head(BaseModel):
     format_version: int
-    lineage: str
-    serial: int
+    lineage: UUID
+    serial: Serial
 
 
 class _Line(BaseModel):
-    room_arn: str
-    user_id: str
+    room_arn: RoomArn
+    user_id: UserId
     record: PlainRecord | None
 
 

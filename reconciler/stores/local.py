@@ -21,6 +21,7 @@ from reconciler.stores.journal import Journal, replace_file
 from reconciler.stores.session import JournaledSession
 
 _LOCK_POLL: Final = 0.05  # seconds
+_READ_TRIES: Final = 10
 
 _FileId = tuple[int, int, int] | None
 """Tells one content of a file from another: inode, size and time of the last change; None for no file."""
@@ -44,8 +45,11 @@ class LocalStore:
 
     def read(self) -> State:
         """See `Store.read`."""
-        loaded, _ = self.load()
-        state, changes, aside = self._journal().read(loaded)
+        for _ in range(_READ_TRIES):
+            loaded, version = self.load()
+            state, changes, aside = self._journal().read(loaded)
+            if self._file_id() == version:  # else an apply has saved in between, and the two may not belong together
+                break
         if aside is not None:
             self._warn(aside)
         return state.after(changes.items())
@@ -55,7 +59,9 @@ class LocalStore:
         """See `Store.locked`."""
         from filelock import FileLock, Timeout  # noqa: PLC0415 - reading needs no lock, and importing it costs
 
-        if not self._path.parent.is_dir():  # filelock would make it, and a mistyped path would be a new, empty state
+        if not os.path.isdir(
+            self._path.parent
+        ):  # filelock would make it, and a mistyped path would be a new, empty state
             raise StateUnwritable(f"{self.location}: there is no folder {self._path.parent} to write the state to")
         lock = FileLock(self._lock, timeout=timeout, poll_interval=_LOCK_POLL)
         try:
@@ -84,7 +90,7 @@ class LocalStore:
         try:
             return state_file.loads(self._path.read_bytes()), before
         except FileNotFoundError as error:
-            if self._backup.exists():
+            if os.path.exists(self._backup):
                 raise StateDamaged(
                     f"There is no {self.location}, but there is {self._backup}, so there was one: copy that back, or"
                     " the last good one from git. To begin anew, and disconnect everybody in the list again, remove the"
@@ -124,7 +130,7 @@ class LocalStore:
         return status.st_ino, status.st_size, status.st_mtime_ns
 
     def _way_out(self) -> str:
-        if self._backup.exists():
+        if os.path.exists(self._backup):
             return (
                 f"The generation before it is {self._backup}: look at both, then copy the good one to {self.location};"
                 " whoever was banned since that generation is then disconnected once more. Do not just delete it:"

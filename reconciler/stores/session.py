@@ -95,7 +95,8 @@ class JournaledSession(Generic[Version]):
         """See `Session.record`."""
         if not changes:
             return
-        before = dict(self._unsaved)
+        # What an interrupted run has left, or the journal could not take; only a journal that begins anew needs it.
+        before = {} if self._journal.is_open else dict(self._unsaved)
         # They have happened, so `save` tries to keep them even if the journal cannot.
         self._unsaved.update(changes)
         base = dataclasses.replace(self._saved, lineage=self._lineage)

@@ -12,16 +12,21 @@ from typing import Final
 # user IDs would look the same. (DerivedCoreProperties.txt of the Unicode Character Database.)
 _INVISIBLE: Final = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef\u2800"
 _IGNORABLE: Final = re.compile(f"[{_INVISIBLE}]")
-# A plain user ID: no space, and nothing that an address or a quoted text gives a meaning to.
+# GitHub's runner (`##[`) and Azure's agent (`##vso[`) look for these anywhere in a line, `::error::` only at its start.
+_CI_COMMAND: Final = re.compile(r"##(?=\[|vso\[)")
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
+# A plain user ID: no space, and nothing that an address or a quoted text gives a meaning to.
 _PLAIN: Final = re.compile(r'[^\s"\\]+')
 
 
 def terminal(text: str) -> str:
-    r"""`text` with every character that is not a visible one, or a space, written as an escape: `\x1b`, `\u202e`."""
+    r"""`text` with every character that is not a visible one, or a space, written as an escape: `\x1b`, `\u202e`.
+
+    What CI systems take for a command anywhere in a line of a log (`##[error]`, `##vso[`) is broken up the same way.
+    """
     if text.isprintable() and not _IGNORABLE.search(text):
-        return text
-    return "".join(_shown(character) for character in text)
+        return _CI_COMMAND.sub(r"#\\x23", text)
+    return _CI_COMMAND.sub(r"#\\x23", "".join(_shown(character) for character in text))
 
 
 def quoted(text: str) -> str:
@@ -37,8 +42,8 @@ def user_id(text: str) -> str:
 def json_safe(text: str) -> str:
     """JSON in which invisible characters are escapes: it means the same, and a git diff of it shows everything."""
     if text.isprintable() and not _IGNORABLE.search(text):
-        return text
-    return "".join(_json_shown(character) for character in text)
+        return _CI_COMMAND.sub(r"#\\u0023", text)
+    return _CI_COMMAND.sub(r"#\\u0023", "".join(_json_shown(character) for character in text))
 
 
 def _is_shown(character: str) -> bool:

@@ -69,8 +69,8 @@ def refusals(plan: Plan) -> list[str]:
     if not plan.refusals:
         return []
     ban_list = escape.terminal(PurePath(plan.ban_list).name)
-    lines = [f"Refused: {refusal.message}." for refusal in plan.refusals]
-    keys = " and ".join(refusal.key for refusal in plan.refusals)
+    lines = [f"Refused: {escape.terminal(refusal.message)}." for refusal in plan.refusals]
+    keys = " and ".join(escape.terminal(refusal.key) for refusal in plan.refusals)
     return ["", *lines, f"If this is meant, change {keys} in {ban_list}, so that the exception is reviewed too."]
 
 
