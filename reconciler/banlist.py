@@ -134,7 +134,9 @@ def _time(text: str) -> datetime:
     except ValueError as error:
         shape = _TIME_SHAPE.fullmatch(text)
         if shape is None:
-            advice = "not a date and time with a time zone; write it like 2027-01-31T00:00:00Z"
+            advice = (
+                "not a date and time as it is needed; write it like 2027-01-31T00:00:00Z: with seconds, and Z or +02:00"
+            )
         elif not shape["time"]:
             advice = f"{text} has no time and no time zone; write {text}T00:00:00Z"
         elif not shape["zone"]:
@@ -169,8 +171,12 @@ def _calls_a_second(value: object) -> object:
 def _all_or_list(value: object, check_list: ValidatorFunctionWrapHandler) -> object:
     if value == ALL_ROOMS:
         return ALL_ROOMS
+    if isinstance(value, str) and value.casefold() == ALL_ROOMS:
+        raise PydanticCustomError("rooms", "write `all`, in small letters, for every room")
     if isinstance(value, str):
-        raise PydanticCustomError("rooms", "a list of rooms is expected; write [lobby], or `all` for every room")
+        raise PydanticCustomError(
+            "rooms", "a list of rooms is expected; write [lobby] or [lobby, finals], or `all` for every room"
+        )
     return check_list(value)
 
 
@@ -454,10 +460,15 @@ class _Reader:
             return f"not the ARN of a room; it looks like {_EXAMPLE_ARN}"
         if ref == ALL_ROOMS:
             return "for every room, write `rooms: all` without brackets"
+        parts = re.split(r"[\s,]+", ref)
+        if len(parts) > 1 and all(part in names for part in parts):
+            return f"rooms are separated by commas; write [{', '.join(parts)}]"
         if ref not in self._suggestions:
             # Comparing takes a while, and nobody reads hundreds of suggestions.
             compare = len(self._suggestions) < 100 and len(names) <= 1000
-            self._suggestions[ref] = next(iter(get_close_matches(ref, names, 1)), None) if compare else None
+            otherwise_written = [name for name in names if name.casefold() == ref.casefold()] if compare else []
+            matches = otherwise_written or (get_close_matches(ref, names, 1) if compare else [])
+            self._suggestions[ref] = next(iter(matches), None)
         advice = "add it there with its ARN, or correct the name"
         if close := self._suggestions[ref]:
             advice = f"did you mean `{close}`?"

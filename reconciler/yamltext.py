@@ -544,8 +544,8 @@ _SYNTAX_ADVICE: Final = tuple(
         (
             r"mapping values are not allowed",
             False,
-            "a colon cannot stand here; quote a text that holds `: `, or check the indentation of this line"
-            " and the colon of the line above",
+            "a colon cannot stand here; quote a text that holds `: `, or check this line's indentation, that each ban"
+            " begins with `- `, and that the line above has a space after its `-` and its `:`",
         ),
         (r"unexpected ':'", False, "a colon cannot stand here; quote the text, or put a space behind the colon"),
         (r"could not find expected ':'", True, "`key: value` is expected here; there is no `: ` on this line"),
@@ -578,7 +578,8 @@ _SYNTAX_ADVICE: Final = tuple(
         (
             r"block (mapping|collection|sequence)",
             False,
-            "this does not fit what stands above it; check the indentation, and that a quoted text ends its line",
+            "this does not fit what stands above it; check the indentation, that each ban begins with `- `, and that a"
+            " quoted text ends its line and holds no quote of its own kind",
         ),
     )
 )

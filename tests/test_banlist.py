@@ -266,7 +266,7 @@ b.yaml:14:5: bans[1].user_id: this key stands here twice; keep one of the two
 b.yaml:15:5: bans[1]: there is no such key; did you mean `rooms`?
 b.yaml:16:17: bans[1].expires_at: 2027-01-31 has no time and no time zone; write 2027-01-31T00:00:00Z
 b.yaml:17:5: bans[2].user_id: has no value; write a text; if this very text is meant, put it in quotes
-b.yaml:18:12: bans[2].rooms: a list of rooms is expected; write [lobby], or `all` for every room
+b.yaml:18:12: bans[2].rooms: a list of rooms is expected; write [lobby] or [lobby, finals], or `all` for every room
 b.yaml:19:14: bans[3].user_id: `protected_users` on line 8 protects this user; remove the ban, or change that line
 b.yaml:21:5: bans[4].user_id: missing; add a line such as `user_id: ABC123def456`
 b.yaml:21:12: bans[4].rooms: an empty list; name at least one room, or write `rooms: all`
@@ -330,7 +330,8 @@ b.yaml:26:14: bans[7].user_id: line 24 bans this user in lobby already; keep one
         ),
         (
             f"{HEAD}defaults: {{rooms: lobby, note: x}}\nbans: [{{user_id: a}}, {{user_id: b}}]\n",
-            "b.yaml:5:19: defaults.rooms: a list of rooms is expected; write [lobby], or `all` for every room\n"
+            "b.yaml:5:19: defaults.rooms: a list of rooms is expected; write [lobby] or [lobby, finals],"
+            " or `all` for every room\n"
             "b.yaml:5:26: defaults.note: there is no such key; the keys here are rooms, reason, expires_at",
         ),
         (
@@ -378,7 +379,8 @@ def test_a_mistake_is_explained(text: str, problems: str) -> None:
         ),
         (
             "expires_at: in a week",
-            "bans[0].expires_at: not a date and time with a time zone; write it like 2027-01-31T00:00:00Z",
+            "bans[0].expires_at: not a date and time as it is needed; write it like 2027-01-31T00:00:00Z:"
+            " with seconds, and Z or +02:00",
         ),
         (
             "expires_at: {}",
@@ -551,3 +553,15 @@ def test_a_short_list_cannot_mean_billions_of_bans() -> None:
         assert problems_of(f"{HEAD}bans:\n" + "".join(bans)) == (
             "b.yaml:8:3: bans[2]: with this entry the list makes more than 5 bans, one for each user and room; split it"
         )
+
+
+@pytest.mark.parametrize(
+    ("rooms", "advice"),
+    [
+        ("[LOBBY]", "did you mean `lobby`?"),
+        ("[lobby finals]", "rooms are separated by commas; write [lobby, finals]"),
+        ("All", "write `all`, in small letters, for every room"),
+    ],
+)
+def test_what_people_write_for_rooms_is_understood_enough_to_correct_it(rooms: str, advice: str) -> None:
+    assert advice in problems_of(f"{HEAD}bans:\n- user_id: a\n  rooms: {rooms}\n")

@@ -66,7 +66,8 @@ def test_expired_entries_are_hinted_at() -> None:
         """\
 No changes. The state matches bans.yaml.
 
-Hint: lobby/u0, lobby/u1, lobby/u2 and 2 more expired and can be taken out of bans.yaml.
+Hint: nothing is done about lobby/u0, lobby/u1, lobby/u2 and 2 more: their bans have expired, and can be taken out \
+of bans.yaml.
 """
     )
 

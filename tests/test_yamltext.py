@@ -209,8 +209,8 @@ QUOTE = "an unquoted text cannot begin with this character; put it in quotes"
 UNCLOSED = "a quote opens here and is never closed; add the closing quote"
 ESCAPE = "a backslash in double quotes begins an escape; write \\\\ for a backslash, or use single quotes"
 COLON = (
-    "a colon cannot stand here; quote a text that holds `: `, or check the indentation of this line"
-    " and the colon of the line above"
+    "a colon cannot stand here; quote a text that holds `: `, or check this line's indentation, that each ban"
+    " begins with `- `, and that the line above has a space after its `-` and its `:`"
 )
 LIST = "a list opens here with [ and is not closed properly; check its commas and the ]"
 PAIRS = "`key: value` pairs open here with { and are not closed properly; check the commas and the }"
@@ -219,7 +219,10 @@ BLOCK = (
     " quote a text that begins with | or >"
 )
 NODE = "a value is expected here; write one, or quote a text that begins with this character"
-MISFIT = "this does not fit what stands above it; check the indentation, and that a quoted text ends its line"
+MISFIT = (
+    "this does not fit what stands above it; check the indentation, that each ban begins with `- `, and that a"
+    " quoted text ends its line and holds no quote of its own kind"
+)
 ENDED = "the list has ended above; check the indentation of this line, and remove `...` and `---`"
 
 

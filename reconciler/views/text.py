@@ -245,7 +245,11 @@ def _hints(plan: Plan, ban_list: str) -> list[str]:
     if not plan.expired:
         return []
     expired = [address(plan, key) for key in plan.expired]
-    return ["", f"Hint: {_named(expired, 3)} expired and can be taken out of {ban_list}."]
+    whose = "its ban has" if len(expired) == 1 else "their bans have"
+    return [
+        "",
+        f"Hint: nothing is done about {_named(expired, 3)}: {whose} expired, and can be taken out of {ban_list}.",
+    ]
 
 
 def _named(texts: Sequence[str], most: int) -> str:
