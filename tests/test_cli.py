@@ -3,19 +3,25 @@
 import io
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from reconciler import __version__, load_state
 from reconciler.cli import main
 from reconciler.sandbox import Sandbox, SandboxOptions, running
+from reconciler.stores import open_store
+from reconciler.stores.holder import Holder
 
 AWS_ARN = "arn:aws:ivschat:us-west-2:12345689012:room/g1H2I3j4k5L6"
 FINALS = "arn:aws:ivschat:eu-west-1:123456789012:room/finals000000"
@@ -766,3 +772,45 @@ def test_after_a_saved_plan_has_failed_in_part_a_new_plan_is_asked_for(
     Path("bans.yaml").write_text(banning("a") + f"  - user_id: c\n    rooms: [{AWS_ARN}x]\n")
     reconciler("plan", "--out", "plan.json")
     assert reconciler("apply", "plan.json").out.endswith("Make a new plan to go on from here.\n")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_wait_for_the_lock(folder: Path, sandbox: Sandbox, number: signal.Signals, code: int) -> None:
+    who = Holder("apply", "alice", "here", 1, datetime.now(UTC))
+    with open_store("bans.state.json").locked(who, 0, str(uuid4())):
+        command = [sys.executable, "-m", "reconciler", "apply", "--auto-approve", "--lock-timeout", "60"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            time.sleep(1.5)  # until it waits; a signal before that has the same end
+            process.send_signal(number)
+            _, err = process.communicate(timeout=30)
+    assert process.returncode == code
+    assert "Nothing was done." in err
+    assert sandbox.requests == ()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_at_the_prompt_does_nothing(folder: Path, sandbox: Sandbox, number: signal.Signals, code: int) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "reconciler", "apply"]
+    with subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        shown = ""
+        while "goes ahead: " not in shown:
+            shown += process.stdout.read(1)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+    os.close(ours)
+    os.close(theirs)
+    assert process.returncode == code
+    assert "Nothing was done." in err
+    assert sandbox.requests == ()
+    assert not Path("bans.state.json").exists()
+
+
+def test_throttling_is_reported_to_programs(reconciler: Reconciler, sandbox: Sandbox) -> None:
+    sandbox.fault_next("429")
+    result = reconciler("apply", "--auto-approve", "--format", "json", "--rate", "100")
+    assert result.code == 0
+    events = [json.loads(line) for line in result.out.splitlines()]
+    assert [event["type"] for event in events] == ["apply_start", "throttled", "ban_complete", "summary"]
+    assert events[1]["region"] == "us-west-2"

@@ -45,17 +45,20 @@ def _bar(total: int) -> Iterator[Progress]:
         rich.TextColumn("Applying"),
         rich.BarColumn(),
         rich.MofNCompleteColumn(),
-        rich.TextColumn("{task.fields[failed]} failed"),
+        rich.TextColumn("{task.fields[failed]:,} failed"),
+        rich.TextColumn("{task.fields[speed]:.0f} calls/s"),
         rich.TimeRemainingColumn(),
     )
     with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=total, failed=0)
-        failed = 0
+        task = bar.add_task("", total=total, failed=0, speed=0)
+        failed = calls = 0
+        start = monotonic()
 
         def advance(outcome: Outcome) -> None:
-            nonlocal failed
+            nonlocal failed, calls
             failed += outcome.error is not None
-            bar.update(task, advance=1, failed=failed)
+            calls += outcome.change.disconnects
+            bar.update(task, advance=1, failed=failed, speed=calls / max(monotonic() - start, 1e-3))
 
         yield advance
 

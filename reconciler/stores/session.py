@@ -11,7 +11,7 @@ from typing import Final, Generic, Protocol, Self, TypeVar
 
 from reconciler import state as state_file
 from reconciler.bans import BanKey, Record
-from reconciler.errors import PushRefused, StateChanged, StateUnwritable
+from reconciler.errors import PushRefused, StateChanged, StateError, StateUnwritable
 from reconciler.state import State
 from reconciler.stores.journal import Journal
 
@@ -111,7 +111,7 @@ class JournaledSession(Generic[Version]):
         self._journal_whole = True  # it was begun anew if it was not
         if self._save_every is not None and self._clock() - self._saved_at >= self._save_every:
             self._saved_at = self._clock()
-            with suppress(StateUnwritable):  # it is in the journal, and the end of the run says what went wrong
+            with suppress(StateError):  # it is in the journal, and the end of the run says what went wrong
                 self._write()
 
     def save(self) -> None:
@@ -124,7 +124,7 @@ class JournaledSession(Generic[Version]):
         except StateChanged as error:
             again = "The next apply may disconnect the same users once more, which does them no harm."
             raise StateChanged(f"{error} {self._recover()} {again}") from error
-        except StateUnwritable as error:
+        except StateError as error:
             if self._journal_stays and self._journal_whole:
                 where = f"Nothing is lost: what was done is in {self._journal.path}, and the next apply takes it in."
             else:

@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Iterator
 
-from tests.bench import applying, reading, starting
+from tests.bench import applying, reading, recording, starting
 from tests.bench.measure import Figure
 
 
 def figures() -> Iterator[Figure]:
     yield from starting.figures()
     yield from reading.figures()
+    yield from recording.figures()
     yield from applying.figures()
 
 
