@@ -9,53 +9,34 @@ import os
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from difflib import get_close_matches
-from functools import lru_cache
 from hashlib import sha256
 from operator import attrgetter
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final
 
-from pydantic import (
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    TypeAdapter,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-    with_config,
-)
-from pydantic_core import ErrorDetails, PydanticCustomError
-from typing_extensions import TypedDict  # pydantic asks for it before Python 3.12
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from reconciler import yamltext
-from reconciler.bans import (
-    DEFAULT_RATE,
-    REASON_MAX,
-    ROOM_ARN_MAX,
-    ROOM_ARN_PATTERN,
-    USER_ID_MAX,
-    Ban,
-    BanKey,
-    is_room_arn,
-    parse_time,
-)
+from reconciler.bans import DEFAULT_RATE, ROOM_ARN_MAX, Ban, BanKey, is_room_arn
 from reconciler.errors import BanListInvalid, Problem
 from reconciler.guardrails import Guardrails
+from reconciler.schema import (
+    ALL_ROOMS,
+    ENTRIES,
+    EXAMPLE_ARN,
+    EXAMPLE_TIME,
+    HEAD,
+    ROOM_NAME,
+    Defaults,
+    Entry,
+    Head,
+    explain,
+)
 from reconciler.yamltext import Mark, Path
 
 DEFAULT_STATE: Final = "bans.state.json"
-ALL_ROOMS: Final = "all"
-NEVER: Final = "never"
 MAX_BANS: Final = 2_000_000  # so many fit into memory; `rooms: all` in a short list could otherwise mean billions
-
-_EXAMPLE_TIME = "2027-01-31T00:00:00Z"
-_EXAMPLE_ARN = "arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6"
-_ROOM_NAME = re.compile(r"\w[\w.-]*")
-_TIME_SHAPE = re.compile(
-    r"\d{4}-\d\d-\d\d(?:[Tt ](?P<time>\d\d:\d\d:\d\d(?:\.\d{1,9})?)(?P<zone>[Zz]|[+-]\d\d:\d\d)?)?", re.ASCII
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,131 +97,6 @@ def parse(content: bytes, path: str = "bans.yaml", *, pure: bool = False) -> Ban
     return ban_list
 
 
-def _check_room_name(name: object) -> object:
-    if isinstance(name, str):
-        if name == ALL_ROOMS:
-            raise PydanticCustomError("room_name", "`all` means every room, so no room can have this name; rename it")
-        if not _ROOM_NAME.fullmatch(name) or len(name) > ROOM_ARN_MAX:
-            raise PydanticCustomError(
-                "room_name", "a room's name is made of letters, digits, `_`, `-` and `.`, such as `lobby`; rename it"
-            )
-    return name
-
-
-@lru_cache(maxsize=4096)
-def _time(text: str) -> datetime:
-    try:
-        return parse_time(text)
-    except ValueError as error:
-        shape = _TIME_SHAPE.fullmatch(text)
-        if shape is None:
-            advice = (
-                "not a date and time as it is needed; write it like 2027-01-31T00:00:00Z: with seconds, and Z or +02:00"
-            )
-        elif not shape["time"]:
-            advice = f"{text} has no time and no time zone; write {text}T00:00:00Z"
-        elif not shape["zone"]:
-            advice = f"{text} has no time zone; write {text}Z for UTC, or an offset such as {text}+02:00"
-        else:
-            advice = "there is no such date or time; write it like 2027-01-31T00:00:00Z"
-        raise PydanticCustomError("time", "{advice}", {"advice": advice}) from error
-
-
-def _check_time(value: object) -> object:
-    if value == NEVER:
-        return None
-    return _time(value) if isinstance(value, str) else value
-
-
-def _whole_number(value: object) -> object:
-    if isinstance(value, str):
-        if not re.fullmatch(r"[0-9]{1,9}", value, re.ASCII):
-            raise PydanticCustomError("number", "not a whole number; write digits alone, such as 30")
-        return int(value)
-    return value
-
-
-def _calls_a_second(value: object) -> object:
-    if isinstance(value, str):
-        if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,3})?", value, re.ASCII) or not float(value):
-            raise PydanticCustomError("number", "not a number of calls a second; write it like 100, or 0.5")
-        return float(value)
-    return value
-
-
-def _all_or_list(value: object, check_list: ValidatorFunctionWrapHandler) -> object:
-    if value == ALL_ROOMS:
-        return ALL_ROOMS
-    if isinstance(value, str) and value.casefold() == ALL_ROOMS:
-        raise PydanticCustomError("rooms", "write `all`, in small letters, for every room")
-    if isinstance(value, str):
-        raise PydanticCustomError(
-            "rooms", "a list of rooms is expected; write [lobby] or [lobby, finals], or `all` for every room"
-        )
-    return check_list(value)
-
-
-_Text = Annotated[str, Field(min_length=1)]
-_UserId = Annotated[str, Field(min_length=1, max_length=USER_ID_MAX)]
-_Reason = Annotated[str, Field(min_length=1, max_length=REASON_MAX)]
-_Time = Annotated[datetime | None, BeforeValidator(_check_time)]
-_Count = Annotated[int, BeforeValidator(_whole_number)]
-_Rate = Annotated[float, BeforeValidator(_calls_a_second)]
-_RoomName = Annotated[str, BeforeValidator(_check_room_name)]
-_RoomArn = Annotated[str, Field(pattern=ROOM_ARN_PATTERN, max_length=ROOM_ARN_MAX)]
-_RoomRefs = Annotated[list[_Text], Field(min_length=1), WrapValidator(_all_or_list)]
-
-# TypedDicts, since a key that is left out (`defaults` apply) differs from one without a value (they do not).
-_CLOSED = ConfigDict(extra="forbid")
-
-
-@with_config(_CLOSED)
-class _Entry(TypedDict, total=False):
-    """One entry of `bans`. That it has a user and rooms is checked when it is expanded."""
-
-    user_id: _UserId
-    rooms: _RoomRefs
-    reason: _Reason | None
-    expires_at: _Time
-    note: str | None
-
-
-@with_config(_CLOSED)
-class _Defaults(TypedDict, total=False):
-    rooms: _RoomRefs
-    reason: _Reason | None
-    expires_at: _Time
-
-
-@with_config(_CLOSED)
-class _Limits(TypedDict, total=False):
-    max_bans: _Count
-    max_lift_percent: Annotated[_Count, Field(le=100)]
-    protected_users: list[_Text] | None
-
-
-@with_config(_CLOSED)
-class _Head(TypedDict, total=False):
-    """All of a ban list but its entries."""
-
-    version: Literal["1"]
-    state: _Text | None
-    rate: _Rate | None
-    rooms: dict[_RoomName, _RoomArn] | None
-    defaults: _Defaults | None
-    guardrails: _Limits | None
-
-
-_HEAD: Final = TypeAdapter(_Head)
-_ENTRIES: Final = TypeAdapter(list[_Entry])
-_KEYS: Final[Mapping[str, Iterable[str]]] = {
-    "": [*_Head.__annotations__, "bans"],
-    "defaults": _Defaults.__annotations__,
-    "guardrails": _Limits.__annotations__,
-    "bans": _Entry.__annotations__,
-}
-
-
 @dataclass(frozen=True, slots=True)
 class _Error:
     """A problem at `path` whose place in the file is not looked up yet."""
@@ -297,19 +153,17 @@ class _Reader:
         """An end that somebody forgot to fill in is not to become a ban for good."""
         for path in empty:
             if path[-1:] == ("expires_at",):
-                self._error(
-                    path, f"has no value; write {_EXAMPLE_TIME}, or `never`, or leave the line out", at_key=True
-                )
+                self._error(path, f"has no value; write {EXAMPLE_TIME}, or `never`, or leave the line out", at_key=True)
 
     def _error(self, path: Path, message: str, *, at_key: bool = False, repeats: Path | None = None) -> None:
         self.errors.append(_Error(path, message, at_key, repeats))
 
-    def _head(self, data: dict[str, Any]) -> _Head:
+    def _head(self, data: dict[str, Any]) -> Head:
         raw = {key: value for key, value in data.items() if key != "bans"}
         if "version" not in raw:
             self._error(("version",), "missing; begin the list with `version: 1`")
         try:
-            return _HEAD.validate_python(raw)
+            return HEAD.validate_python(raw)
         except ValidationError as error:
             details = error.errors(include_url=False)
         self._errors((), details)
@@ -321,9 +175,9 @@ class _Reader:
             value = raw.pop(section)
             if keys and isinstance(value, dict):
                 raw[section] = {key: within for key, within in value.items() if key not in keys}
-        return _HEAD.validate_python(raw)
+        return HEAD.validate_python(raw)
 
-    def _entries(self, raw: Any, given: bool) -> tuple[list[_Entry], set[tuple[int, str]]]:  # noqa: ANN401
+    def _entries(self, raw: Any, given: bool) -> tuple[list[Entry], set[tuple[int, str]]]:  # noqa: ANN401
         """The entries without the keys that are wrong, and which those are."""
         if not given:
             self._error(("bans",), "missing; list the bans under `bans:`, or write `bans: []` to ban nobody")
@@ -335,7 +189,7 @@ class _Reader:
             self._error(("bans",), "a list is expected: one `- user_id: …` for each ban, or `[]` to ban nobody")
             return [], set()
         try:
-            return _ENTRIES.validate_python(raw), set()
+            return ENTRIES.validate_python(raw), set()
         except ValidationError as error:
             details = error.errors(include_url=False)
         self._errors(("bans",), details)
@@ -347,7 +201,7 @@ class _Reader:
         for index in {index for index, _ in broken}:
             entry = sound[index] if isinstance(sound[index], dict) else {}
             sound[index] = {key: value for key, value in entry.items() if (index, key) not in broken}
-        return _ENTRIES.validate_python(sound), broken
+        return ENTRIES.validate_python(sound), broken
 
     def _errors(self, prefix: Path, details: Iterable[ErrorDetails]) -> None:
         for detail in details:
@@ -355,7 +209,7 @@ class _Reader:
             of_key = len(path) == 3 and path[0] == "rooms"  # pydantic's path of a key ends in "[key]"
             path = path[:-1] if of_key else path
             at_key = of_key or detail["type"] == "extra_forbidden" or (detail["input"] is None and path[-1:] != ())
-            self._error(path, _explain(path, detail), at_key=at_key)
+            self._error(path, explain(path, detail), at_key=at_key)
 
     def _rooms(self, arns: dict[str, str], raw: Any) -> "_Rooms":  # noqa: ANN401
         names: dict[str, str] = {}
@@ -369,7 +223,7 @@ class _Reader:
         known = isinstance(raw, dict | None) and ("rooms",) not in self._spoiled
         return _Rooms(arns, frozenset(raw or ()) - arns.keys() if known else None)
 
-    def _default_rooms(self, defaults: _Defaults, raw: Any, rooms: "_Rooms") -> Sequence[str] | None:  # noqa: ANN401
+    def _default_rooms(self, defaults: Defaults, raw: Any, rooms: "_Rooms") -> Sequence[str] | None:  # noqa: ANN401
         """The ARNs for entries that name no rooms; None when they have to."""
         if "rooms" in defaults:
             return self._resolve(defaults["rooms"], rooms, ("defaults", "rooms"))
@@ -378,9 +232,9 @@ class _Reader:
 
     def _expand(
         self,
-        entries: Sequence[_Entry],
+        entries: Sequence[Entry],
         broken: set[tuple[int, str]],
-        defaults: _Defaults,
+        defaults: Defaults,
         default_rooms: Sequence[str] | None,
         rooms: "_Rooms",
         guardrails: Guardrails,
@@ -457,7 +311,7 @@ class _Reader:
 
     def _unknown_room(self, ref: str, names: Collection[str]) -> str:
         if ref.startswith("arn:"):
-            return f"not the ARN of a room; it looks like {_EXAMPLE_ARN}"
+            return f"not the ARN of a room; it looks like {EXAMPLE_ARN}"
         if ref == ALL_ROOMS:
             return "for every room, write `rooms: all` without brackets"
         parts = re.split(r"[\s,]+", ref)
@@ -477,7 +331,7 @@ class _Reader:
     def _report_repeated(
         self,
         repeated: Mapping[int, Sequence[BanKey]],
-        entries: Sequence[_Entry],
+        entries: Sequence[Entry],
         default_rooms: Sequence[str] | None,
         rooms: "_Rooms",
     ) -> None:
@@ -525,65 +379,6 @@ def _quoted(text: str) -> str:
     return json.dumps(text if len(text) <= 60 else text[:60] + "…", ensure_ascii=False)
 
 
-def _explain(path: Path, detail: ErrorDetails) -> str:
-    """What is wrong with a value, and what to write instead."""
-    kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
-    match kind:
-        case "extra_forbidden":
-            return _unknown_key(path)
-        case "string_too_short":
-            what = "write a value, or leave the key out" if path[-1] == "reason" else "write a value"
-            return f"an empty text; {what}"
-        case "string_too_long":
-            limit = context["max_length"]
-            return f"{len(value):,} characters long, and at most {limit} are possible; shorten it"
-        case "string_pattern_mismatch":
-            return f"not the ARN of a room; it looks like {_EXAMPLE_ARN}"
-        case "too_short":
-            return "an empty list; name at least one room, or write `rooms: all`"
-        case "less_than_equal":
-            return f"{value} is too much; the most is {context['le']}"
-        case "literal_error":
-            return "this version of the format is not known; write `version: 1`"
-        case "string_type" | "list_type" | "dict_type" | "int_type" | "datetime_type":
-            expected = _EXPECTED[kind]
-            if kind == "dict_type" and path[0] == "bans":
-                expected = "`user_id: …` and the other keys of a ban"
-            elif kind == "list_type" and path[-1] == "protected_users":
-                expected = "a list such as [host-*]"
-            elif kind == "string_type" and path[0] == "rooms":
-                return f"the ARN of the room is missing; it looks like {_EXAMPLE_ARN}"
-            if value is None:
-                quote = "; if this very text is meant, put it in quotes" if kind == "string_type" else ""
-                return f"has no value; write {expected}{quote}"
-            return f"{_kind_of(value)} stands here; write {expected} instead"
-    return detail["msg"]
-
-
-_EXPECTED: Final = {
-    "string_type": "a text",
-    "list_type": "a list such as [lobby]",
-    "dict_type": "indented `key: value` lines",
-    "int_type": "a whole number",
-    "datetime_type": "a time such as 2027-01-31T00:00:00Z",
-}
-
-
-def _kind_of(value: object) -> str:
-    if isinstance(value, list):
-        return "a list"
-    return "a group of `key: value` lines" if isinstance(value, dict) else "a text"
-
-
-def _unknown_key(path: Path) -> str:
-    section = str(path[0]) if len(path) > 1 else ""
-    keys = list(_KEYS[section])
-    close = get_close_matches(str(path[-1]), keys, 1)
-    return "there is no such key; " + (
-        f"did you mean `{close[0]}`?" if close else f"the keys here are {', '.join(keys)}"
-    )
-
-
 def _problems(file: str, document: yamltext.Document, errors: Sequence[_Error]) -> list[Problem]:
     """Faults of the YAML and errors of the data, each at its place in the file."""
     spoiled = {fault.path for fault in document.faults if fault.spoils}
@@ -612,7 +407,7 @@ def _problems(file: str, document: yamltext.Document, errors: Sequence[_Error]) 
 def _shown(path: Path) -> Path:
     """A path up to where a key of a ban is unknown: it may be a user ID, and those are personal data."""
     for depth, step in enumerate(path):
-        if path[0] == "bans" and depth > 0 and isinstance(step, str) and step not in _Entry.__annotations__:
+        if path[0] == "bans" and depth > 0 and isinstance(step, str) and step not in Entry.__annotations__:
             return path[:depth]
     return path
 
@@ -624,6 +419,6 @@ def dotted(path: Path) -> str:
         if isinstance(step, int):
             text += f"[{step}]"
         else:
-            name = step if len(step) <= ROOM_ARN_MAX and _ROOM_NAME.fullmatch(step) else _quoted(step)
+            name = step if len(step) <= ROOM_ARN_MAX and ROOM_NAME.fullmatch(step) else _quoted(step)
             text += f".{name}" if text else name
     return text

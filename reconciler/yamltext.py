@@ -29,6 +29,8 @@ from ruamel.yaml.events import (
     SequenceStartEvent,
 )
 
+from reconciler import yamladvice
+
 Data: TypeAlias = "dict[str, Data] | list[Data] | str | None"
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -154,7 +156,7 @@ def _directive(text: str) -> Iterator[Fault]:
     """A directive is the first thing that a text holds; the parsers pass over those that they do not know."""
     match = _BLANK.match(text)
     if match is not None and text[match.end() : match.end() + 1] == "%":
-        yield Fault(_mark_at(text, match.end()), (), _DIRECTIVE_ADVICE)
+        yield Fault(_mark_at(text, match.end()), (), yamladvice.DIRECTIVE)
 
 
 def _mark_at(text: str, index: int) -> Mark:
@@ -237,7 +239,7 @@ def _read(source: _Source) -> Document:
     except _Balked:
         pass
     except YAMLError:
-        builder.stop(_last_mark(source), f"what follows here {_NO_YAML}")
+        builder.stop(_last_mark(source), f"what follows here {yamladvice.NO_YAML}")
     return builder.document(source)
 
 
@@ -320,7 +322,7 @@ class _Builder:
                 continue
             elif kind is AliasEvent:
                 self._container, self._key = container, key
-                self._rare_fault(event, _ALIAS_ADVICE, spoils=True)
+                self._rare_fault(event, yamladvice.ALIAS, spoils=True)
                 if container.__class__ is dict and key is _NO_KEY:
                     key = _DROP
                     continue
@@ -390,9 +392,9 @@ class _Builder:
 
     def _check_properties(self, event: Any) -> None:  # noqa: ANN401
         if event.anchor is not None:
-            self._rare_fault(event, _ANCHOR_ADVICE)
+            self._rare_fault(event, yamladvice.ANCHOR)
         if event.tag is not None:
-            self._rare_fault(event, _TAG_ADVICE)
+            self._rare_fault(event, yamladvice.TAG)
 
     def _start_document(self, event: Any) -> bool:  # noqa: ANN401
         self._documents += 1
@@ -495,91 +497,9 @@ def _locate(source: _Source, wanted: frozenset[Path]) -> dict[Path, Place]:
 
 
 def _explain(error: MarkedYAMLError) -> tuple[Mark, str]:
-    """Where the YAML breaks, and what to write instead, in words for people who do not know YAML's own."""
+    """Where the YAML breaks, and what to write instead."""
     mark = error.problem_mark or error.context_mark
-    complaint = f"{error.context or ''}: {error.problem or ''}"
-    fitting = (entry for entry in _SYNTAX_ADVICE if entry[0].search(complaint))
-    _, at_context, advice = next(fitting, (None, False, f"this {_NO_YAML}"))
+    at_context, advice = yamladvice.of(f"{error.context or ''}: {error.problem or ''}")
     if at_context and error.context_mark is not None:
         mark = error.context_mark
     return (_mark(mark) if mark is not None else Mark(1, 1)), advice
-
-
-_NO_YAML: Final = "cannot be read as YAML; check the indentation, the colons, the quotes and the backslashes"
-_ALIAS_ADVICE: Final = "an alias (*) is not supported; write the value out, or quote a text that begins with *"
-_ANCHOR_ADVICE: Final = (
-    "an anchor (&) is not supported; write the value out where it is needed, or quote a text that begins with &"
-)
-_TAG_ADVICE: Final = (
-    "a tag (!) is not supported; every value is text already, so leave it out, or quote a text that begins with !"
-)
-_DIRECTIVE_ADVICE: Final = "a line that begins with % is an order to YAML, which is not supported; remove the line"
-
-# Searched from the top for "context: problem" of the pure parser's error; True: the fault lies where the context is.
-_SYNTAX_ADVICE: Final = tuple(
-    (re.compile(pattern), at_context, advice)
-    for pattern, at_context, advice in (
-        (r"character '\\t'", False, "a tab stands here; write spaces instead"),
-        (r"cannot start any token", False, "an unquoted text cannot begin with this character; put it in quotes"),
-        (r"directive|YAML document|duplicate tag handle", False, _DIRECTIVE_ADVICE),
-        (r"scanning an alias", True, _ALIAS_ADVICE),
-        (r"scanning an anchor", True, _ANCHOR_ADVICE),
-        (r"(scanning|parsing) an? tag|undefined tag", True, _TAG_ADVICE),
-        (
-            r"quoted scalar.*(unexpected end|document separator)",
-            True,
-            "a quote opens here and is never closed; add the closing quote",
-        ),
-        (
-            r"double-quoted scalar",
-            False,
-            "a backslash in double quotes begins an escape; write \\\\ for a backslash, or use single quotes",
-        ),
-        (
-            r"block scalar",
-            False,
-            "a block of text (| or >) begins on a line of its own, every line of it indented alike;"
-            " quote a text that begins with | or >",
-        ),
-        (
-            r"mapping values are not allowed",
-            False,
-            "a colon cannot stand here; quote a text that holds `: `, or check this line's indentation, that each ban"
-            " begins with `- `, and that the line above has a space after its `-` and its `:`",
-        ),
-        (r"unexpected ':'", False, "a colon cannot stand here; quote the text, or put a space behind the colon"),
-        (r"could not find expected ':'", True, "`key: value` is expected here; there is no `: ` on this line"),
-        (r"flow sequence", True, "a list opens here with [ and is not closed properly; check its commas and the ]"),
-        (
-            r"flow mapping",
-            True,
-            "`key: value` pairs open here with { and are not closed properly; check the commas and the }",
-        ),
-        (
-            r"(block|flow) node",
-            False,
-            "a value is expected here; write one, or quote a text that begins with this character",
-        ),
-        (
-            r"sequence entries are not allowed",
-            False,
-            "a list item (`- `) cannot begin here; put it on a line of its own, or quote a text that begins with `- `",
-        ),
-        (
-            r"mapping keys are not allowed",
-            False,
-            "a question mark and a space cannot stand here; quote a text that begins with them",
-        ),
-        (
-            r"document",
-            False,
-            "the list has ended above; check the indentation of this line, and remove `...` and `---`",
-        ),
-        (
-            r"block (mapping|collection|sequence)",
-            False,
-            "this does not fit what stands above it; check the indentation, that each ban begins with `- `, and that a"
-            " quoted text ends its line and holds no quote of its own kind",
-        ),
-    )
-)

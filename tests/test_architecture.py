@@ -9,7 +9,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "reconciler"
 
 PURE = {
-    "banlist", "bans", "errors", "guardrails", "outcome", "plan", "planfile", "state", "views", "yamltext",
+    "banlist", "bans", "errors", "guardrails", "outcome", "plan", "planfile", "schema", "state", "views",
+    "yamladvice", "yamltext",
 }  # fmt: skip
 EFFECTS = {"apply", "chat", "pacing", "sandbox", "sources", "stores"}
 SHELL = {"cli", "__main__", "__init__"}

@@ -1,0 +1,99 @@
+"""What to write instead, for every way in which a text is not YAML, or more YAML than a ban list may hold.
+
+In words for people who do not know YAML's own.
+"""
+
+import re
+from typing import Final
+
+NO_YAML: Final = "cannot be read as YAML; check the indentation, the colons, the quotes and the backslashes"
+ALIAS: Final = "an alias (*) is not supported; write the value out, or quote a text that begins with *"
+ANCHOR: Final = (
+    "an anchor (&) is not supported; write the value out where it is needed, or quote a text that begins with &"
+)
+TAG: Final = (
+    "a tag (!) is not supported; every value is text already, so leave it out, or quote a text that begins with !"
+)
+DIRECTIVE: Final = "a line that begins with % is an order to YAML, which is not supported; remove the line"
+
+# Searched from the top for "context: problem" of the pure parser's error; True: the fault lies where the context is.
+_SYNTAX: Final = tuple(
+    (re.compile(pattern), at_context, advice)
+    for pattern, at_context, advice in (
+        (r"character '\\t'", False, "a tab stands here; write spaces instead"),
+        (r"cannot start any token", False, "an unquoted text cannot begin with this character; put it in quotes"),
+        (r"directive|YAML document|duplicate tag handle", False, DIRECTIVE),
+        (r"scanning an alias", True, ALIAS),
+        (r"scanning an anchor", True, ANCHOR),
+        (r"(scanning|parsing) an? tag|undefined tag", True, TAG),
+        (
+            r"quoted scalar.*(unexpected end|document separator)",
+            True,
+            "a quote opens here and is never closed; add the closing quote",
+        ),
+        (
+            r"double-quoted scalar",
+            False,
+            "a backslash in double quotes begins an escape; write \\\\ for a backslash, or use single quotes",
+        ),
+        (
+            r"block scalar",
+            False,
+            "a block of text (| or >) begins on a line of its own, every line of it indented alike;"
+            " quote a text that begins with | or >",
+        ),
+        (
+            r"mapping values are not allowed",
+            False,
+            "a colon cannot stand here; quote a text that holds `: `, or check this line's indentation, that each ban"
+            " begins with `- `, and that the line above has a space after its `-` and its `:`",
+        ),
+        (r"unexpected ':'", False, "a colon cannot stand here; quote the text, or put a space behind the colon"),
+        (r"could not find expected ':'", True, "`key: value` is expected here; there is no `: ` on this line"),
+        (r"flow sequence", True, "a list opens here with [ and is not closed properly; check its commas and the ]"),
+        (
+            r"flow mapping",
+            True,
+            "`key: value` pairs open here with { and are not closed properly; check the commas and the }",
+        ),
+        (
+            r"(block|flow) node",
+            False,
+            "a value is expected here; write one, or quote a text that begins with this character",
+        ),
+        (
+            r"sequence entries are not allowed",
+            False,
+            "a list item (`- `) cannot begin here; put it on a line of its own, or quote a text that begins with `- `",
+        ),
+        (
+            r"mapping keys are not allowed",
+            False,
+            "a question mark and a space cannot stand here; quote a text that begins with them",
+        ),
+        (
+            r"document",
+            False,
+            "the list has ended above; check the indentation of this line, and remove `...` and `---`",
+        ),
+        (
+            r"block (mapping|collection|sequence)",
+            False,
+            "this does not fit what stands above it; check the indentation, that each ban begins with `- `, and that a"
+            " quoted text ends its line and holds no quote of its own kind",
+        ),
+    )
+)
+
+
+def of(complaint: str) -> tuple[bool, str]:
+    """Advice on an error of the pure parser.
+
+    Args:
+        complaint: "context: problem", as the error has them.
+
+    Returns:
+        Whether the fault lies where the context is, rather than the problem; and the advice.
+    """
+    fitting = ((at_context, advice) for pattern, at_context, advice in _SYNTAX if pattern.search(complaint))
+    return next(fitting, (False, f"this {NO_YAML}"))
