@@ -38,8 +38,8 @@ def dumps(plan: Plan, state_location: str) -> str:
         "created_at": format_time(plan.created_at),
         "ban_list": {"path": plan.ban_list, "sha256": plan.ban_list_sha256},
         "state": {"location": state_location, "lineage": plan.lineage, "serial": plan.serial},
-        "summary": {action.value: counts[action] for action in Action}
-        | {"disconnect_calls": plan.calls.total(), "left_out_by_target": plan.left_out},
+        "summary": {action.value: counts[action] for action in Action} | {"disconnect_calls": plan.calls.total()},
+        "left_out_by_target": plan.left_out,
         "refusals": [{"key": refusal.key, "message": refusal.message} for refusal in plan.refusals],
         "rate": plan.rate,
         "expired": [{"room_arn": key.room_arn, "user_id": key.user_id} for key in plan.expired],
@@ -81,7 +81,7 @@ def loads(content: bytes | str) -> SavedPlan:
         room_names={arn: name for name, arn in file.rooms.items()},
         expired=tuple(BanKey(key["room_arn"], key["user_id"]) for key in file.expired),
         refusals=tuple(Refusal(refusal["key"], refusal["message"]) for refusal in file.refusals),
-        left_out=file.summary.left_out_by_target,
+        left_out=file.left_out_by_target,
         rate=file.rate,
     )
     return SavedPlan(plan, file.state.location)
@@ -158,17 +158,14 @@ class _StateVersion(BaseModel):
     serial: Serial
 
 
-class _Summary(BaseModel):
-    left_out_by_target: int
-
-
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
     format_version: Literal[1]
     created_at: Time
     ban_list: _BanListVersion
     state: _StateVersion
-    summary: _Summary
+    summary: dict[str, int]
+    left_out_by_target: int
     refusals: list[_PlainRefusal]
     rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     expired: list[_PlainKey]

@@ -42,7 +42,7 @@ def test_a_saved_plan_says_what_it_was_made_for_and_what_it_would_do() -> None:
     assert saved["created_at"] == "2026-11-22T16:00:00Z"
     assert saved["ban_list"] == {"path": "bans.yaml", "sha256": "0" * 64}
     assert saved["state"] == {"location": "here/bans.state.json", "lineage": LINEAGE, "serial": 4}
-    summary = {"ban": 2, "update": 1, "lift": 1, "repeat": 1, "disconnect_calls": 3, "left_out_by_target": 0}
+    summary = {"ban": 2, "update": 1, "lift": 1, "repeat": 1, "disconnect_calls": 3}
     assert saved["summary"] == summary
     assert saved["changes"][0] == {
         "action": "ban",
