@@ -88,10 +88,11 @@ def parse(content: bytes, path: str = "bans.yaml", *, pure: bool = False) -> Ban
     except yamltext.NotText as error:
         raise BanListInvalid([Problem(path, error.mark.line, error.mark.column, "", str(error))]) from error
     document = yamltext.read(text, pure=pure)
-    reader = _Reader(frozenset(fault.path for fault in document.faults if fault.spoils))
+    spoiled = frozenset(fault.path for fault in document.faults if fault.spoils)
+    reader = _Reader(spoiled, frozenset(document.empty))
     # After a syntax error the rest of the list is not known, so nothing can be said about what it lacks.
     ban_list = reader.ban_list(document.data, path, sha256(content).hexdigest()) if document.complete else None
-    reader.check_ends(document.empty)
+    reader.check_ends()
     if ban_list is None or document.faults or reader.errors:
         raise BanListInvalid(_problems(path, document, reader.errors))
     return ban_list
@@ -112,11 +113,13 @@ class _Reader:
 
     Args:
         spoiled: paths at which the data is not what the author wrote, for a reason that is reported already.
+        empty: paths at which nothing is written.
     """
 
-    def __init__(self, spoiled: Collection[Path] = ()) -> None:
+    def __init__(self, spoiled: Collection[Path] = (), empty: Collection[Path] = ()) -> None:
         self.errors: list[_Error] = []
         self._spoiled = spoiled
+        self._empty = empty
         self._suggestions: dict[str, str | None] = {}
 
     def ban_list(self, data: yamltext.Data, path: str, digest: str) -> BanList | None:
@@ -149,9 +152,9 @@ class _Reader:
             bans=bans,
         )
 
-    def check_ends(self, empty: Iterable[Path]) -> None:
+    def check_ends(self) -> None:
         """An end that somebody forgot to fill in is not to become a ban for good."""
-        for path in empty:
+        for path in sorted(self._empty, key=str):
             if path[-1:] == ("expires_at",):
                 self._error(path, f"has no value; write {EXAMPLE_TIME}, or `never`, or leave the line out", at_key=True)
 
@@ -208,7 +211,7 @@ class _Reader:
             path = prefix + detail["loc"]
             of_key = len(path) == 3 and path[0] == "rooms"  # pydantic's path of a key ends in "[key]"
             path = path[:-1] if of_key else path
-            at_key = of_key or detail["type"] == "extra_forbidden" or (detail["input"] is None and path[-1:] != ())
+            at_key = of_key or detail["type"] == "extra_forbidden" or path in self._empty
             self._error(path, explain(path, detail), at_key=at_key)
 
     def _rooms(self, arns: dict[str, str], raw: Any) -> "_Rooms":  # noqa: ANN401
@@ -404,10 +407,14 @@ def _problems(file: str, document: yamltext.Document, errors: Sequence[_Error]) 
     return sorted(problems, key=attrgetter("line", "column", "path", "message"))
 
 
+_LIKE_A_KEY: Final = re.compile(r"[a-z_]{1,30}")
+
+
 def _shown(path: Path) -> Path:
-    """A path up to where a key of a ban is unknown: it may be a user ID, and those are personal data."""
+    """A path up to where a key of a ban does not look like one: it may be a user ID, and those are personal data."""
     for depth, step in enumerate(path):
-        if path[0] == "bans" and depth > 0 and isinstance(step, str) and step not in Entry.__annotations__:
+        unknown = isinstance(step, str) and step not in Entry.__annotations__ and not _LIKE_A_KEY.fullmatch(step)
+        if path[0] == "bans" and depth > 0 and unknown:
             return path[:depth]
     return path
 

@@ -249,14 +249,15 @@ class Chat:
             if not self._caller_known:
                 self._caller_known = True
                 # Where somebody stands in for the service, AWS's own STS is not to be asked about it.
-                stand_in = self._endpoint_url or os.environ.get("AWS_ENDPOINT_URL_IVSCHAT")
-                if not stand_in or os.environ.get("AWS_ENDPOINT_URL_STS") or os.environ.get("AWS_ENDPOINT_URL"):
+                variables = ("AWS_ENDPOINT_URL_IVSCHAT", "AWS_ENDPOINT_URL")
+                stand_in = self._endpoint_url or any(os.environ.get(variable) for variable in variables)
+                if not stand_in or os.environ.get("AWS_ENDPOINT_URL_STS"):
                     config = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
                     try:
                         sts = self._session.client("sts", region_name=endpoint.region, config=config)
                         self._caller = sts.get_caller_identity().get("Account")
-                    except (boto.BotoCoreError, boto.ClientError):
-                        self._caller = None  # it would only have made the message better
+                    except Exception:  # noqa: BLE001 - it would only have made the message better
+                        self._caller = None
             return self._caller
 
 

@@ -60,7 +60,7 @@ def check(guardrails: Guardrails, *, bans: int, lifts: int, recorded: int) -> tu
     Args:
         guardrails: the limits.
         bans: how many `ban` changes the plan has.
-        lifts: how many bans it lifts that have not run out by themselves.
+        lifts: how many bans it lifts, without those that the list has and that ran out by themselves.
         recorded: how many bans the state holds.
     """
     refusals = []

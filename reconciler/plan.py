@@ -76,6 +76,16 @@ class Change:
     because: Because
 
     @property
+    def room_arn(self) -> str:
+        """The room, by its ARN."""
+        return self.key.room_arn
+
+    @property
+    def user_id(self) -> str:
+        """The user."""
+        return self.key.user_id
+
+    @property
     def action(self) -> Action:
         """What is done. It follows from why."""
         return _ACTIONS[self.because]
@@ -185,7 +195,11 @@ def diff(
 
     everything = list(_changes(desired.bans, state.records, now, frozenset(replace)))
     changes = everything if targets is None else [change for change in everything if change.key in targets]
-    lifts = sum(change.after is None and _holds(change.before, now) for change in changes)
+    # What ran out by itself and is still listed is no mistake of the list.
+    lifts = sum(
+        change.because is Because.REMOVED or (change.because is Because.EXPIRED and _holds(change.before, now))
+        for change in changes
+    )
     return Plan(
         created_at=now,
         ban_list=desired.path,

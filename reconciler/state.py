@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
-from uuid import UUID
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -95,7 +94,7 @@ def loads(content: bytes | str) -> State:
     key = '"request_id":' if isinstance(content, str) else b'"request_id":'
     if content.count(key) > len(records):  # type: ignore[arg-type]
         raise StateDamaged("it holds a room or a ban twice: keep one record of each, and the higher serial")
-    return State(str(file.lineage), file.serial, records)
+    return State(file.lineage, file.serial, records)
 
 
 def _in_utc(time: datetime) -> datetime:
@@ -111,8 +110,11 @@ Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Serial = Annotated[int, Field(ge=0, lt=2**53)]
 
 
-class PlainRecord(TypedDict):
-    """A record in JSON, as in the state file, the journal and saved plans. Times are RFC 3339 in UTC."""
+class PlainRecord(TypedDict, total=False):
+    """A record in JSON, as in the state file, the journal and saved plans. Times are RFC 3339.
+
+    We write all four keys, and take one that is missing for null.
+    """
 
     reason: Annotated[str, Field(min_length=1, max_length=REASON_MAX)] | None
     expires_at: Time | None
@@ -132,14 +134,15 @@ def record_to_plain(record: Record) -> dict[str, str | None]:
 
 def record_from_plain(plain: PlainRecord) -> Record:
     """The inverse of `record_to_plain`."""
-    return Record(Ban(plain["reason"], plain["expires_at"]), plain["disconnected_at"], plain["request_id"])
+    ban = Ban(plain.get("reason"), plain.get("expires_at"))
+    return Record(ban, plain.get("disconnected_at"), plain.get("request_id"))
 
 
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
     format_version: Literal[1]
-    lineage: UUID
-    serial: Annotated[Serial, Field(ge=1)]
+    lineage: Annotated[str, Field(min_length=1)]
+    serial: Serial
     bans: dict[RoomArn, dict[UserId, PlainRecord]]
 
 

@@ -263,7 +263,7 @@ b.yaml:11:20: bans[0].rooms[1]: there is no room "loby" under `rooms`; did you m
 b.yaml:12:13: bans[0].reason: an empty text; write a value, or leave the key out
 b.yaml:13:5: bans[1].rooms: missing; add a line such as `rooms: [lobby]`, or `rooms: all`
 b.yaml:14:5: bans[1].user_id: this key stands here twice; keep one of the two
-b.yaml:15:5: bans[1]: there is no such key; did you mean `rooms`?
+b.yaml:15:5: bans[1].room: there is no such key; did you mean `rooms`?
 b.yaml:16:17: bans[1].expires_at: 2027-01-31 has no time and no time zone; write 2027-01-31T00:00:00Z
 b.yaml:17:5: bans[2].user_id: has no value; write a text; if this very text is meant, put it in quotes
 b.yaml:18:12: bans[2].rooms: a list of rooms is expected; write [lobby] or [lobby, finals], or `all` for every room
@@ -387,7 +387,10 @@ def test_a_mistake_is_explained(text: str, problems: str) -> None:
             "bans[0].expires_at: a group of `key: value` lines stands here;"
             " write a time such as 2027-01-31T00:00:00Z instead",
         ),
-        ("severity: high", "bans[0]: there is no such key; the keys here are user_id, rooms, reason, expires_at, note"),
+        (
+            "severity: high",
+            "bans[0].severity: there is no such key; the keys here are user_id, rooms, reason, expires_at, note",
+        ),
         (
             "SeCrEt: {x: &a y}",
             "bans[0]: there is no such key; the keys here are user_id, rooms, reason, expires_at, note\n"

@@ -271,3 +271,18 @@ def test_credentials_with_a_line_break_are_refused_and_not_shown(
     with pytest.raises(CredentialsRejected, match="hold a line break") as caught:
         chat.connect([endpoint_of(LOBBY)])
     assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("credentials")
+def test_an_identity_service_that_talks_nonsense_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    stranger = type("Stranger", (_Stranger,), {"status": 200, "kind": "application/json", "body": b"{}"})
+    with (
+        running(SandboxOptions(rooms=(LOBBY,), deny=(LOBBY,))) as sandbox,
+        HTTPServer(("127.0.0.1", 0), stranger) as server,
+    ):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", f"http://127.0.0.1:{server.server_port}")
+        caught = failure(sandbox)
+        server.shutdown()
+    assert isinstance(caught, AccessDenied)
+    assert "Allow ivschat:DisconnectUser" in caught.advice

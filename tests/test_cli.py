@@ -665,9 +665,11 @@ def test_push_takes_a_later_generation_only(reconciler: Reconciler, sandbox: San
     reconciler("apply", "--auto-approve")
     pulled = reconciler("state", "pull").out
     Path("pulled.json").write_text(pulled)
-    older = reconciler("state", "push", "pulled.json")
-    assert older.code == 1
-    assert "is at serial 1, which is not older than serial 1" in older.err
+    assert reconciler("state", "push", "pulled.json").code == 0  # the very same
+    Path("pulled.json").write_text(pulled.replace("Violated", "Broke"))
+    other = reconciler("state", "push", "pulled.json")
+    assert other.code == 1
+    assert "is at serial 1, which is not older than serial 1" in other.err
     Path("pulled.json").write_text(pulled.replace('"serial": 1', '"serial": 2').replace("Violated", "Broke"))
     assert reconciler("state", "push", "pulled.json").out == "Pushed serial 2 with 1 ban.\n"
     assert "Broke terms of service" in reconciler("state", "show", "lobby/ABC123def456").out
@@ -814,3 +816,46 @@ def test_throttling_is_reported_to_programs(reconciler: Reconciler, sandbox: San
     events = [json.loads(line) for line in result.out.splitlines()]
     assert [event["type"] for event in events] == ["apply_start", "throttled", "ban_complete", "summary"]
     assert events[1]["region"] == "us-west-2"
+
+
+@pytest.mark.parametrize("arguments", [[], ["-f", "../work/bans.yaml"]])
+def test_a_saved_plan_can_be_applied_from_another_folder(
+    reconciler: Reconciler, sandbox: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    reconciler("plan", "--out", "plan.json")
+    elsewhere = folder.parent / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    assert reconciler("apply", "../work/plan.json", *arguments).code == 0
+    assert list(elsewhere.iterdir()) == []
+    assert len(load_state(folder / "bans.state.json").records) == 1
+
+
+def test_an_apply_that_cannot_connect_says_what_is_left_and_records_what_needs_no_call(
+    reconciler: Reconciler, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("bans.yaml").write_text(banning("a", "b"))
+    reconciler("apply", "--auto-approve")
+    Path("bans.yaml").write_text(banning("a", "c"))
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    result = reconciler("apply", "--auto-approve")
+    assert result.code == 1
+    assert "Error: The AWS credentials cannot be used" in result.err or "There are no AWS credentials" in result.err
+    assert "\nApply incomplete: 0 banned, 1 lifted, 0 failed, 1 not started.\n" in result.out
+    assert reconciler("state", "list").out == "lobby/a\n"
+
+
+def test_no_color_goes_for_errors_too(folder: Path) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "reconciler", "plan", "-f", "missing.yaml"]
+    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    for option, coloured in ((["--no-color"], False), ([], True)):
+        subprocess.run([*command, *option], stderr=theirs, check=False, env=environment)
+        assert (b"\x1b[" in os.read(ours, 10_000)) is coloured
+    os.close(ours)
+    os.close(theirs)
+
+
+def test_the_help_that_no_command_brings_has_lines(reconciler: Reconciler) -> None:
+    for arguments in ([], ["state"]):
+        assert len(reconciler(*arguments).err.splitlines()) > 10

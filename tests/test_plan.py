@@ -177,6 +177,11 @@ def test_bans_that_ran_out_by_themselves_do_not_count_as_lifted() -> None:
     assert refusals(diff(ban_list(*ran_out), recorded(*ran_out), NOW)) == []
 
 
+def test_an_emptied_list_is_refused_even_when_everything_in_the_state_ran_out() -> None:
+    ran_out = [ban(f"user{number}", until=YESTERDAY) for number in range(10)]
+    assert refusals(diff(ban_list(), recorded(*ran_out), NOW)) == ["guardrails.max_lift_percent"]
+
+
 def test_moving_ends_into_the_past_counts_as_lifting() -> None:
     desired = ban_list(*(ban(f"user{number}", until=YESTERDAY) for number in range(10)))
     assert refusals(diff(desired, recorded(*many(10)), NOW)) == ["guardrails.max_lift_percent"]

@@ -190,7 +190,7 @@ def test_a_state_that_cannot_be_saved_is_left_in_a_recovery_file(
 def test_only_a_later_generation_of_the_same_state_is_pushed(s3: "S3Client", key: str) -> None:
     put(s3, key, recorded(serial=5))
     with store(key).locked(HOLDER, 0, LINEAGE) as opened:
-        for other in (recorded(serial=4), recorded(serial=5), recorded(serial=6, lineage=str(uuid4()))):
+        for other in (recorded(serial=4), recorded(ban("b"), serial=5), recorded(serial=6, lineage=str(uuid4()))):
             with pytest.raises(PushRefused):
                 opened.push(other)
         opened.push(recorded(ban("a"), serial=6))

@@ -92,7 +92,7 @@ def test_a_newer_format_is_refused_even_when_it_looks_quite_different() -> None:
         (FILE.replace('  "serial": 7,\n', "<<<<<<< HEAD\n  =======\n>>>>>>> other\n"), "unresolved merge conflict"),
         ("[]", "should be an object"),
         ("{}", "format_version: Field required"),
-        (FILE.replace(LINEAGE, "no uuid"), "lineage"),
+        (FILE.replace(LINEAGE, ""), "lineage"),
         (FILE.replace('"serial": 7', '"serial": "x"'), "serial"),
         (FILE.replace(LOBBY, "arn:aws:s3:::bucket"), "bans"),
         (FILE.replace("2026-11-21T16:00:00Z", "2026-11-21T16:00:00"), "line 10: disconnected_at: "),

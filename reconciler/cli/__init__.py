@@ -72,6 +72,9 @@ def _run() -> int:
     try:
         result = cli.main(prog_name="reconciler", standalone_mode=False)
         sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else error.message, err=True)
+        return 1
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         if context is not None:

@@ -1,5 +1,6 @@
 """`reconciler apply`: make it so."""
 
+import os
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import closing
@@ -29,7 +30,7 @@ from reconciler.cli.options import (
 from reconciler.cli.progress import progress
 from reconciler.cli.show import load_plan
 from reconciler.cli.stopping import stopping
-from reconciler.errors import PlanRefused
+from reconciler.errors import ChatError, PlanRefused
 from reconciler.outcome import Outcome, Receipt, tally
 from reconciler.plan import Change, Plan, diff
 from reconciler.sources import load_ban_list
@@ -74,7 +75,6 @@ def command(
     endpoint_url: str | None,
     profile: str | None,
     lock_timeout: float,
-    no_color: bool,
 ) -> int:
     """Disconnect the users that are newly banned, and record it.
 
@@ -94,8 +94,12 @@ def command(
 
     saved = None if plan is None else load_plan(plan)
     if saved is not None:
-        file = _given("file", file) or saved.plan.ban_list
-        state = state or saved.state_location
+        base = _planned_in(saved.plan.ban_list, _given("file", file), plan)
+        file = _given("file", file) or os.path.join(base, saved.plan.ban_list)
+        if state is None:
+            state = saved.state_location
+            if "://" not in state:
+                state = os.path.join(base, state)
     ban_list = load_ban_list(file)
     store = store_for(ban_list, state, profile=profile)
     with locked(store, "apply", lock_timeout) as session:
@@ -111,12 +115,12 @@ def command(
                 replace=keys(replace, "--replace", ban_list, recorded),
             )
         if format == "text":
-            console.out(text.plan(todo, rate=rate, colour=console.wants_colour(sys.stdout, no_color=no_color)))
+            console.out(text.plan(todo, rate=rate, colour=console.wants_colour(sys.stdout)))
         if todo.refusals:
             if format == "text":  # the plan has ended with it
                 return 1
             console.out(json_lines.refused(todo))
-            raise PlanRefused("\n".join(text.refusals(todo)[1:]))
+            raise PlanRefused(" ".join(text.refusals(todo)[1:]))
         if asks and todo.changes and not console.approved(_question(todo)):
             console.out("Apply cancelled. Nothing was done.\n")
             return 1
@@ -160,6 +164,8 @@ def _carry_out(
                         while not throttled.empty():
                             console.out(json_lines.throttled(throttled.get()))
                         console.out(json_lines.outcome(plan, outcome))
+        except ChatError as error:  # before the first call
+            console.error(str(error))
         finally:
             # Also what an interrupted run has left in the journal, and what was done before an error.
             session.save()
@@ -178,8 +184,10 @@ def _carry_out(
 def _outcomes(
     changes: Sequence[Change], session: Session, calling: _Calling, stop: Event, throttled: "SimpleQueue[Endpoint]"
 ) -> Generator[Outcome]:
-    if not any(change.disconnects for change in changes):
-        yield from apply.run(changes, disconnect=_never, record=session.record, parallelism=1, stop=stop)
+    still = [change for change in changes if not change.disconnects]
+    yield from apply.run(still, disconnect=_never, record=session.record, parallelism=1, stop=stop)
+    calls = [change for change in changes if change.disconnects]
+    if not calls:
         return
     from reconciler.chat import Chat  # noqa: PLC0415 - boto3 takes longer to import than everything else together
     from reconciler.pacing import Pace  # noqa: PLC0415
@@ -199,14 +207,31 @@ def _outcomes(
         profile=calling.profile,
     )
     with closing(chat):
-        chat.connect({endpoint_of(change.key.room_arn) for change in changes if change.disconnects})
+        chat.connect({endpoint_of(change.room_arn) for change in calls})
         yield from apply.run(
-            changes, disconnect=chat.disconnect, record=session.record, parallelism=calling.parallelism, stop=stop
+            calls, disconnect=chat.disconnect, record=session.record, parallelism=calling.parallelism, stop=stop
         )
 
 
 def _never(*_args: object) -> Receipt:
     raise AssertionError("no change of this plan disconnects anybody")
+
+
+def _planned_in(ban_list: str, given: str | None, plan: str | None) -> str:
+    """The folder that the paths in a saved plan start from; empty for this one.
+
+    Args:
+        ban_list: the list, as the plan names it.
+        given: the list, as this run was given it.
+        plan: the file of the plan.
+    """
+    if given is not None:
+        whole = os.path.abspath(given)
+        tail = os.path.join(os.sep, os.path.normpath(ban_list))
+        same_folder = os.path.abspath(ban_list) == whole
+        return "" if same_folder or not whole.endswith(tail) else whole.removesuffix(tail) + os.sep
+    beside = os.path.dirname(plan or "")
+    return beside if not os.path.exists(ban_list) and os.path.exists(os.path.join(beside, ban_list)) else ""
 
 
 def _given(name: str, value: str) -> str | None:

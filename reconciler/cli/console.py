@@ -45,6 +45,6 @@ def require_terminal(instead: str) -> None:
         raise click.UsageError(f"there is no terminal to ask on; give {instead}")
 
 
-def wants_colour(stream: TextIO, *, no_color: bool = False) -> bool:
+def wants_colour(stream: TextIO) -> bool:
     """Whether to colour: only on a terminal, and neither --no-color nor NO_COLOR (https://no-color.org) is given."""
-    return not no_color and not os.environ.get("NO_COLOR") and stream.isatty()
+    return not os.environ.get("NO_COLOR") and stream.isatty()

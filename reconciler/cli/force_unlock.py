@@ -3,7 +3,7 @@
 import click
 
 from reconciler.cli import console
-from reconciler.cli.options import file_option, state_option, store_for, together
+from reconciler.cli.options import file_option, no_color_option, state_option, store_for, together
 from reconciler.errors import StateError
 from reconciler.sources import load_ban_list
 from reconciler.views import escape
@@ -11,7 +11,7 @@ from reconciler.views import escape
 
 @click.command("force-unlock")
 @click.argument("lock_id", metavar="LOCK_ID")
-@together(file_option, state_option)
+@together(file_option, state_option, no_color_option)
 def command(lock_id: str, file: str, state: str | None) -> int:
     """Remove the lock of a state on S3 that a dead machine has left behind.
 

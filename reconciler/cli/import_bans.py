@@ -6,7 +6,16 @@ import click
 
 from reconciler.cli import console
 from reconciler.cli.locking import lock_timeout_option, locked
-from reconciler.cli.options import file_option, keys, option, state_option, store_for, target_option, together
+from reconciler.cli.options import (
+    file_option,
+    keys,
+    no_color_option,
+    option,
+    state_option,
+    store_for,
+    target_option,
+    together,
+)
 from reconciler.plan import Action, diff
 from reconciler.sources import load_ban_list
 from reconciler.views import text
@@ -16,6 +25,7 @@ from reconciler.views import text
 @together(file_option, state_option, target_option)
 @option("--auto-approve", is_flag=True, help="Do not ask.")
 @lock_timeout_option
+@no_color_option
 def command(file: str, state: str | None, target: tuple[str, ...], auto_approve: bool, lock_timeout: float) -> int:
     """Record the bans of the list as done, without disconnecting anybody.
 

@@ -62,7 +62,16 @@ state_option = option(
     metavar="LOCATION",
     help="Where the state is kept. [default: as the list says, else bans.state.json beside it]",
 )
-no_color_option = option("--no-color", is_flag=True, help="No colours; NO_COLOR does the same.")
+
+
+def _no_color(_context: click.Context, _option: click.Parameter, given: bool) -> None:
+    if given:
+        os.environ["NO_COLOR"] = "1"  # for everything that colours, the progress bar and errors included
+
+
+no_color_option = option(
+    "--no-color", is_flag=True, expose_value=False, callback=_no_color, help="No colours; NO_COLOR does the same."
+)
 target_option = option(
     "--target",
     multiple=True,

@@ -39,7 +39,6 @@ def command(
     out: str | None,
     format: str,
     detailed_exitcode: bool,
-    no_color: bool,
 ) -> int:
     """Show what apply would do.
 
@@ -61,7 +60,7 @@ def command(
     if format == "json":
         console.out(planfile.dumps(plan, store.location))
     else:
-        console.out(text.plan(plan, colour=console.wants_colour(sys.stdout, no_color=no_color)))
+        console.out(text.plan(plan, colour=console.wants_colour(sys.stdout)))
     if plan.refusals:
         return 1
     return 2 if detailed_exitcode and plan.changes else 0

@@ -13,7 +13,7 @@ import click
 from reconciler.banlist import BanList
 from reconciler.bans import BanKey, address
 from reconciler.cli import console
-from reconciler.cli.options import file_option, option
+from reconciler.cli.options import file_option, no_color_option, option
 from reconciler.errors import ReconcilerError
 from reconciler.sources import load_ban_list
 from reconciler.views import escape
@@ -57,6 +57,7 @@ _SHOWN_REQUESTS = 50
 @option("--deny", multiple=True, metavar="ARN", help="A room in which calls are denied; several times.")
 @option("--account", default="123456789012", show_default=True, metavar="N", help="The account of the caller.")
 @option("--seed", type=int, default=0, help="Of the random numbers.")
+@no_color_option
 @option("--log", metavar="PATH", help="Append each request to this file, as one line of JSON.")
 def command(
     command: tuple[str, ...],

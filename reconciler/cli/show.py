@@ -27,13 +27,13 @@ from reconciler.views import text
 @together(file_option, state_option)
 @option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print it.")
 @no_color_option
-def command(plan: str | None, file: str, state: str | None, format: str, no_color: bool) -> int:
+def command(plan: str | None, file: str, state: str | None, format: str) -> int:
     """Show a saved plan, or without PLAN every ban that the state records.
 
     PLAN is a file that `reconciler plan --out PLAN` has saved.
     """
     if plan is not None:
-        _show_plan(load_plan(plan), format, no_color=no_color)
+        _show_plan(load_plan(plan), format)
     else:
         _show_state(file, state, format)
     return 0
@@ -57,11 +57,11 @@ def load_plan(path: str) -> SavedPlan:
         ) from error
 
 
-def _show_plan(saved: SavedPlan, format: str, *, no_color: bool) -> None:
+def _show_plan(saved: SavedPlan, format: str) -> None:
     if format == "json":
         console.out(planfile.dumps(saved.plan, saved.state_location))
     else:
-        console.out(text.plan(saved.plan, colour=console.wants_colour(sys.stdout, no_color=no_color)))
+        console.out(text.plan(saved.plan, colour=console.wants_colour(sys.stdout)))
 
 
 def _show_state(file: str, location: str | None, format: str) -> None:

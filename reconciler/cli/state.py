@@ -9,11 +9,11 @@ from reconciler import state as state_file
 from reconciler.bans import address as address_of
 from reconciler.cli import console
 from reconciler.cli.locking import lock_timeout_option, locked
-from reconciler.cli.options import file_option, keys, list_for_names, state_option, store_for, together
+from reconciler.cli.options import file_option, keys, list_for_names, no_color_option, state_option, store_for, together
 from reconciler.errors import AddressUnknown, StateDamaged, StateUnreadable
 from reconciler.views import text
 
-_where = together(file_option, state_option)
+_where = together(file_option, state_option, no_color_option)
 
 
 @click.group("state")

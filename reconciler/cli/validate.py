@@ -3,14 +3,14 @@
 import click
 
 from reconciler.cli import console
-from reconciler.cli.options import file_option
+from reconciler.cli.options import file_option, no_color_option, state_option, together
 from reconciler.sources import load_ban_list
 from reconciler.views import escape
 
 
 @click.command("validate")
-@file_option
-def command(file: str) -> int:
+@together(file_option, state_option, no_color_option)
+def command(file: str, state: str | None) -> int:  # noqa: ARG001 - a common option; the state is not looked at
     """Check the ban list.
 
     Every problem is reported with its line and column and what to write instead. Needs no state, no network and no

@@ -1,5 +1,6 @@
 """Where a state is kept. A store reads it, locks it, and makes changes to it durable one group at a time."""
 
+import os
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -103,7 +104,7 @@ def open_store(location: str, warn: Callable[[str], object] = warnings.warn, *, 
         raise StateUnreadable(f"{location}: this is no place for the state: {error}") from error
 
 
-def load_state(location: str) -> State:
+def load_state(location: str | os.PathLike[str]) -> State:
     """The state at a location, ready for `diff`.
 
     Args:
@@ -112,4 +113,4 @@ def load_state(location: str) -> State:
     Raises:
         StateError: it cannot be read, or is not a state.
     """
-    return open_store(location).read()
+    return open_store(os.fspath(location)).read()

@@ -9,10 +9,9 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, Final
-from uuid import UUID
+from typing import Annotated, BinaryIO, Final
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from reconciler.bans import BanKey, Record
 from reconciler.errors import StateDamaged, StateTooNew, StateUnreadable
@@ -60,9 +59,9 @@ class Journal:
         if not lines:
             return state, {}, None
         head, changes = self._parse(lines)
-        if head.serial == state.serial and state.lineage in (str(head.lineage), None):
-            return State(str(head.lineage), state.serial, state.records), changes, None
-        if str(head.lineage) == state.lineage and all(state.records.get(key) == new for key, new in changes.items()):
+        if head.serial == state.serial and state.lineage in (head.lineage, None):
+            return State(head.lineage, state.serial, state.records), changes, None
+        if head.lineage == state.lineage and all(state.records.get(key) == new for key, new in changes.items()):
             return state, {}, None  # folded already; only its removal is outstanding
         return state, {}, self._why_aside(head, state, len(changes))
 
@@ -133,7 +132,7 @@ class Journal:
 
     def _why_aside(self, head: "_Head", state: State, records: int) -> str:
         belongs = f"generation {head.serial} of the state"
-        if str(head.lineage) != state.lineage:
+        if head.lineage != state.lineage:
             belongs = "another state"
         return (
             f"{self.path} is left aside: it holds {records} records of an interrupted run that belong to {belongs}, and"
@@ -144,7 +143,7 @@ class Journal:
 
 class _Head(BaseModel):
     format_version: int
-    lineage: UUID
+    lineage: Annotated[str, Field(min_length=1)]
     serial: Serial
 
 

@@ -136,6 +136,8 @@ class JournaledSession(Generic[Version]):
         there = self._saved
         if there.lineage is not None and state.lineage != there.lineage:
             raise PushRefused(f"{self._place.location} is another state: its lineage is {there.lineage}.")
+        if state == there:
+            return
         if state.serial <= there.serial:
             raise PushRefused(
                 f"{self._place.location} is at serial {there.serial}, which is not older than serial {state.serial}."

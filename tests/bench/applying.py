@@ -101,9 +101,10 @@ def paces(folder: Path) -> Iterator[Figure]:
         apply(folder, environment)
         taken = calling_time(log)
     yield Figure(
-        "500 calls at 100 a second and 200 ms latency take within 3 % of 5 s: --parallelism is enough by default",
+        "500 calls at 100 a second and 200 ms latency take within 3 % of 5.2 s (the first goes alone): --parallelism is"
+        " enough by default",
         f"{taken:.2f} s",
-        abs(taken - 5) <= 0.15,
+        abs(taken - 5.2) <= 0.15,
     )
 
     (folder / "bans.yaml").write_text(ban_list(300))
