@@ -4,10 +4,12 @@ Reading is in two steps. pydantic checks the shape of every entry, in bulk; then
 room, which finds what entries get wrong about each other. Places are looked up only for what turned out to be wrong.
 """
 
+import gc
 import json
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from hashlib import sha256
@@ -83,6 +85,23 @@ def parse(content: bytes, path: str = "bans.yaml", *, pure: bool = False) -> Ban
     Raises:
         BanListInvalid: with every problem in it.
     """
+    with _no_collecting():
+        return _parse(content, path, pure=pure)
+
+
+@contextmanager
+def _no_collecting() -> Iterator[None]:
+    """Nothing that reading builds is in a cycle; the collector would look through all of it again and again."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _parse(content: bytes, path: str, *, pure: bool) -> BanList:
     try:
         text = yamltext.decode(content)
     except yamltext.NotText as error:

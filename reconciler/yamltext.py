@@ -195,7 +195,13 @@ class _Source:
     shielded: bool = False
 
     def events(self) -> Iterator[Any]:
-        events = _checked(YAML(typ="safe", pure=self.pure).parse(self.text))
+        yaml = YAML(typ="safe", pure=self.pure)
+        if self.pure:
+            return _checked(yaml.parse(self.text))
+        # As `YAML.parse` does it, less a generator's turn for each event. Whatever the C parser raises, the pure one
+        # has the last word.
+        _, parser = yaml.get_constructor_parser(self.text)
+        events: Iterator[Any] = iter(parser.get_event, None)
         return _unshielded(events) if self.shielded else events
 
 
@@ -225,7 +231,7 @@ def _read_unless_it_balks(source: _Source) -> Document | None:
     builder = _Builder(balks=True)
     try:
         builder.take(source.events())
-    except YAMLError:
+    except Exception:  # noqa: BLE001 - see `_Source.events`
         return None
     return builder.document(source)
 
