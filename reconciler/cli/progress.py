@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Event, Thread
 from time import monotonic
 from typing import Final, Protocol
 
@@ -27,13 +28,14 @@ def progress(total: int, *, shown: bool) -> Iterator[Progress]:
         total: how many there are.
         shown: False to show nothing.
     """
-    if not shown:
+    if not shown or not total:
         yield lambda _outcome: None
     elif sys.stderr.isatty():
         with _bar(total) as advance:
             yield advance
     else:
-        yield _lines(total)
+        with _lines(total) as advance:
+            yield advance
 
 
 @contextmanager
@@ -63,16 +65,24 @@ def _bar(total: int) -> Iterator[Progress]:
         yield advance
 
 
-def _lines(total: int) -> Progress:
+@contextmanager
+def _lines(total: int) -> Iterator[Progress]:
     ended = failed = 0
-    next_line = monotonic() + SECONDS_BETWEEN_LINES
+    over = Event()
+
+    def print_now_and_then() -> None:
+        while not over.wait(SECONDS_BETWEEN_LINES):  # also while nothing ends
+            console.diagnostic(f"Applying: {ended:,} of {total:,}, {failed:,} failed.")
 
     def advance(outcome: Outcome) -> None:
-        nonlocal ended, failed, next_line
+        nonlocal ended, failed
         ended += 1
         failed += outcome.error is not None
-        if monotonic() >= next_line:
-            console.diagnostic(f"Applying: {ended:,} of {total:,}, {failed:,} failed.")
-            next_line = monotonic() + SECONDS_BETWEEN_LINES
 
-    return advance
+    printer = Thread(target=print_now_and_then, daemon=True)
+    printer.start()
+    try:
+        yield advance
+    finally:
+        over.set()
+        printer.join()
