@@ -139,10 +139,6 @@ class Plan:
     left_out: int = 0
     rate: float = DEFAULT_RATE
 
-    def count(self, action: Action) -> int:
-        """How many changes do this."""
-        return self.counts[action]
-
     @property
     def counts(self) -> Counter[Action]:
         """How many changes do what."""
