@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from uuid import uuid4
 
@@ -859,3 +859,24 @@ def test_no_color_goes_for_errors_too(folder: Path) -> None:
 def test_the_help_that_no_command_brings_has_lines(reconciler: Reconciler) -> None:
     for arguments in ([], ["state"]):
         assert len(reconciler(*arguments).err.splitlines()) > 10
+
+
+def test_a_ban_that_expired_since_the_plan_was_made_is_skipped_and_said(
+    reconciler: Reconciler, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    soon = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    Path("bans.yaml").write_text(banning("a", "b") + f"    expires_at: {soon}\n")
+    reconciler("plan", "--out", "plan.json")
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Later":
+            later = datetime.now(tz) + timedelta(hours=2)
+            return cls.fromtimestamp(later.timestamp(), tz)
+
+    monkeypatch.setattr("reconciler.cli.apply.datetime", Later)
+    result = reconciler("apply", "plan.json")
+    assert result.code == 0
+    assert "Skipped: 1 ban that expired since the plan was made.\n" in result.out
+    assert [user for _, user in sandbox.disconnected] == ["a"]
+    assert "Apply complete: 1 banned" in result.out

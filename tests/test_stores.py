@@ -438,3 +438,23 @@ def test_reading_while_an_apply_saves_sees_one_of_the_two(path: Path, monkeypatc
     monkeypatch.setattr(LocalStore, "load", save_meanwhile)
     assert reader.read().records == {A: RECORD}
     assert warned == []
+
+
+def test_each_group_of_records_is_forced_to_the_disk_once_before_record_returns(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[bytes] = []
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        fsync(descriptor)
+        journal = beside(path, ".journal")
+        written.append(journal.read_bytes() if journal.exists() else b"")
+
+    with store(path).locked(HOLDER, 0, LINEAGE) as opened:
+        opened.record([(A, RECORD)])
+        monkeypatch.setattr(os, "fsync", note)
+        opened.record([(B, RECORD), (C, RECORD)])
+        monkeypatch.undo()
+    assert len(written) == 1
+    assert written[0] == beside(path, ".journal").read_bytes()

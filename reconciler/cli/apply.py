@@ -148,7 +148,9 @@ def _carry_out(
     if as_json:
         console.out(json_lines.apply_start(plan))
     elif len(changes) < len(plan.changes):
-        console.out(f"{len(plan.changes) - len(changes):,} expired since the plan was made, and are skipped.\n")
+        skipped = len(plan.changes) - len(changes)
+        bans = "ban" if skipped == 1 else "bans"
+        console.out(f"Skipped: {skipped:,} {bans} that expired since the plan was made.\n")
     outcomes: list[Outcome] = []
     throttled: SimpleQueue[Endpoint] = SimpleQueue()
     with stopping() as stop:
