@@ -19,10 +19,12 @@ REASON_MAX = 256
 DEFAULT_RATE = 100.0
 
 _ARN = re.compile(r"arn:aws:ivschat:(?P<region>[a-z0-9-]+):(?P<account>[0-9]+):room/(?P<id>[a-zA-Z0-9-]+)")
-# Hours end at 23 here, whatever `fromisoformat` makes of 24:00:00.
-_RFC_3339 = re.compile(
-    r"\d{4}-\d\d-\d\d[Tt ](?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.ASCII
+# RFC 3339 with an offset, for Python and for pydantic alike. Hours end at 23, whatever `fromisoformat` makes of 24:00:00.
+TIME_PATTERN = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?"
+    r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])$"
 )
+_TIME = re.compile(TIME_PATTERN)
 
 
 class BanKey(NamedTuple):
@@ -133,7 +135,7 @@ def parse_time(text: str) -> datetime:
     Raises:
         ValueError: it is not one, has no offset, or lies outside the years 1 to 9999.
     """
-    if not _RFC_3339.fullmatch(text):
+    if not _TIME.fullmatch(text):
         raise ValueError("not an RFC 3339 timestamp with an offset")
     try:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)

@@ -5,10 +5,11 @@ number of its changes and diffing again gives exactly the rest.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from typing import Final
 
 from reconciler import guardrails
@@ -57,6 +58,7 @@ _ACTIONS: Final = {
     Because.EXPIRED: Action.LIFT,
     Because.REQUESTED: Action.REPEAT,
 }
+_CALLING: Final = frozenset({Because.NEW, Because.LAPSED, Because.REQUESTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Change:
     @property
     def disconnects(self) -> bool:
         """Whether the change calls DisconnectUser."""
-        return self.action in (Action.BAN, Action.REPEAT)
+        return self.because in _CALLING
 
     def record(self, disconnected_at: datetime | None = None, request_id: str | None = None) -> Record | None:
         """The record to keep once the change is done; None to keep none.
@@ -142,12 +144,15 @@ class Plan:
     @property
     def counts(self) -> Counter[Action]:
         """How many changes do what."""
-        return Counter(change.action for change in self.changes)
+        counts: Counter[Action] = Counter()
+        for because, count in Counter(map(attrgetter("because"), self.changes)).items():
+            counts[_ACTIONS[because]] += count
+        return counts
 
     @property
     def calls(self) -> Counter[Endpoint]:
         """How many DisconnectUser calls go to which account and region."""
-        by_room = Counter(change.key.room_arn for change in self.changes if change.disconnects)
+        by_room = Counter(change.key.room_arn for change in self.changes if change.because in _CALLING)
         calls: Counter[Endpoint] = Counter()
         for room_arn, count in by_room.items():
             calls[endpoint_of(room_arn)] += count
@@ -189,7 +194,7 @@ def diff(
         if key not in desired.bans or not desired.bans[key].in_force(now):
             raise AddressUnknown(f"--replace {address(key, room_names)}: the list has no such ban in force")
 
-    everything = list(_changes(desired.bans, state.records, now, frozenset(replace)))
+    everything, expired = _changes(desired.bans, state.records, now, frozenset(replace))
     changes = everything if targets is None else [change for change in everything if change.key in targets]
     # What ran out by itself and is still listed is no mistake of the list.
     lifts = sum(
@@ -204,10 +209,10 @@ def diff(
         serial=state.serial,
         changes=tuple(changes),
         room_names=room_names,
-        expired=tuple(key for key, ban in desired.bans.items() if not ban.in_force(now) and key not in state.records),
+        expired=tuple(expired),
         refusals=guardrails.check(
             desired.guardrails,
-            bans=sum(change.action is Action.BAN for change in changes),
+            bans=sum(_ACTIONS[change.because] is Action.BAN for change in changes),
             lifts=lifts,
             recorded=len(state.records),
         ),
@@ -218,22 +223,31 @@ def diff(
 
 def _changes(
     desired: Mapping[BanKey, Ban], records: Mapping[BanKey, Record], now: datetime, replace: frozenset[BanKey]
-) -> Iterator[Change]:
+) -> tuple[list[Change], list[BanKey]]:
+    """The changes, and the bans that have expired without a record."""
+    changes: list[Change] = []
+    expired: list[BanKey] = []
+    recorded = 0
     for key, ban in desired.items():
         record = records.get(key)
+        recorded += record is not None
         if not ban.in_force(now):
-            if record is not None:
-                yield Change(key, record, None, Because.EXPIRED)
+            if record is None:
+                expired.append(key)
+            else:
+                changes.append(Change(key, record, None, Because.EXPIRED))
         elif record is None:
-            yield Change(key, None, ban, Because.NEW)
+            changes.append(Change(key, None, ban, Because.NEW))
         elif not record.ban.in_force(now):
-            yield Change(key, record, ban, Because.LAPSED)
+            changes.append(Change(key, record, ban, Because.LAPSED))
         elif key in replace:
-            yield Change(key, record, ban, Because.REQUESTED)
+            changes.append(Change(key, record, ban, Because.REQUESTED))
         elif record.ban != ban:
-            yield Change(key, record, ban, Because.CHANGED)
-    for key in sorted(records.keys() - desired.keys()):
-        yield Change(key, records[key], None, Because.REMOVED)
+            changes.append(Change(key, record, ban, Because.CHANGED))
+    if recorded < len(records):
+        removed = sorted(key for key in records if key not in desired)
+        changes += [Change(key, records[key], None, Because.REMOVED) for key in removed]
+    return changes, expired
 
 
 def _holds(record: Record | None, now: datetime) -> bool:

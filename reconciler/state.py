@@ -4,16 +4,28 @@ The JSON is made to be read in a git diff: one ban a line, sorted by room ARN an
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 from typing_extensions import TypedDict
 
-from reconciler.bans import REASON_MAX, ROOM_ARN_MAX, ROOM_ARN_PATTERN, USER_ID_MAX, Ban, BanKey, Record, format_time
+from reconciler.bans import (
+    REASON_MAX,
+    ROOM_ARN_MAX,
+    ROOM_ARN_PATTERN,
+    TIME_PATTERN,
+    USER_ID_MAX,
+    Ban,
+    BanKey,
+    Record,
+    format_time,
+    parse_time,
+)
 from reconciler.errors import StateDamaged, StateTooNew
 from reconciler.views.escape import json_safe
 
@@ -36,41 +48,117 @@ class State:
 
     def after(self, changes: Iterable[tuple[BanKey, Record | None]]) -> "State":
         """This state with some records put in, or with None taken out. Serial and lineage stay until it is saved."""
-        records = dict(self.records)
-        for key, record in changes:
-            if record is None:
-                records.pop(key, None)
-            else:
-                records[key] = record
-        return replace(self, records=records)
+        return replace(self, records=Records.of(self.records).after(changes))
 
     def generation(self, *, lineage: str) -> "State":
         """The next generation, to be written: the serial goes up by one, and a first state gets its `lineage`."""
         return replace(self, lineage=self.lineage or lineage, serial=self.serial + 1)
 
 
+class PlainRecord(TypedDict):
+    """A record in JSON, as in the state file, the journal and saved plans. Times are RFC 3339.
+
+    We write all four keys, and take one that is missing for null.
+    """
+
+    reason: Annotated[str | None, Field(default=None, min_length=1, max_length=REASON_MAX)]
+    expires_at: Annotated[str | None, Field(default=None, pattern=TIME_PATTERN)]
+    disconnected_at: Annotated[str | None, Field(default=None, pattern=TIME_PATTERN)]
+    request_id: Annotated[str | None, Field(default=None)]
+
+
+class Records(Mapping[BanKey, Record]):
+    """Records by ban. They are kept as the plain data of the file, and a `Record` is made when it is asked for.
+
+    Most commands ask for few of them: folding a journal into a hundred thousand asks for none.
+
+    Args:
+        rooms: room ARN → user ID → record; not to be changed by anybody from here on.
+    """
+
+    __slots__ = ("_rooms",)
+
+    def __init__(self, rooms: Mapping[str, dict[str, PlainRecord]]) -> None:
+        self._rooms = {room_arn: users for room_arn, users in rooms.items() if users}
+
+    @classmethod
+    def of(cls, records: Mapping[BanKey, Record]) -> "Records":
+        """The same records in this form."""
+        return records if isinstance(records, Records) else cls({}).after(records.items())
+
+    def __getitem__(self, key: BanKey) -> Record:
+        return record_from_plain(self._rooms[key.room_arn][key.user_id])
+
+    def get(self, key: BanKey, default: object = None) -> object:  # type: ignore[override]
+        """The record of a ban, or `default`; without an exception on the way, as most lookups find nothing."""
+        users = self._rooms.get(key[0])
+        plain = None if users is None else users.get(key[1])
+        return default if plain is None else record_from_plain(plain)
+
+    def __contains__(self, key: object) -> bool:
+        return isinstance(key, tuple) and key[1] in self._rooms.get(key[0], ())
+
+    def __iter__(self) -> Iterator[BanKey]:
+        for room_arn, users in self._rooms.items():
+            for user_id in users:
+                yield BanKey(room_arn, user_id)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._rooms.values()))
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Records) and self._rooms == other._rooms:
+            return True
+        return super().__eq__(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def after(self, changes: Iterable[tuple[BanKey, Record | None]]) -> "Records":
+        """These records with some put in, or with None taken out."""
+        rooms = dict(self._rooms)
+        ours: set[str] = set()
+        for (room_arn, user_id), record in changes:
+            if room_arn not in ours:
+                ours.add(room_arn)
+                rooms[room_arn] = dict(rooms.get(room_arn, ()))
+            if record is None:
+                rooms[room_arn].pop(user_id, None)
+            else:
+                rooms[room_arn][user_id] = record_to_plain(record)
+        return Records(rooms)
+
+    def in_order(self) -> Iterator[tuple[str, dict[str, PlainRecord]]]:
+        """The plain records by room ARN and user ID, sorted."""
+        for room_arn, users in sorted(self._rooms.items()):
+            user_ids = sorted(users)
+            sorted_already = user_ids == list(users)
+            yield room_arn, users if sorted_already else {user_id: users[user_id] for user_id in user_ids}
+
+
 def dumps(state: State) -> str:
     """The content of a state file; a state that was never written has no lineage yet, and shows it as null."""
-    lines = [
-        "{",
-        f'  "format_version": {FORMAT_VERSION},',
-        f'  "lineage": {json.dumps(state.lineage)},',
-        f'  "serial": {state.serial},',
-    ]
-    rooms: dict[str, list[tuple[str, Record]]] = {}
-    for key, record in sorted(state.records.items()):
-        rooms.setdefault(key.room_arn, []).append((key.user_id, record))
-    if not rooms:
-        return "\n".join([*lines, '  "bans": {}', "}"]) + "\n"
-    lines.append('  "bans": {')
-    for room_number, (room_arn, records) in enumerate(rooms.items(), 1):
-        lines.append(f"    {json.dumps(room_arn)}: {{")
-        last = len(records)
-        for number, (user_id, record) in enumerate(records, 1):
-            comma = "," if number < last else ""
-            lines.append(f"      {_json(user_id)}: {_json(record_to_plain(record))}{comma}")
-        lines.append("    }" + ("," if room_number < len(rooms) else ""))
-    return "\n".join([*lines, "  }", "}"]) + "\n"
+    rooms = [f"    {json.dumps(arn)}: {{\n{_lines(users)}\n    }}" for arn, users in Records.of(state.records).in_order()]
+    bans = "{\n" + ",\n".join(rooms) + "\n  }" if rooms else "{}"
+    return (
+        "{\n"
+        f'  "format_version": {FORMAT_VERSION},\n'
+        f'  "lineage": {json.dumps(state.lineage)},\n'
+        f'  "serial": {state.serial},\n'
+        f'  "bans": {bans}\n'
+        "}\n"
+    )
+
+
+def _lines(users: dict[str, PlainRecord]) -> str:
+    """One ban a line.
+
+    A room is encoded as a whole, which is faster than one ban by one, and broken into lines afterwards: inside a text a
+    quote is escaped, so no text holds what is looked for here.
+    """
+    text = "      " + _ENCODER.encode(users)[1:-1].replace('}, "', '},\n      "')
+    if text.isascii() and "\x7f" not in text and "##" not in text:
+        return text  # nothing that has to be escaped
+    return "\n".join(json_safe(line) for line in text.split("\n"))
 
 
 def loads(content: bytes | str) -> State:
@@ -84,15 +172,18 @@ def loads(content: bytes | str) -> State:
         file = _FILE.validate_json(content)
     except ValidationError as error:
         raise _why_not_a_state(content, error) from error
-    records = {
-        BanKey(room_arn, user_id): record_from_plain(plain)
-        for room_arn, users in file.bans.items()
-        for user_id, plain in users.items()
-    }
+    plain_records = list(chain.from_iterable(users.values() for users in file.bans.values()))
+    times = {plain["expires_at"] for plain in plain_records} | {plain["disconnected_at"] for plain in plain_records}
+    for text in times:
+        try:
+            _time_of(text)
+        except ValueError as error:
+            raise StateDamaged(f"{_line_of(content, str(text))}{text} is no time: {error}") from error
+    records = Records(file.bans)
     # Of a key that stands there twice, as a textual merge may leave it, a JSON parser takes the last and says nothing.
     # (Inside a text the quotes of this key would be escaped.)
     key = '"request_id":' if isinstance(content, str) else b'"request_id":'
-    if content.count(key) > len(records):  # type: ignore[arg-type]
+    if content.count(key) > len(plain_records):  # type: ignore[arg-type]
         raise StateDamaged("it holds a room or a ban twice: keep one record of each, and the higher serial")
     return State(file.lineage, file.serial, records)
 
@@ -110,32 +201,34 @@ Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Serial = Annotated[int, Field(ge=0, lt=2**53)]
 
 
-class PlainRecord(TypedDict, total=False):
-    """A record in JSON, as in the state file, the journal and saved plans. Times are RFC 3339.
-
-    We write all four keys, and take one that is missing for null.
-    """
-
-    reason: Annotated[str, Field(min_length=1, max_length=REASON_MAX)] | None
-    expires_at: Time | None
-    disconnected_at: Time | None
-    request_id: str | None
-
-
-def record_to_plain(record: Record) -> dict[str, str | None]:
+def record_to_plain(record: Record) -> PlainRecord:
     """A record as JSON-ready data, its keys in the order of the file."""
     return {
         "reason": record.ban.reason,
-        "expires_at": _time(record.ban.expires_at),
-        "disconnected_at": _time(record.disconnected_at),
+        "expires_at": _text_of(record.ban.expires_at),
+        "disconnected_at": _text_of(record.disconnected_at),
         "request_id": record.request_id,
     }
 
 
 def record_from_plain(plain: PlainRecord) -> Record:
-    """The inverse of `record_to_plain`."""
-    ban = Ban(plain.get("reason"), plain.get("expires_at"))
-    return Record(ban, plain.get("disconnected_at"), plain.get("request_id"))
+    """The inverse of `record_to_plain`.
+
+    Raises:
+        ValueError: one of its times does not exist, though it is written like one.
+    """
+    ban = Ban(plain["reason"], _time_of(plain["expires_at"]))
+    return Record(ban, _time_of(plain["disconnected_at"]), plain["request_id"])
+
+
+def _time_of(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    return datetime.fromisoformat(text) if text[-1] == "Z" else parse_time(text)
+
+
+def _text_of(time: datetime | None) -> str | None:
+    return None if time is None else format_time(time)
 
 
 class _File(BaseModel):
@@ -171,7 +264,8 @@ def _why_not_a_state(content: bytes | str, error: ValidationError) -> StateDamag
         )
     first = error.errors(include_url=False)[0]
     where = _where(first, text.decode(errors="replace"))
-    return StateDamaged(f"{where}{first['msg']}")
+    is_no_time = first["type"] == "string_pattern_mismatch" and first["loc"][-1] in ("expires_at", "disconnected_at")
+    return StateDamaged(f"{where}{'no time such as 2027-01-31T00:00:00Z' if is_no_time else first['msg']}")
 
 
 def _where(detail: ErrorDetails, text: str) -> str:
@@ -186,8 +280,10 @@ def _where(detail: ErrorDetails, text: str) -> str:
     return ""
 
 
-def _time(time: datetime | None) -> str | None:
-    return None if time is None else format_time(time)
+def _line_of(content: bytes | str, time: str) -> str:
+    text = content if isinstance(content, str) else content.decode()
+    at = text.find(f'"{time}"')
+    return f"line {text.count(chr(10), 0, at) + 1}: " if at >= 0 else ""
 
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False)

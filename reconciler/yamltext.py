@@ -7,6 +7,9 @@ aliases, merge keys, tags, directives, keys given twice, a second document.
 The C parser (libyaml, YAML 1.1) and the pure one (YAML 1.2) must agree. The C parser is there for speed alone: it reads
 what both of them read alike, and the pure one has the last word on every text that the C parser balks at, or that holds
 what a ban list may not and the two see differently.
+
+Nearly every text holds nothing odd. It is read by `_read_clean`, which does little more than to take the events; whatever
+it balks at is read again by `_Builder`, which knows at each event where it is and says what is wrong there.
 """
 
 import re
@@ -15,18 +18,20 @@ from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
+    DocumentEndEvent,
     DocumentStartEvent,
     MappingEndEvent,
     MappingStartEvent,
     ScalarEvent,
     SequenceEndEvent,
     SequenceStartEvent,
+    StreamEndEvent,
 )
 
 from reconciler import yamladvice
@@ -47,7 +52,14 @@ _UNREADABLE: Final = re.compile(
 # What the two parsers read differently without a complaint: a tab between two words, what follows the end of the
 # document, and a block of text (| or >) with a comment right behind its sign, or no indented text on the line below.
 _DISPUTED: Final = ("\t", "\n...", "\r...")
-_ODD_BLOCK: Final = re.compile("[|>](?<![^ \r\n].)[-+0-9]*(?:#| *(?:#[^\r\n]*)?(?:\r\n?|\n)(?! +[^ \r\n]))")
+# Two patterns, since `re` finds a first character that is fixed much faster than one of two.
+_ODD_BLOCKS: Final = [
+    re.compile(f"{sign}(?<![^ \r\n].)[-+0-9]*(?:#| *(?:#[^\r\n]*)?(?:\r\n?|\n)(?! +[^ \r\n]))")
+    for sign in (r"\|", ">")
+]
+_ASCII_TEXT: Final = b"\t\n\r" + bytes(range(0x20, 0x7F))
+# Half a character, as an escape in double quotes.
+_HALF: Final = re.compile(r"\\(?:u|U0000)[dD][89a-fA-F]")
 _BLANK: Final = re.compile("(?:[ \r\n]+|#[^\r\n]*)*+")
 # libyaml takes the colons of an unquoted ARN inside [ ] for YAML's own. A stand-in for them gets the ARN through it.
 _ARN_COLONS: Final = re.compile(r"\barn:aws:ivschat:[a-z0-9-]+:[0-9]+:room/")
@@ -141,15 +153,18 @@ def read(text: str, *, pure: bool = False) -> Document:
     if faults:
         text = _UNREADABLE.sub("\ufffd", text)
     document = None
-    pure = pure or bool(faults) or any(sign in text for sign in _DISPUTED) or _ODD_BLOCK.search(text) is not None
-    if not pure:
-        document = _read_unless_it_balks(_Source(text, pure=False))
+    if not (pure or faults or _is_disputed(text)):
+        document = _read_by_c_parser(_Source(text, pure=False))
         if document is None and _COLON not in text and _ARN_COLONS.search(text):
             shielded = _ARN_COLONS.sub(lambda match: match[0].replace(":", _COLON), text)
-            document = _read_unless_it_balks(_Source(shielded, pure=False, shielded=True))
+            document = _read_by_c_parser(_Source(shielded, pure=False, shielded=True))
     if document is None:
         document = _read(_Source(text, pure=True))
     return replace(document, faults=faults + document.faults) if faults else document
+
+
+def _is_disputed(text: str) -> bool:
+    return any(sign in text for sign in _DISPUTED) or any(pattern.search(text) for pattern in _ODD_BLOCKS)
 
 
 def _directive(text: str) -> Iterator[Fault]:
@@ -166,7 +181,10 @@ def _mark_at(text: str, index: int) -> Mark:
 
 def _unreadable(text: str) -> Iterator[Fault]:
     """The first unreadable character of each line, and of so many lines that a person can see what is going on."""
-    if not _UNREADABLE.search(text):
+    if text.isascii():
+        if not text.encode().translate(None, delete=_ASCII_TEXT):
+            return
+    elif not _UNREADABLE.search(text):
         return
     found = (
         (number, match) for number, line in enumerate(_LINE_BREAK.split(text), 1) if (match := _UNREADABLE.search(line))
@@ -227,13 +245,120 @@ def _mark(event_mark: Any) -> Mark:  # noqa: ANN401 - ruamel's marks have no com
     return Mark(event_mark.line + 1, event_mark.column + 1)
 
 
-def _read_unless_it_balks(source: _Source) -> Document | None:
-    builder = _Builder(balks=True)
-    try:
+def _read_by_c_parser(source: _Source) -> Document | None:
+    """What the text says, if the C parser is to be trusted with it."""
+    with suppress(Exception):  # see `_Source.events`
+        return _read_clean(source)
+    with suppress(Exception):
+        builder = _Builder(balks=True)
         builder.take(source.events())
-    except Exception:  # noqa: BLE001 - see `_Source.events`
-        return None
-    return builder.document(source)
+        return builder.document(source)
+    return None
+
+
+def _read_clean(source: _Source) -> Document:
+    """Read a text that holds nothing odd.
+
+    Raises:
+        _Balked: it does, or may.
+        YAMLError: the parser balks.
+    """
+    next_event = source.events().__next__
+    shared: dict[str, str] = {}  # keys, and the rooms in lists, come again and again
+    share = shared.setdefault
+    empty: list[tuple[_Container, str | int]] = []
+
+    # Two plain loops: this runs for every event of a list of a million bans.
+    def mapping(start: Any, depth: int) -> dict[str, Data]:  # noqa: ANN401 - ruamel's events have no common type
+        if start.anchor is not None or start.tag is not None or depth > MAX_DEPTH:
+            raise _Balked
+        built: dict[str, Data] = {}
+        while True:
+            event = next_event()
+            if event.__class__ is not ScalarEvent:
+                if event.__class__ is MappingEndEvent:
+                    return built
+                raise _Balked
+            key = event.value
+            if key in built or key in _ODD_KEYS or event.anchor is not None or event.tag is not None:
+                raise _Balked
+            key = share(key, key)
+            event = next_event()
+            kind = event.__class__
+            if kind is ScalarEvent:
+                if event.anchor is not None or event.tag is not None:
+                    raise _Balked
+                value = event.value
+                if len(value) < 5 and value in _NULLS and event.implicit[0]:
+                    if not value:
+                        empty.append((built, key))
+                    value = None
+                built[key] = value
+            elif kind is SequenceStartEvent:
+                built[key] = sequence(event, depth + 1)
+            elif kind is MappingStartEvent:
+                built[key] = mapping(event, depth + 1)
+            else:
+                raise _Balked
+
+    def sequence(start: Any, depth: int) -> list[Data]:  # noqa: ANN401
+        if start.anchor is not None or start.tag is not None or depth > MAX_DEPTH:
+            raise _Balked
+        built: list[Data] = []
+        while True:
+            event = next_event()
+            kind = event.__class__
+            if kind is ScalarEvent:
+                if event.anchor is not None or event.tag is not None:
+                    raise _Balked
+                value = event.value
+                if len(value) < 5 and value in _NULLS and event.implicit[0]:
+                    if not value:
+                        empty.append((built, len(built)))
+                    built.append(None)
+                else:
+                    built.append(share(value, value))
+            elif kind is MappingStartEvent:
+                built.append(mapping(event, depth + 1))
+            elif kind is SequenceEndEvent:
+                return built
+            elif kind is SequenceStartEvent:
+                built.append(sequence(event, depth + 1))
+            else:
+                raise _Balked
+
+    next_event()  # the stream starts
+    _expect(DocumentStartEvent, next_event())
+    root = mapping(_expect(MappingStartEvent, next_event()), 1)
+    _expect(DocumentEndEvent, next_event())
+    _expect(StreamEndEvent, next_event())
+    if "\\" in source.text and _HALF.search(source.text):
+        raise _Balked
+    return Document(root, (), True, tuple(_paths_of(empty, root)), source)
+
+
+_Container: TypeAlias = "dict[str, Data] | list[Data]"
+_Event = TypeVar("_Event")
+
+
+def _expect(kind: type[_Event], event: object) -> _Event:
+    if not isinstance(event, kind):
+        raise _Balked
+    return event
+
+
+def _paths_of(spots: Iterable[tuple[_Container, str | int]], root: _Container) -> Iterator[Path]:
+    """The paths of places in the data, each given by its container and the step from there."""
+    steps: dict[int, list[str | int]] = {}
+    for container, step in spots:
+        steps.setdefault(id(container), []).append(step)
+    around: list[tuple[Path, _Container]] = [((), root)] if steps else []
+    while around:
+        path, container = around.pop()
+        for step in steps.get(id(container), ()):
+            yield (*path, step)
+        inside = container.items() if isinstance(container, dict) else enumerate(container)
+        around += [((*path, step), value) for step, value in inside if isinstance(value, dict | list)]
 
 
 def _read(source: _Source) -> Document:

@@ -109,12 +109,24 @@ class LocalStore:
         if self._file_id() != version:
             raise StateChanged(f"{self.location} was changed by somebody else during this run, and is left as it is.")
         try:
-            with suppress(FileNotFoundError):
-                replace_file(self._backup, self._path.read_bytes())
+            self._keep_backup()
             replace_file(self._path, state_file.dumps(state).encode())
         except OSError as error:
             raise self._unwritable(self._path, error) from error
         return self._file_id()
+
+    def _keep_backup(self) -> None:
+        """Give this generation, which is about to be replaced, a second name. Raises OSError."""
+        temporary = self._beside(".backup.tmp")
+        try:
+            temporary.unlink(missing_ok=True)
+            temporary.hardlink_to(self._path)
+            temporary.replace(self._backup)
+            temporary.unlink(missing_ok=True)  # if both were names of one file already, replacing did nothing
+        except FileNotFoundError:
+            return  # there is none yet
+        except OSError:  # a file system without hard links
+            replace_file(self._backup, self._path.read_bytes())
 
     def _beside(self, suffix: str) -> Path:
         return self._path.with_name(self._path.name + suffix)
