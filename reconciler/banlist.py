@@ -1,14 +1,15 @@
 """`bans.yaml`: its schema, and the bans that it means.
 
-Reading is in two steps. pydantic checks the shape of every entry, in bulk; then the entries are expanded to one ban per
-room, which finds what entries get wrong about each other. Places are looked up only for what turned out to be wrong.
+Reading is in two steps. pydantic checks the shape of the entries, in bulk; then they are expanded to one ban per room,
+which finds what entries get wrong about each other, in one file or in several. Places are looked up only for what
+turned out to be wrong.
 """
 
 import gc
 import json
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -30,15 +31,29 @@ from reconciler.schema import (
     EXAMPLE_TIME,
     HEAD,
     ROOM_NAME,
+    ROOM_REFS,
     Defaults,
     Entry,
     Head,
     explain,
+    unknown_in_included,
 )
-from reconciler.yamltext import Mark, Path
+from reconciler.yamltext import Document, Mark, Path
 
 DEFAULT_STATE: Final = "bans.state.json"
 MAX_BANS: Final = 2_000_000  # so many fit into memory; `rooms: all` in a short list could otherwise mean billions
+_AT_ONCE: Final = 10_000  # entries are checked and expanded so many at a time, so that few are held twice
+
+Find = Callable[[str], "Sequence[tuple[str, bytes]]"]
+"""The files that a pattern of `include` means, as names for messages and contents; raises `NotIncluded`."""
+
+
+class NotIncluded(ValueError):
+    """What a pattern of `include` means cannot be read; the message says why, and what to do."""
+
+
+def _no_files(_pattern: str) -> Sequence[tuple[str, bytes]]:
+    raise NotIncluded("files are included where a list is read from a file, and this one is not")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +62,13 @@ class BanList:
 
     Attributes:
         path: the file, as it was named to us.
-        sha256: of the file's content, in hexadecimal.
+        sha256: of the file's content, in hexadecimal; with the names and contents of the files that it includes.
         state: where the state is kept, as the list writes it: relative to the list's own folder.
         rooms: name → ARN.
         guardrails: what a plan may not do.
         rate: DisconnectUser calls a second in each account and region.
-        bans: every ban, expired ones included, in the order of the list.
+        bans: every ban, expired ones included, in the order of the list, then of the files that it includes.
+        included: the files that it includes, as messages name them.
     """
 
     path: str = "bans.yaml"
@@ -62,6 +78,7 @@ class BanList:
     guardrails: Guardrails = field(default_factory=Guardrails)
     rate: float = DEFAULT_RATE
     bans: Mapping[BanKey, Ban] = field(default_factory=dict)
+    included: tuple[str, ...] = ()
 
     @property
     def state_location(self) -> str:
@@ -74,19 +91,20 @@ class BanList:
         return {arn: name for name, arn in self.rooms.items()}
 
 
-def parse(content: bytes, path: str = "bans.yaml", *, pure: bool = False) -> BanList:
+def parse(content: bytes, path: str = "bans.yaml", *, find: Find = _no_files, pure: bool = False) -> BanList:
     """Read a ban list.
 
     Args:
         content: the file.
         path: its name, for messages.
+        find: gives the files that it includes.
         pure: read it without the C YAML parser, with the same result.
 
     Raises:
-        BanListInvalid: with every problem in it.
+        BanListInvalid: with every problem in it, and in the files that it includes.
     """
     with _no_collecting():
-        return _parse(content, path, pure=pure)
+        return _parse(content, path, find, pure=pure)
 
 
 @contextmanager
@@ -101,56 +119,115 @@ def _no_collecting() -> Iterator[None]:
             gc.enable()
 
 
-def _parse(content: bytes, path: str, *, pure: bool) -> BanList:
-    try:
-        text = yamltext.decode(content)
-    except yamltext.NotText as error:
-        raise BanListInvalid([Problem(path, error.mark.line, error.mark.column, "", str(error))]) from error
-    document = yamltext.read(text, pure=pure)
-    spoiled = frozenset(fault.path for fault in document.faults if fault.spoils)
-    reader = _Reader(spoiled, frozenset(document.empty))
-    # After a syntax error the rest of the list is not known, so nothing can be said about what it lacks.
-    ban_list = reader.ban_list(document.data, path, sha256(content).hexdigest()) if document.complete else None
-    reader.check_ends()
-    if ban_list is None or document.faults or reader.errors:
-        raise BanListInvalid(_problems(path, document, reader.errors))
+def _parse(content: bytes, path: str, find: Find, *, pure: bool) -> BanList:
+    reader = _Reader(pure=pure)
+    ban_list = reader.ban_list(content, path, find)
+    if problems := reader.problems():
+        raise BanListInvalid(problems)
     return ban_list
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file that was read."""
+
+    path: str
+    document: Document
+    spoiled: frozenset[Path]  # at which the data is not what the author wrote, for a reason that is reported already
+    empty: frozenset[Path]  # at which nothing is written
 
 
 @dataclass(frozen=True, slots=True)
 class _Error:
     """A problem at `path` whose place in the file is not looked up yet."""
 
+    file: _File
     path: Path
     message: str
     at_key: bool = False
-    repeats: Path | None = None  # the message has a `{line}` for where this stands
+    repeats: tuple[_File, Path] | None = None  # the message has a `{place}` for where this stands
+
+
+@dataclass(frozen=True, slots=True)
+class _Entries:
+    """Some entries of a file, without the keys that are wrong.
+
+    Attributes:
+        file: where they stand.
+        first: the index of the first.
+        entries: the entries.
+        broken: which keys are wrong, by index and key.
+    """
+
+    file: _File
+    first: int
+    entries: Sequence[Entry]
+    broken: frozenset[tuple[int, str]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """What the entries of all files are read with."""
+
+    defaults: Defaults
+    default_rooms: Sequence[str] | None
+    rooms: "_Rooms"
+    guardrails: Guardrails
+    main: _File
+
+
+@dataclass(slots=True)
+class _Expansion:
+    """What the entries have been expanded to so far.
+
+    Attributes:
+        bans: the bans.
+        repeated: bans that are there already, by file and index of the entry.
+        arns_of: what the `rooms` of entries stand for: few differ in a list, and each is checked once.
+        count: bans, the repeated ones included.
+    """
+
+    bans: dict[BanKey, Ban] = field(default_factory=dict)
+    repeated: dict[tuple[str, int], list[BanKey]] = field(default_factory=dict)
+    arns_of: dict[object, Sequence[str]] = field(default_factory=dict)
+    count: int = 0
 
 
 class _Reader:
-    """Turns plain data into a ban list, and collects everything that is wrong with it.
+    """Turns texts into a ban list, and collects everything that is wrong with them.
 
     Args:
-        spoiled: paths at which the data is not what the author wrote, for a reason that is reported already.
-        empty: paths at which nothing is written.
+        pure: read without the C YAML parser.
     """
 
-    def __init__(self, spoiled: Collection[Path] = (), empty: Collection[Path] = ()) -> None:
-        self.errors: list[_Error] = []
-        self._spoiled = spoiled
-        self._empty = empty
+    def __init__(self, *, pure: bool) -> None:
+        self._pure = pure
+        self._errors: list[_Error] = []
+        self._problems: list[Problem] = []
+        self._files: dict[str, _File] = {}  # in the order of reading
         self._suggestions: dict[str, str | None] = {}
 
-    def ban_list(self, data: yamltext.Data, path: str, digest: str) -> BanList | None:
-        """The ban list; of use only when there are no errors."""
-        if data is None:
-            self._error((), "the file is empty; write `version: 1` and, to ban nobody, `bans: []`")
-            return None
-        if not isinstance(data, dict):
-            self._error((), "a ban list is made of `key: value` lines; begin it with `version: 1`")
-            return None
-        head = self._head(data)
-        entries, broken = self._entries(data.get("bans"), "bans" in data)
+    def problems(self) -> list[Problem]:
+        """Everything that is wrong, file by file, in the order of each."""
+        order = {path: number for number, path in enumerate(self._files)}
+        located = [*self._problems, *_located(self._files.values(), self._errors)]
+        return sorted(located, key=lambda problem: (order.get(problem.file, -1), _in_file(problem)))
+
+    def ban_list(self, content: bytes, path: str, find: Find) -> BanList:
+        """The ban list; of use only when there are no problems."""
+        digest = sha256(content).hexdigest()
+        main = self._read(content, path)
+        if main is None or not main.document.complete:
+            # After a syntax error the rest of the list is not known, so nothing can be said about what it lacks.
+            return BanList(path)
+        raw = main.document.data
+        if raw is None:
+            self._error(main, (), "the file is empty; write `version: 1` and, to ban nobody, `bans: []`")
+            return BanList(path)
+        if not isinstance(raw, dict):
+            self._error(main, (), "a ban list is made of `key: value` lines; begin it with `version: 1`")
+            return BanList(path)
+        head = self._head(main, raw)
         limits = head.get("guardrails") or {}
         usual = Guardrails()
         guardrails = Guardrails(
@@ -158,9 +235,15 @@ class _Reader:
             max_lift_percent=limits.get("max_lift_percent", usual.max_lift_percent),
             protected_users=tuple(limits.get("protected_users") or ()),
         )
-        rooms = self._rooms(head.get("rooms") or {}, data.get("rooms"))
-        default_rooms = self._default_rooms(head.get("defaults") or {}, data.get("defaults"), rooms)
-        bans = self._expand(entries, broken, head.get("defaults") or {}, default_rooms, rooms, guardrails)
+        rooms = self._rooms(main, head.get("rooms") or {}, raw.get("rooms"))
+        defaults = head.get("defaults") or {}
+        default_rooms = self._default_rooms(main, defaults, raw.get("defaults"), rooms)
+        included = [*self._included(main, head.get("include") or (), find)]
+        if included:
+            versions = [digest, *(f"{of_content} {file.path}" for file, of_content in included)]
+            digest = sha256("\0".join(versions).encode(errors="surrogateescape")).hexdigest()
+        files = [main, *(file for file, _ in included)]
+        bans = self._expand(files, _Common(defaults, default_rooms, rooms, guardrails, main))
         return BanList(
             path=path,
             sha256=digest,
@@ -169,26 +252,62 @@ class _Reader:
             guardrails=guardrails,
             rate=head.get("rate") or DEFAULT_RATE,
             bans=bans,
+            included=tuple(file.path for file, _ in included),
         )
 
-    def check_ends(self) -> None:
-        """An end that somebody forgot to fill in is not to become a ban for good."""
-        for path in sorted(self._empty, key=str):
-            if path[-1:] == ("expires_at",):
-                self._error(path, f"has no value; write {EXAMPLE_TIME}, or `never`, or leave the line out", at_key=True)
+    def _read(self, content: bytes, path: str) -> _File | None:
+        """A file as far as it can be read; None when it is not text."""
+        try:
+            text = yamltext.decode(content)
+        except yamltext.NotText as error:
+            self._problems.append(Problem(path, error.mark.line, error.mark.column, "", str(error)))
+            return None
+        document = yamltext.read(text, pure=self._pure)
+        spoiled = frozenset(fault.path for fault in document.faults if fault.spoils)
+        file = self._files[path] = _File(path, document, spoiled, frozenset(document.empty))
+        for empty in sorted(file.empty, key=str):
+            # An end that somebody forgot to fill in is not to become a ban for good.
+            if empty[-1:] == ("expires_at",):
+                message = f"has no value; write {EXAMPLE_TIME}, or `never`, or leave the line out"
+                self._error(file, empty, message, at_key=True)
+        return file
 
-    def _error(self, path: Path, message: str, *, at_key: bool = False, repeats: Path | None = None) -> None:
-        self.errors.append(_Error(path, message, at_key, repeats))
+    def _included(self, main: _File, patterns: Sequence[str], find: Find) -> Iterator[tuple[_File, str]]:
+        """The files that are included, each once, with the digest of its content."""
+        for index, pattern in enumerate(patterns):
+            try:
+                found = find(pattern)
+            except NotIncluded as error:
+                self._error(main, ("include", index), str(error))
+                continue
+            for path, content in found:
+                if path in self._files:
+                    continue
+                file = self._read(content, path)
+                if file is None or not file.document.complete:
+                    continue
+                if isinstance(file.document.data, dict):
+                    for key in file.document.data.keys() - {"bans"}:
+                        self._error(file, (key,), unknown_in_included(key), at_key=True)
+                    yield file, sha256(content).hexdigest()
+                else:
+                    nothing = "the file is empty" if file.document.data is None else "this is no list of bans"
+                    self._error(file, (), f"{nothing}; write `bans:` and the bans below it, or `bans: []`")
 
-    def _head(self, data: dict[str, Any]) -> Head:
+    def _error(
+        self, file: _File, path: Path, message: str, *, at_key: bool = False, repeats: tuple[_File, Path] | None = None
+    ) -> None:
+        self._errors.append(_Error(file, path, message, at_key, repeats))
+
+    def _head(self, main: _File, data: dict[str, Any]) -> Head:
         raw = {key: value for key, value in data.items() if key != "bans"}
         if "version" not in raw:
-            self._error(("version",), "missing; begin the list with `version: 1`")
+            self._error(main, ("version",), "missing; begin the list with `version: 1`")
         try:
             return HEAD.validate_python(raw)
         except ValidationError as error:
             details = error.errors(include_url=False)
-        self._errors((), details)
+        self._explain(main, (), details)
         wrong: dict[str, set[object]] = {}  # section → keys in it, none when all of it is wrong
         for detail in details:
             section, *inside = detail["loc"]
@@ -199,134 +318,171 @@ class _Reader:
                 raw[section] = {key: within for key, within in value.items() if key not in keys}
         return HEAD.validate_python(raw)
 
-    def _entries(self, raw: Any, given: bool) -> tuple[list[Entry], set[tuple[int, str]]]:  # noqa: ANN401
-        """The entries without the keys that are wrong, and which those are."""
-        if not given:
-            self._error(("bans",), "missing; list the bans under `bans:`, or write `bans: []` to ban nobody")
-            return [], set()
-        if raw is None:
-            self._error(("bans",), "has no value; write `bans: []` to ban nobody", at_key=True)
-            return [], set()
-        if not isinstance(raw, list):
-            self._error(("bans",), "a list is expected: one `- user_id: …` for each ban, or `[]` to ban nobody")
-            return [], set()
+    def _entries(self, file: _File, *, required: bool) -> Iterator[_Entries]:
+        """The entries of a file, some at a time."""
+        data = file.document.data
+        raw = data.get("bans") if isinstance(data, dict) else None
+        if raw is None and isinstance(data, dict) and "bans" in data:
+            self._error(file, ("bans",), "has no value; write `bans: []` to ban nobody", at_key=True)
+        elif raw is None:
+            if required:
+                message = "missing; list the bans under `bans:`, or write `bans: []` to ban nobody"
+                self._error(file, ("bans",), message)
+        elif not isinstance(raw, list):
+            message = "a list is expected: one `- user_id: …` for each ban, or `[]` to ban nobody"
+            self._error(file, ("bans",), message)
+        else:
+            for first in range(0, len(raw), _AT_ONCE):
+                yield self._checked(file, first, raw[first : first + _AT_ONCE])
+
+    def _checked(self, file: _File, first: int, raw: list[yamltext.Data]) -> _Entries:
         try:
-            return ENTRIES.validate_python(raw), set()
+            return _Entries(file, first, ENTRIES.validate_python(raw))
         except ValidationError as error:
             details = error.errors(include_url=False)
-        self._errors(("bans",), details)
         broken: set[tuple[int, str]] = set()
         for detail in details:
             index, *inside = detail["loc"]
+            detail["loc"] = (first + int(index), *inside)
             broken |= {(int(index), str(key)) for key in inside[:1] or ("user_id", "rooms")}
+        self._explain(file, ("bans",), details)
         sound: list[Any] = list(raw)
         for index in {index for index, _ in broken}:
             entry = sound[index] if isinstance(sound[index], dict) else {}
             sound[index] = {key: value for key, value in entry.items() if (index, key) not in broken}
-        return ENTRIES.validate_python(sound), broken
+        placed = frozenset((first + index, key) for index, key in broken)
+        return _Entries(file, first, ENTRIES.validate_python(sound), placed)
 
-    def _errors(self, prefix: Path, details: Iterable[ErrorDetails]) -> None:
+    def _explain(self, file: _File, prefix: Path, details: Iterable[ErrorDetails]) -> None:
         for detail in details:
             path = prefix + detail["loc"]
             of_key = len(path) == 3 and path[0] == "rooms"  # pydantic's path of a key ends in "[key]"
             path = path[:-1] if of_key else path
-            at_key = of_key or detail["type"] == "extra_forbidden" or path in self._empty
-            self._error(path, explain(path, detail), at_key=at_key)
+            at_key = of_key or detail["type"] == "extra_forbidden" or path in file.empty
+            self._error(file, path, explain(path, detail), at_key=at_key)
 
-    def _rooms(self, arns: dict[str, str], raw: Any) -> "_Rooms":  # noqa: ANN401
+    def _rooms(self, main: _File, arns: dict[str, str], raw: Any) -> "_Rooms":  # noqa: ANN401
         names: dict[str, str] = {}
         for name, arn in arns.items():
             if arn in names:
-                message = (
-                    f"the same room as `{names[arn]}` on line {{line}}; a room has one name, so keep one of the two"
-                )
-                self._error(("rooms", name), message, at_key=True, repeats=("rooms", names[arn]))
+                message = f"the same room as `{names[arn]}` on {{place}}; a room has one name, so keep one of the two"
+                self._error(main, ("rooms", name), message, at_key=True, repeats=(main, ("rooms", names[arn])))
             names.setdefault(arn, name)
-        known = isinstance(raw, dict | None) and ("rooms",) not in self._spoiled
+        known = isinstance(raw, dict | None) and ("rooms",) not in main.spoiled
         return _Rooms(arns, frozenset(raw or ()) - arns.keys() if known else None)
 
-    def _default_rooms(self, defaults: Defaults, raw: Any, rooms: "_Rooms") -> Sequence[str] | None:  # noqa: ANN401
+    def _default_rooms(
+        self,
+        main: _File,
+        defaults: Defaults,
+        raw: Any,  # noqa: ANN401
+        rooms: "_Rooms",
+    ) -> Sequence[str] | None:
         """The ARNs for entries that name no rooms; None when they have to."""
         if "rooms" in defaults:
-            return self._resolve(defaults["rooms"], rooms, ("defaults", "rooms"))
+            return self._resolve(main, defaults["rooms"], rooms, ("defaults", "rooms"))
         given = "rooms" in raw if isinstance(raw, dict) else raw is not None
-        return [] if given or ("defaults",) in self._spoiled else None  # what is wrong with it is reported already
+        return [] if given or ("defaults",) in main.spoiled else None  # what is wrong with it is reported already
 
-    def _expand(
-        self,
-        entries: Sequence[Entry],
-        broken: set[tuple[int, str]],
-        defaults: Defaults,
-        default_rooms: Sequence[str] | None,
-        rooms: "_Rooms",
-        guardrails: Guardrails,
-    ) -> dict[BanKey, Ban]:
-        bans: dict[BanKey, Ban] = {}
-        repeated: dict[int, list[BanKey]] = {}
-        arns_of: dict[object, Sequence[str]] = {}
-        protecting_glob = guardrails.protects()
-        expanded = 0
-        for index, entry in enumerate(entries):
+    def _expand(self, files: Sequence[_File], common: _Common) -> dict[BanKey, Ban]:
+        expansion = _Expansion()
+        for file in files:
+            for some in self._entries(file, required=len(files) == 1 or file is not common.main):
+                if not self._expand_some(some, common, expansion):
+                    return expansion.bans
+        if expansion.repeated:
+            self._report_repeated(expansion.repeated, files, common)
+        return expansion.bans
+
+    def _expand_some(self, some: _Entries, common: _Common, expansion: "_Expansion") -> bool:
+        """Add the bans that entries mean; False when they become too many."""
+        file, broken, bans = some.file, some.broken, expansion.bans
+        usual_reason, usual_end = common.defaults.get("reason"), common.defaults.get("expires_at")
+        protecting_glob = common.guardrails.protects()
+        has_protected = bool(common.guardrails.protected_users)
+        for index, entry in enumerate(some.entries, some.first):
             user_id = entry.get("user_id")
-            refs: Sequence[str] | None = entry.get("rooms")
             arns: Sequence[str] | None
-            if refs is None:
-                arns = default_rooms
-                if arns is None and (index, "rooms") not in broken:
-                    self._error(
-                        ("bans", index, "rooms"), "missing; add a line such as `rooms: [lobby]`, or `rooms: all`"
-                    )
+            if "rooms" in entry:
+                arns = self._arns(file, index, entry["rooms"], common.rooms, expansion.arns_of)
             else:
-                same = ALL_ROOMS if refs == ALL_ROOMS else tuple(refs)
-                arns = arns_of.get(same)
-                if arns is None:
-                    errors_before = len(self.errors)
-                    arns = self._resolve(refs, rooms, ("bans", index, "rooms"))
-                    if len(self.errors) == errors_before:
-                        arns_of[same] = arns
+                arns = common.default_rooms
+                if arns is None and (index, "rooms") not in broken:
+                    message = "missing; add a line such as `rooms: [lobby]`, or `rooms: all`"
+                    self._error(file, ("bans", index, "rooms"), message)
             if user_id is None:
                 if (index, "user_id") not in broken:
-                    self._error(("bans", index, "user_id"), "missing; add a line such as `user_id: ABC123def456`")
+                    message = "missing; add a line such as `user_id: ABC123def456`"
+                    self._error(file, ("bans", index, "user_id"), message)
                 continue
-            if glob := protecting_glob(user_id):
+            if has_protected and (glob := protecting_glob(user_id)):
                 self._error(
+                    file,
                     ("bans", index, "user_id"),
-                    "`protected_users` on line {line} protects this user; remove the ban, or change that line",
-                    repeats=("guardrails", "protected_users", guardrails.protected_users.index(glob)),
+                    "`protected_users` on {place} protects this user; remove the ban, or change that line",
+                    repeats=(
+                        common.main,
+                        ("guardrails", "protected_users", common.guardrails.protected_users.index(glob)),
+                    ),
                 )
-            ban = Ban(entry.get("reason", defaults.get("reason")), entry.get("expires_at", defaults.get("expires_at")))
-            arns = arns or ()
-            expanded += len(arns)
-            if expanded > MAX_BANS:
+            ban = Ban(entry.get("reason", usual_reason), entry.get("expires_at", usual_end))
+            for arn in arns or ():
+                key = BanKey(arn, user_id)
+                if key in bans:
+                    expansion.repeated.setdefault((file.path, index), []).append(key)
+                else:
+                    bans[key] = ban
+            expansion.count += len(arns or ())
+            if expansion.count > MAX_BANS:
                 self._error(
+                    file,
                     ("bans", index),
                     f"with this entry the list makes more than {MAX_BANS:,} bans, one for each user and room; split it",
                 )
-                break
-            for arn in arns:
-                key = BanKey(arn, user_id)
-                if key in bans:
-                    repeated.setdefault(index, []).append(key)
-                else:
-                    bans[key] = ban
-        if repeated:
-            self._report_repeated(repeated, entries, default_rooms, rooms)
-        return bans
+                return False
+        return True
 
-    def _resolve(self, refs: Sequence[str], rooms: "_Rooms", path: Path) -> list[str]:
+    def _arns(
+        self,
+        file: _File,
+        index: int,
+        raw: Any,  # noqa: ANN401
+        rooms: "_Rooms",
+        arns_of: dict[object, Sequence[str]],
+    ) -> Sequence[str]:
+        """The ARNs that the `rooms` of an entry stand for."""
+        same: object = None
+        if raw.__class__ is str:
+            same = raw
+        elif raw.__class__ is list and all(ref.__class__ is str for ref in raw):
+            same = tuple(raw)
+        if same is not None and (known := arns_of.get(same)) is not None:
+            return known
+        errors_before = len(self._errors)
+        path: Path = ("bans", index, "rooms")
+        try:
+            arns = self._resolve(file, ROOM_REFS.validate_python(raw), rooms, path)
+        except ValidationError as error:
+            self._explain(file, path, error.errors(include_url=False))
+            return []
+        if same is not None and len(self._errors) == errors_before:
+            arns_of[same] = arns
+        return arns
+
+    def _resolve(self, file: _File, refs: Sequence[str], rooms: "_Rooms", path: Path) -> list[str]:
         """The ARNs that names, ARNs or `all` stand for."""
         if refs == ALL_ROOMS:
             if not rooms.arns and rooms.unsound == frozenset():
-                self._error(path, "`all` means every room under `rooms`, and there is none; add the rooms")
+                self._error(file, path, "`all` means every room under `rooms`, and there is none; add the rooms")
             return list(rooms.arns.values())
         arns: dict[str, None] = {}
         for index, ref in enumerate(refs):
             arn = rooms.arns.get(ref) or (ref if is_room_arn(ref) else None)
             if arn is None:
                 if not rooms.excuse(ref):
-                    self._error((*path, index), self._unknown_room(ref, rooms.arns))
+                    self._error(file, (*path, index), self._unknown_room(ref, rooms.arns))
             elif arn in arns:
-                self._error((*path, index), "this room stands in the list already; remove it here")
+                self._error(file, (*path, index), "this room stands in the list already; remove it here")
             else:
                 arns[arn] = None
         return list(arns)
@@ -351,32 +507,36 @@ class _Reader:
         return f"there is no room {_quoted(ref)} under `rooms`; {advice}"
 
     def _report_repeated(
-        self,
-        repeated: Mapping[int, Sequence[BanKey]],
-        entries: Sequence[Entry],
-        default_rooms: Sequence[str] | None,
-        rooms: "_Rooms",
+        self, repeated: Mapping[tuple[str, int], Sequence[BanKey]], files: Sequence[_File], common: _Common
     ) -> None:
         """One error for each two entries that ban a user twice, in however many rooms."""
-        names = {arn: name for name, arn in rooms.arns.items()}
-        keys = {key for some in repeated.values() for key in some}
-        users = {key.user_id for key in keys}
-        first: dict[BanKey, int] = {}
-        quiet = _Reader()
-        for index, entry in enumerate(entries):
-            if (user_id := entry.get("user_id")) in users:
-                refs = entry.get("rooms")
-                arns = default_rooms if refs is None else quiet._resolve(refs, rooms, ())
-                for arn in arns or ():
-                    first.setdefault(BanKey(arn, user_id), index)
-        for index, some in repeated.items():
-            rooms_by_first: dict[int, list[str]] = {}
-            for key in some:
-                rooms_by_first.setdefault(first[key], []).append(names.get(key.room_arn, key.room_arn))
-            for earlier, where in rooms_by_first.items():
+        names = {arn: name for name, arn in common.rooms.arns.items()}
+        users = {key.user_id for keys in repeated.values() for key in keys}
+        first: dict[BanKey, tuple[_File, int]] = {}
+        quiet = _Reader(pure=self._pure)
+        for file in files:
+            for some in quiet._entries(file, required=False):
+                for index, entry in enumerate(some.entries, some.first):
+                    if (user_id := entry.get("user_id")) in users:
+                        arns: Sequence[str] | None = common.default_rooms
+                        if "rooms" in entry:
+                            arns = quiet._arns(file, index, entry["rooms"], common.rooms, {})
+                        for arn in arns or ():
+                            first.setdefault(BanKey(arn, user_id), (file, index))
+        for (path, index), keys in repeated.items():
+            rooms_by_first: dict[tuple[str, int], list[str]] = {}
+            for key in keys:
+                earlier_file, earlier = first[key]
+                name = names.get(key.room_arn, key.room_arn)
+                rooms_by_first.setdefault((earlier_file.path, earlier), []).append(name)
+            for (earlier_path, earlier), where in rooms_by_first.items():
                 more = f" and {len(where) - 1:,} more" if len(where) > 1 else ""
-                message = f"line {{line}} bans this user in {where[0]}{more} already; keep one of the two entries"
-                self._error(("bans", index, "user_id"), message, repeats=("bans", earlier, "user_id"))
+                self._error(
+                    self._files[path],
+                    ("bans", index, "user_id"),
+                    f"{{place}} bans this user in {where[0]}{more} already; keep one of the two entries",
+                    repeats=(self._files[earlier_path], ("bans", earlier, "user_id")),
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,18 +561,25 @@ def _quoted(text: str) -> str:
     return json.dumps(text if len(text) <= 60 else text[:60] + "…", ensure_ascii=False)
 
 
-def _problems(file: str, document: yamltext.Document, errors: Sequence[_Error]) -> list[Problem]:
-    """Faults of the YAML and errors of the data, each at its place in the file."""
-    spoiled = {fault.path for fault in document.faults if fault.spoils}
-    wanted = {error.path[:n] for error in errors for n in range(len(error.path) + 1)}
-    places = document.locate(wanted | {error.repeats for error in errors if error.repeats is not None})
-    problems = [
-        Problem(file, fault.mark.line, fault.mark.column, dotted(_shown(fault.path)), fault.message)
-        for fault in document.faults
-    ]
+_in_file = attrgetter("line", "column", "path", "message")
+
+
+def _located(files: Iterable[_File], errors: Sequence[_Error]) -> Iterator[Problem]:
+    """Faults of the YAML and errors of the data, each at its place in its file."""
+    wanted: dict[str, set[Path]] = {}
     for error in errors:
+        paths = wanted.setdefault(error.file.path, set())
+        paths.update(error.path[:n] for n in range(len(error.path) + 1))
+        if error.repeats is not None:
+            wanted.setdefault(error.repeats[0].path, set()).add(error.repeats[1])
+    places_in = {file.path: file.document.locate(wanted.get(file.path, ())) for file in files}
+    for file in files:
+        for fault in file.document.faults:
+            yield Problem(file.path, fault.mark.line, fault.mark.column, dotted(_shown(fault.path)), fault.message)
+    for error in errors:
+        file, places = error.file, places_in[error.file.path]
         place = places.get(error.path)
-        if error.path in spoiled or (place is None and error.path[:-1] in spoiled):
+        if error.path in file.spoiled or (place is None and error.path[:-1] in file.spoiled):
             continue
         if place is not None:
             mark = place.key if error.at_key else place.value
@@ -421,9 +588,10 @@ def _problems(file: str, document: yamltext.Document, errors: Sequence[_Error]) 
             mark = next(around, Mark(1, 1))
         message = error.message
         if error.repeats is not None:
-            message = message.replace("{line}", str(places[error.repeats].value.line))
-        problems.append(Problem(file, mark.line, mark.column, dotted(_shown(error.path)), message))
-    return sorted(problems, key=attrgetter("line", "column", "path", "message"))
+            there, path = error.repeats
+            line = f"line {places_in[there.path][path].value.line}"
+            message = message.replace("{place}", line if there is file else f"{line} of {there.path}")
+        yield Problem(file.path, mark.line, mark.column, dotted(_shown(error.path)), message)
 
 
 _LIKE_A_KEY: Final = re.compile(r"[a-z_]{1,30}")

@@ -19,7 +19,7 @@ REASON_MAX = 256
 DEFAULT_RATE = 100.0
 
 _ARN = re.compile(r"arn:aws:ivschat:(?P<region>[a-z0-9-]+):(?P<account>[0-9]+):room/(?P<id>[a-zA-Z0-9-]+)")
-# RFC 3339 with an offset, for Python and for pydantic alike. Hours end at 23, whatever `fromisoformat` makes of 24:00:00.
+# RFC 3339 with an offset, for Python and pydantic alike. Hours end at 23, whatever `fromisoformat` makes of 24:00:00.
 TIME_PATTERN = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ](?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?"
     r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])$"

@@ -12,9 +12,11 @@ from functools import lru_cache
 from typing import Annotated, Final, Literal
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Field,
+    SkipValidation,
     TypeAdapter,
     ValidatorFunctionWrapHandler,
     WrapValidator,
@@ -100,6 +102,21 @@ def _all_or_list(value: object, check_list: ValidatorFunctionWrapHandler) -> obj
     return check_list(value)
 
 
+def _check_pattern(pattern: str) -> str:
+    steps = pattern.split("/")
+    if not steps[0]:
+        advice = "write a path from the folder of this file, such as bans.d/*.yaml"
+    elif ".." in steps:
+        advice = "what is included lies in the folder of this file or below it; leave the `..` out"
+    elif "**" in steps:
+        advice = "`**` is not supported; write one pattern for each level, such as teams/*/bans.yaml"
+    elif "" in steps or "." in steps or "\\" in pattern or "\0" in pattern:
+        advice = "write a path as bans.d/*.yaml, with `/` between the folders and nothing empty between them"
+    else:
+        return pattern
+    raise PydanticCustomError("pattern", "{advice}", {"advice": advice})
+
+
 _Text = Annotated[str, Field(min_length=1)]
 _UserId = Annotated[str, Field(min_length=1, max_length=USER_ID_MAX)]
 _Reason = Annotated[str, Field(min_length=1, max_length=REASON_MAX)]
@@ -108,6 +125,7 @@ _Count = Annotated[int, BeforeValidator(_whole_number)]
 _Rate = Annotated[float, BeforeValidator(_calls_a_second)]
 _RoomName = Annotated[str, BeforeValidator(_check_room_name)]
 _RoomArn = Annotated[str, Field(pattern=ROOM_ARN_PATTERN, max_length=ROOM_ARN_MAX)]
+_Pattern = Annotated[str, AfterValidator(_check_pattern)]
 _RoomRefs = Annotated[list[_Text], Field(min_length=1), WrapValidator(_all_or_list)]
 
 _CLOSED = ConfigDict(extra="forbid")
@@ -115,10 +133,14 @@ _CLOSED = ConfigDict(extra="forbid")
 
 @with_config(_CLOSED)
 class Entry(TypedDict, total=False):
-    """One entry of `bans`. That it has a user and rooms is checked when it is expanded."""
+    """One entry of `bans`.
+
+    What is checked when entries are expanded: that there are a user and rooms, and the rooms themselves, since a long
+    list has few different ones.
+    """
 
     user_id: _UserId
-    rooms: _RoomRefs
+    rooms: SkipValidation[_RoomRefs]
     reason: _Reason | None
     expires_at: _Time
     note: str | None
@@ -152,10 +174,12 @@ class Head(TypedDict, total=False):
     rooms: dict[_RoomName, _RoomArn] | None
     defaults: Defaults | None
     guardrails: Limits | None
+    include: Annotated[list[_Pattern], Field(min_length=1)] | None
 
 
 HEAD: Final = TypeAdapter(Head)
 ENTRIES: Final = TypeAdapter(list[Entry])
+ROOM_REFS: Final[TypeAdapter[list[str] | Literal["all"]]] = TypeAdapter(_RoomRefs)
 KEYS: Final[Mapping[str, Iterable[str]]] = {
     "": [*Head.__annotations__, "bans"],
     "defaults": Defaults.__annotations__,
@@ -178,6 +202,8 @@ def explain(path: Path, detail: ErrorDetails) -> str:
             return f"{len(value):,} characters long, and at most {limit} are possible; shorten it"
         case "string_pattern_mismatch":
             return f"not the ARN of a room; it looks like {EXAMPLE_ARN}"
+        case "too_short" if path[-1] == "include":
+            return "an empty list; name files such as bans.d/*.yaml, or leave the key out"
         case "too_short":
             return "an empty list; name at least one room, or write `rooms: all`"
         case "less_than_equal":
@@ -188,8 +214,8 @@ def explain(path: Path, detail: ErrorDetails) -> str:
             expected = _EXPECTED[kind]
             if kind == "dict_type" and path[0] == "bans":
                 expected = "`user_id: …` and the other keys of a ban"
-            elif kind == "list_type" and path[-1] == "protected_users":
-                expected = "a list such as [host-*]"
+            elif kind == "list_type" and path[-1] in _EXAMPLES:
+                expected = f"a list such as {_EXAMPLES[str(path[-1])]}"
             elif kind == "string_type" and path[0] == "rooms":
                 return f"the ARN of the room is missing; it looks like {EXAMPLE_ARN}"
             if value is None:
@@ -199,6 +225,7 @@ def explain(path: Path, detail: ErrorDetails) -> str:
     return detail["msg"]
 
 
+_EXAMPLES: Final = {"protected_users": "[host-*]", "include": "[bans.d/*.yaml]"}
 _EXPECTED: Final = {
     "string_type": "a text",
     "list_type": "a list such as [lobby]",
@@ -212,6 +239,13 @@ def _kind_of(value: object) -> str:
     if isinstance(value, list):
         return "a list"
     return "a group of `key: value` lines" if isinstance(value, dict) else "a text"
+
+
+def unknown_in_included(key: str) -> str:
+    """What to say about a key of an included file, which holds just `bans`."""
+    if key in KEYS[""]:
+        return "a file that is included holds just `bans`; move this to the list that includes it"
+    return "there is no such key; a file that is included holds just `bans`"
 
 
 def _unknown_key(path: Path) -> str:

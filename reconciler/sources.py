@@ -1,30 +1,128 @@
-"""Where ban lists come from: files."""
+"""Where ban lists come from: files, and further files that they include."""
 
 import os
+import stat
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
+from itertools import islice
 from pathlib import Path
+from typing import Final
 
 from reconciler import banlist
-from reconciler.banlist import BanList
+from reconciler.banlist import BanList, NotIncluded
 from reconciler.errors import BanListUnreadable
+
+MAX_SIZE: Final = 512 * 2**20  # bytes; two million bans, the most that a list may hold, take half of it
+MAX_FILES: Final = 10_000  # that one pattern of `include` may mean
 
 
 def load_ban_list(path: str | os.PathLike[str]) -> BanList:
-    """Read a ban list from a file.
+    """Read a ban list from a file, with the files that it includes.
 
     Args:
         path: the file; messages and plans name it as it is written here.
 
     Raises:
         BanListUnreadable: it cannot be opened.
-        BanListInvalid: with every problem in it.
+        BanListInvalid: with every problem in it, and in the files that it includes.
     """
     name = os.fspath(path)
     try:
-        content = Path(name).read_bytes()
+        content = _content(name)
     except FileNotFoundError as error:
         raise BanListUnreadable(
             f"{name}: there is no such file. Name the ban list with -f, or run this where it is."
         ) from error
     except (OSError, ValueError) as error:
         raise BanListUnreadable(f"{name}: the ban list cannot be read: {getattr(error, 'strerror', error)}") from error
-    return banlist.parse(content, name)
+    return banlist.parse(content, name, find=_Folder(name).find)
+
+
+class _Folder:
+    """The folder of a ban list: the only place that it can include files from.
+
+    Args:
+        ban_list: path of the list.
+    """
+
+    def __init__(self, ban_list: str) -> None:
+        self._ban_list = os.path.realpath(ban_list)
+        self._name = os.path.dirname(ban_list)
+        # Not where a linked list really lies: paths in it are read from where it is seen.
+        self._root = os.path.realpath(self._name or os.curdir)
+
+    def find(self, pattern: str) -> Sequence[tuple[str, bytes]]:
+        """The files that a pattern means, in the order of their names. Raises NotIncluded."""
+        names = list(islice(self._matching(pattern), MAX_FILES + 1))
+        if not names:
+            raise NotIncluded(
+                "there is no such file; correct the path, or put a file there (with `bans: []` to ban nobody)"
+            )
+        if len(names) > MAX_FILES:
+            raise NotIncluded(f"more than {MAX_FILES:,} files; put more bans into each")
+        files = []
+        for name in names:
+            path = os.path.join(self._name, name)
+            try:
+                files.append((path, self._included(path)))
+            except NotIncluded:
+                raise
+            except (OSError, ValueError) as error:
+                why = getattr(error, "strerror", None) or str(error)
+                raise NotIncluded(f"{path} cannot be read: {why}") from error
+        return files
+
+    def _matching(self, pattern: str) -> Iterator[str]:
+        """Paths below the folder, each folder on the way looked into once, however it is linked."""
+        *steps, last = pattern.split("/")
+        folders = [""]
+        for step in steps:
+            inside = (os.path.join(folder, name) for folder in folders for name in self._entries(folder, step))
+            by_place: dict[str, str] = {}
+            for name in inside:
+                place = self._real(name)
+                if os.path.isdir(place):
+                    by_place.setdefault(place, name)
+            folders = list(by_place.values())
+        for folder in folders:
+            for name in self._entries(folder, last):
+                path = os.path.join(folder, name)
+                if not os.path.isdir(os.path.join(self._root, path)):
+                    yield path
+
+    def _entries(self, folder: str, pattern: str) -> list[str]:
+        if not any(sign in pattern for sign in "*?["):
+            return [pattern] if os.path.lexists(os.path.join(self._root, folder, pattern)) else []
+        try:
+            names = os.listdir(os.path.join(self._root, folder))
+        except OSError as error:
+            place = os.path.join(self._name, folder)
+            raise NotIncluded(f"the folder {place} cannot be read: {error.strerror}") from error
+        # As a shell has it: what is hidden is not meant by a wildcard, such as an editor's copy of a file.
+        return sorted(name for name in names if fnmatchcase(name, pattern) and not name.startswith("."))
+
+    def _real(self, name: str) -> str:
+        """Where a path below the folder really lies. Raises NotIncluded when that is outside."""
+        place = os.path.realpath(os.path.join(self._root, name))
+        if os.path.commonpath([place, self._root]) != self._root:
+            raise NotIncluded(
+                f"{os.path.join(self._name, name)} leads out of the folder of the list; put the file itself there"
+            )
+        return place
+
+    def _included(self, path: str) -> bytes:
+        place = self._real(os.path.relpath(path, self._name or os.curdir))
+        if place == self._ban_list:
+            raise NotIncluded("the list would include itself; put the files to include into a folder, such as bans.d")
+        if not stat.S_ISREG(os.stat(place).st_mode):
+            raise NotIncluded(f"{path} is not a file")
+        return _content(place)
+
+
+def _content(path: str) -> bytes:
+    """Raises OSError, and ValueError when the file is too large or its name is none."""
+    with Path(path).open("rb") as file:
+        content = file.read(MAX_SIZE + 1)
+    if len(content) > MAX_SIZE:
+        raise ValueError(f"it is larger than {MAX_SIZE // 2**20} MiB, and no ban list is")
+    return content

@@ -137,7 +137,9 @@ class Records(Mapping[BanKey, Record]):
 
 def dumps(state: State) -> str:
     """The content of a state file; a state that was never written has no lineage yet, and shows it as null."""
-    rooms = [f"    {json.dumps(arn)}: {{\n{_lines(users)}\n    }}" for arn, users in Records.of(state.records).in_order()]
+    rooms = [
+        f"    {json.dumps(arn)}: {{\n{_lines(users)}\n    }}" for arn, users in Records.of(state.records).in_order()
+    ]
     bans = "{\n" + ",\n".join(rooms) + "\n  }" if rooms else "{}"
     return (
         "{\n"

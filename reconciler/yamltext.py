@@ -8,17 +8,17 @@ The C parser (libyaml, YAML 1.1) and the pure one (YAML 1.2) must agree. The C p
 what both of them read alike, and the pure one has the last word on every text that the C parser balks at, or that holds
 what a ban list may not and the two see differently.
 
-Nearly every text holds nothing odd. It is read by `_read_clean`, which does little more than to take the events; whatever
-it balks at is read again by `_Builder`, which knows at each event where it is and says what is wrong there.
+Nearly every text holds nothing odd. It is read by `_CleanReader`, which does little more than to take the events;
+whatever that balks at is read again by `_Builder`, which knows at each event where it is and says what is wrong there.
 """
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -54,8 +54,7 @@ _UNREADABLE: Final = re.compile(
 _DISPUTED: Final = ("\t", "\n...", "\r...")
 # Two patterns, since `re` finds a first character that is fixed much faster than one of two.
 _ODD_BLOCKS: Final = [
-    re.compile(f"{sign}(?<![^ \r\n].)[-+0-9]*(?:#| *(?:#[^\r\n]*)?(?:\r\n?|\n)(?! +[^ \r\n]))")
-    for sign in (r"\|", ">")
+    re.compile(f"{sign}(?<![^ \r\n].)[-+0-9]*(?:#| *(?:#[^\r\n]*)?(?:\r\n?|\n)(?! +[^ \r\n]))") for sign in (r"\|", ">")
 ]
 _ASCII_TEXT: Final = b"\t\n\r" + bytes(range(0x20, 0x7F))
 # Half a character, as an escape in double quotes.
@@ -248,7 +247,7 @@ def _mark(event_mark: Any) -> Mark:  # noqa: ANN401 - ruamel's marks have no com
 def _read_by_c_parser(source: _Source) -> Document | None:
     """What the text says, if the C parser is to be trusted with it."""
     with suppress(Exception):  # see `_Source.events`
-        return _read_clean(source)
+        return _CleanReader(source).document()
     with suppress(Exception):
         builder = _Builder(balks=True)
         builder.take(source.events())
@@ -256,22 +255,41 @@ def _read_by_c_parser(source: _Source) -> Document | None:
     return None
 
 
-def _read_clean(source: _Source) -> Document:
-    """Read a text that holds nothing odd.
+class _CleanReader:
+    """Reads a text that holds nothing odd, and raises `_Balked` at one that does, or may.
 
-    Raises:
-        _Balked: it does, or may.
-        YAMLError: the parser balks.
+    Two plain loops without calls, since this runs for every event of a list of a million bans.
     """
-    next_event = source.events().__next__
-    shared: dict[str, str] = {}  # keys, and the rooms in lists, come again and again
-    share = shared.setdefault
-    empty: list[tuple[_Container, str | int]] = []
 
-    # Two plain loops: this runs for every event of a list of a million bans.
-    def mapping(start: Any, depth: int) -> dict[str, Data]:  # noqa: ANN401 - ruamel's events have no common type
+    def __init__(self, source: _Source) -> None:
+        self._source = source
+        self._next = source.events().__next__
+        self._share: Callable[[str, str], str] = dict[
+            str, str
+        ]().setdefault  # keys and the rooms in lists come again and again
+        self._empty: list[tuple[_Container, str | int]] = []
+
+    def document(self) -> Document:
+        """What the text says. Raises whatever the parser raises."""
+        self._next()  # the stream starts
+        self._expect(DocumentStartEvent)
+        root = self._mapping(self._expect(MappingStartEvent), 1)
+        self._expect(DocumentEndEvent)
+        self._expect(StreamEndEvent)
+        if "\\" in self._source.text and _HALF.search(self._source.text):
+            raise _Balked
+        return Document(root, (), True, tuple(_paths_of(self._empty, root)), self._source)
+
+    def _expect(self, kind: type) -> object:
+        event = self._next()
+        if event.__class__ is not kind:
+            raise _Balked
+        return event
+
+    def _mapping(self, start: Any, depth: int) -> dict[str, Data]:  # noqa: ANN401 - ruamel's events have no common type
         if start.anchor is not None or start.tag is not None or depth > MAX_DEPTH:
             raise _Balked
+        next_event, share = self._next, self._share
         built: dict[str, Data] = {}
         while True:
             event = next_event()
@@ -291,19 +309,20 @@ def _read_clean(source: _Source) -> Document:
                 value = event.value
                 if len(value) < 5 and value in _NULLS and event.implicit[0]:
                     if not value:
-                        empty.append((built, key))
+                        self._empty.append((built, key))
                     value = None
                 built[key] = value
             elif kind is SequenceStartEvent:
-                built[key] = sequence(event, depth + 1)
+                built[key] = self._sequence(event, depth + 1)
             elif kind is MappingStartEvent:
-                built[key] = mapping(event, depth + 1)
+                built[key] = self._mapping(event, depth + 1)
             else:
                 raise _Balked
 
-    def sequence(start: Any, depth: int) -> list[Data]:  # noqa: ANN401
+    def _sequence(self, start: Any, depth: int) -> list[Data]:  # noqa: ANN401
         if start.anchor is not None or start.tag is not None or depth > MAX_DEPTH:
             raise _Balked
+        next_event, share = self._next, self._share
         built: list[Data] = []
         while True:
             event = next_event()
@@ -314,37 +333,21 @@ def _read_clean(source: _Source) -> Document:
                 value = event.value
                 if len(value) < 5 and value in _NULLS and event.implicit[0]:
                     if not value:
-                        empty.append((built, len(built)))
+                        self._empty.append((built, len(built)))
                     built.append(None)
                 else:
                     built.append(share(value, value))
             elif kind is MappingStartEvent:
-                built.append(mapping(event, depth + 1))
+                built.append(self._mapping(event, depth + 1))
             elif kind is SequenceEndEvent:
                 return built
             elif kind is SequenceStartEvent:
-                built.append(sequence(event, depth + 1))
+                built.append(self._sequence(event, depth + 1))
             else:
                 raise _Balked
 
-    next_event()  # the stream starts
-    _expect(DocumentStartEvent, next_event())
-    root = mapping(_expect(MappingStartEvent, next_event()), 1)
-    _expect(DocumentEndEvent, next_event())
-    _expect(StreamEndEvent, next_event())
-    if "\\" in source.text and _HALF.search(source.text):
-        raise _Balked
-    return Document(root, (), True, tuple(_paths_of(empty, root)), source)
-
 
 _Container: TypeAlias = "dict[str, Data] | list[Data]"
-_Event = TypeVar("_Event")
-
-
-def _expect(kind: type[_Event], event: object) -> _Event:
-    if not isinstance(event, kind):
-        raise _Balked
-    return event
 
 
 def _paths_of(spots: Iterable[tuple[_Container, str | int]], root: _Container) -> Iterator[Path]:

@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 any error, a wrong usage and a partly failed apply include
 with changes; 130 and 143 interrupted by SIGINT and SIGTERM.
 """
 
+import gc
 import importlib
 import os
 import signal
@@ -65,6 +66,7 @@ def main() -> NoReturn:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows escapes, not a traceback
     signal.signal(signal.SIGTERM, _terminated)
+    gc.disable()  # most commands end in a second and make no cycles; those that go on for long turn it on again
     sys.exit(_run())
 
 
@@ -84,8 +86,10 @@ def _run() -> int:
     except BanListInvalid as error:
         for problem in error.problems:
             console.diagnostic(str(problem))
-        count = len(error.problems)
-        console.error(f"{error.problems[0].file} has {count} problem{'' if count == 1 else 's'}. Nothing was done.")
+        count, files = len(error.problems), dict.fromkeys(problem.file for problem in error.problems)
+        what = f"{count:,} problem{'' if count == 1 else 's'}"
+        where = f"{next(iter(files))} has {what}" if len(files) == 1 else f"There are {what} in {len(files):,} files"
+        console.error(f"{where}. Nothing was done.")
         return 1
     except ReconcilerError as error:
         console.error(str(error))

@@ -1,5 +1,6 @@
 """`reconciler apply`: make it so."""
 
+import gc
 import os
 import sys
 from collections.abc import Generator, Sequence
@@ -17,6 +18,7 @@ from reconciler.cli import console
 from reconciler.cli.locking import lock_timeout_option, locked
 from reconciler.cli.options import (
     Number,
+    all_option,
     file_option,
     keys,
     no_color_option,
@@ -27,7 +29,7 @@ from reconciler.cli.options import (
     target_option,
     together,
 )
-from reconciler.cli.progress import progress
+from reconciler.cli.progress import busy, progress
 from reconciler.cli.show import load_plan
 from reconciler.cli.stopping import stopping
 from reconciler.errors import ChatError, PlanRefused
@@ -60,8 +62,7 @@ from reconciler.views import json_lines, text
 @option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to report.")
 @option("--endpoint-url", metavar="URL", help="Call this instead of AWS, such as a sandbox.")
 @option("--profile", metavar="NAME", help="A profile of the AWS configuration.")
-@lock_timeout_option
-@no_color_option
+@together(all_option, lock_timeout_option, no_color_option)
 def command(
     plan: str | None,
     file: str,
@@ -74,6 +75,7 @@ def command(
     format: str,
     endpoint_url: str | None,
     profile: str | None,
+    everything: bool,
     lock_timeout: float,
 ) -> int:
     """Disconnect the users that are newly banned, and record it.
@@ -100,7 +102,8 @@ def command(
             state = saved.state_location
             if "://" not in state:
                 state = os.path.join(base, state)
-    ban_list = load_ban_list(file)
+    with busy(f"Reading {file}"):
+        ban_list = load_ban_list(file)
     store = store_for(ban_list, state, profile=profile)
     with locked(store, "apply", lock_timeout) as session:
         recorded = session.state
@@ -115,7 +118,7 @@ def command(
                 replace=keys(replace, "--replace", ban_list, recorded),
             )
         if format == "text":
-            console.out(text.plan(todo, rate=rate, colour=console.wants_colour(sys.stdout)))
+            console.out(text.plan(todo, rate=rate, colour=console.wants_colour(sys.stdout), everything=everything))
         if todo.refusals:
             if format == "text":  # the plan has ended with it
                 return 1
@@ -143,6 +146,7 @@ class _Calling:
 def _carry_out(
     plan: Plan, session: Session, calling: _Calling, *, state_location: str, as_json: bool, saved: bool
 ) -> int:
+    gc.enable()  # see `reconciler.cli.main`
     now = datetime.now(UTC)
     changes = [change for change in plan.changes if change.after is None or change.after.in_force(now)]
     if as_json:

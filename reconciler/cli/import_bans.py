@@ -16,6 +16,7 @@ from reconciler.cli.options import (
     target_option,
     together,
 )
+from reconciler.cli.progress import busy
 from reconciler.plan import Action, diff
 from reconciler.sources import load_ban_list
 from reconciler.views import text
@@ -33,7 +34,8 @@ def command(file: str, state: str | None, target: tuple[str, ...], auto_approve:
     """
     if not auto_approve:
         console.require_terminal("--auto-approve")
-    ban_list = load_ban_list(file)
+    with busy(f"Reading {file}"):
+        ban_list = load_ban_list(file)
     store = store_for(ban_list, state)
     with locked(store, "import", lock_timeout) as session:
         recorded = session.state

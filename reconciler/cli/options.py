@@ -89,6 +89,9 @@ replace_option = option(
 )
 
 
+all_option = option("--all", "everything", is_flag=True, help="Show every change, also of a plan that has hundreds.")
+
+
 def store_for(ban_list: BanList, location: str | None, *, profile: str | None = None) -> Store:
     """The store of the state: where the option says, else where the list says."""
     return open_store(location or ban_list.state_location, warn=console.diagnostic, profile=profile)

@@ -9,8 +9,10 @@ from typing import Final, Protocol
 
 from reconciler.cli import console
 from reconciler.outcome import Outcome
+from reconciler.views import escape
 
 SECONDS_BETWEEN_LINES: Final = 10
+SECONDS_BEFORE_BUSY: Final = 1
 
 
 class Progress(Protocol):
@@ -36,6 +38,38 @@ def progress(total: int, *, shown: bool) -> Iterator[Progress]:
     else:
         with _lines(total) as advance:
             yield advance
+
+
+@contextmanager
+def busy(what: str) -> Iterator[None]:
+    """Say what takes so long, once it has taken more than a second, where there is a terminal to say it on.
+
+    Args:
+        what: what is done, such as `Reading bans.yaml`.
+    """
+    if not sys.stderr.isatty():
+        yield
+        return
+    over = Event()
+    waiting = Thread(target=_say, args=(escape.terminal(what), over), daemon=True)
+    waiting.start()
+    try:
+        yield
+    finally:
+        over.set()
+        waiting.join()
+
+
+def _say(what: str, over: Event) -> None:
+    if over.wait(SECONDS_BEFORE_BUSY):
+        return
+    from rich import progress as rich  # noqa: PLC0415 - only here; importing it takes longer than a small plan
+    from rich.console import Console  # noqa: PLC0415
+
+    columns = (rich.SpinnerColumn(), rich.TextColumn("{task.description}", markup=False), rich.TimeElapsedColumn())
+    with rich.Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        bar.add_task(what, total=None)
+        over.wait()
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """`reconciler sandbox`: a local IVS Chat to try things on."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -99,6 +100,7 @@ def command(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     names = ban_list.room_names
+    gc.enable()  # see `reconciler.cli.main`
     try:
         with running(
             settings, on_request=None if command else lambda request: console.out(_line(request, names))

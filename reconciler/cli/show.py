@@ -9,6 +9,7 @@ import click
 from reconciler import planfile, state
 from reconciler.cli import console
 from reconciler.cli.options import (
+    all_option,
     file_option,
     list_for_names,
     no_color_option,
@@ -26,14 +27,14 @@ from reconciler.views import text
 @click.argument("plan", required=False, metavar="[PLAN]")
 @together(file_option, state_option)
 @option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print it.")
-@no_color_option
-def command(plan: str | None, file: str, state: str | None, format: str) -> int:
+@together(all_option, no_color_option)
+def command(plan: str | None, file: str, state: str | None, format: str, everything: bool) -> int:
     """Show a saved plan, or without PLAN every ban that the state records.
 
     PLAN is a file that `reconciler plan --out PLAN` has saved.
     """
     if plan is not None:
-        _show_plan(load_plan(plan), format)
+        _show_plan(load_plan(plan), format, everything=everything)
     else:
         _show_state(file, state, format)
     return 0
@@ -57,11 +58,11 @@ def load_plan(path: str) -> SavedPlan:
         ) from error
 
 
-def _show_plan(saved: SavedPlan, format: str) -> None:
+def _show_plan(saved: SavedPlan, format: str, *, everything: bool) -> None:
     if format == "json":
         console.out(planfile.dumps(saved.plan, saved.state_location))
     else:
-        console.out(text.plan(saved.plan, colour=console.wants_colour(sys.stdout)))
+        console.out(text.plan(saved.plan, colour=console.wants_colour(sys.stdout), everything=everything))
 
 
 def _show_state(file: str, location: str | None, format: str) -> None:

@@ -4,6 +4,7 @@ import click
 
 from reconciler.cli import console
 from reconciler.cli.options import file_option, no_color_option, state_option, together
+from reconciler.cli.progress import busy
 from reconciler.sources import load_ban_list
 from reconciler.views import escape
 
@@ -16,7 +17,8 @@ def command(file: str, state: str | None) -> int:  # noqa: ARG001 - a common opt
     Every problem is reported with its line and column and what to write instead. Needs no state, no network and no
     credentials.
     """
-    ban_list = load_ban_list(file)
+    with busy(f"Reading {file}"):
+        ban_list = load_ban_list(file)
     bans = len(ban_list.bans)
     users = len({key.user_id for key in ban_list.bans})
     rooms = len({key.room_arn for key in ban_list.bans})

@@ -1,6 +1,7 @@
 """Plans and states as text for a terminal or a log. Everything that a list's author controls is escaped."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePath
@@ -16,6 +17,8 @@ _SIGNS: Final = {Action.BAN: "+", Action.UPDATE: "~", Action.LIFT: "-", Action.R
 _COLOURS: Final = {Action.BAN: 31, Action.UPDATE: 33, Action.LIFT: 32, Action.REPEAT: 35}
 _WORDS: Final = {Action.BAN: "disconnect", Action.UPDATE: "update", Action.LIFT: "lift", Action.REPEAT: "repeat"}
 _WIDEST_ADDRESS: Final = 60  # terminal cells; longer ones push their own line's columns aside
+_SHOWN: Final = 100  # changes, of a plan that has more
+_ROOMS_SHOWN: Final = 25
 
 
 class Named(Protocol):
@@ -26,19 +29,25 @@ class Named(Protocol):
         """ARN → name."""
 
 
-def plan(plan: Plan, *, rate: float | None = None, colour: bool = False) -> str:
+def plan(plan: Plan, *, rate: float | None = None, colour: bool = False, everything: bool = False) -> str:
     """A plan, change by change, with its summary, hints and refusals; ends with a line break.
+
+    Of a plan with more than a hundred changes a hundred are shown, some of each kind in each room, with the counts.
 
     Args:
         plan: what to show.
         rate: DisconnectUser calls a second in each account and region, for the estimate; 0 is without a limit,
             None as the list has it.
         colour: with ANSI colours.
+        everything: every change, however many there are.
     """
     ban_list = escape.terminal(PurePath(plan.ban_list).name)
     lines: list[str] = []
     if plan.changes:
-        lines += _changes(plan, ban_list, colour=colour)
+        if everything or len(plan.changes) <= _SHOWN:
+            lines += _changes(plan, plan.changes, ban_list, colour=colour)
+        else:
+            lines += _by_room(plan, ban_list, colour=colour)
         lines += ["", summary(plan), _calls(plan, plan.rate if rate is None else rate)]
     elif plan.left_out:
         lines.append("No changes to the targets.")
@@ -53,15 +62,8 @@ def plan(plan: Plan, *, rate: float | None = None, colour: bool = False) -> str:
 
 def summary(plan: Plan) -> str:
     """What the plan would do, in one sentence."""
-    counts = plan.counts
-    parts = [
-        f"{counts[Action.BAN]:,} to ban",
-        f"{counts[Action.UPDATE]:,} to update",
-        f"{counts[Action.LIFT]:,} to lift",
-    ]
-    if counts[Action.REPEAT]:
-        parts.append(f"{counts[Action.REPEAT]:,} to repeat")
-    return f"Plan: {', '.join(parts)}."
+    usual = {Action.BAN: 0, Action.UPDATE: 0, Action.LIFT: 0}
+    return f"Plan: {_counted(usual | plan.counts)}."
 
 
 def refusals(plan: Plan) -> list[str]:
@@ -161,10 +163,64 @@ def _address(key: BanKey, room_names: Mapping[str, str]) -> str:
     return f"{escape.terminal(room_names.get(key.room_arn, key.room_arn))}/{escape.user_id(key.user_id)}"
 
 
-def _changes(plan: Plan, ban_list: str, *, colour: bool) -> Iterator[str]:
-    addresses = [address(plan, change.key) for change in plan.changes]
+def _counted(counts: Mapping[Action, int]) -> str:
+    return ", ".join(f"{counts[action]:,} to {action}" for action in Action if action in counts)
+
+
+def _by_room(plan: Plan, ban_list: str, *, colour: bool) -> Iterator[str]:
+    """The counts of each room, and below them some changes of each kind."""
+    rooms: dict[str, dict[Action, list[Change]]] = {}
+    for change in plan.changes:
+        rooms.setdefault(change.key.room_arn, {}).setdefault(change.action, []).append(change)
+    sizes = {room_arn: sum(map(len, of_room.values())) for room_arn, of_room in rooms.items()}
+    largest = set(sorted(rooms, key=lambda room_arn: -sizes[room_arn])[:_ROOMS_SHOWN])
+    shown = [room_arn for room_arn in rooms if room_arn in largest]
+    groups = [(room_arn, action) for room_arn in shown for action in Action if action in rooms[room_arn]]
+    shares = _shares([len(rooms[room_arn][action]) for room_arn, action in groups], _SHOWN)
+    share_of = dict(zip(groups, shares, strict=True))
+    for room_arn in shown:
+        of_room = rooms[room_arn]
+        name = escape.terminal(plan.room_names.get(room_arn, room_arn))
+        yield f"{name}: {_counted({action: len(changes) for action, changes in of_room.items()})}"
+        some = [
+            change for action in Action for change in of_room.get(action, ())[: share_of.get((room_arn, action), 0)]
+        ]
+        yield from _changes(plan, some, ban_list, colour=colour)
+        more = {
+            action: len(changes) - share_of[room_arn, action]
+            for action, changes in of_room.items()
+            if len(changes) > share_of[room_arn, action]
+        }
+        if more:
+            yield f"  … and {_counted(more)}"
+        yield ""
+    if len(rooms) > len(shown):
+        rest: Counter[Action] = Counter()
+        for room_arn in rooms.keys() - largest:
+            rest.update({action: len(changes) for action, changes in rooms[room_arn].items()})
+        yield f"{_count(len(rooms) - len(shown), 'more room')}: {_counted(rest)}"
+        yield ""
+    yield f"{sum(shares):,} of {len(plan.changes):,} changes are shown; --all shows every one."
+
+
+def _in_order(of_action: tuple[Action, object]) -> int:
+    return list(Action).index(of_action[0])
+
+
+def _shares(sizes: Sequence[int], total: int) -> list[int]:
+    """How many of each group to show: as many of each, as far as they have so many."""
+    shares = [0] * len(sizes)
+    smallest_first = sorted(range(len(sizes)), key=sizes.__getitem__)
+    for number, index in enumerate(smallest_first):
+        shares[index] = min(sizes[index], max(1, total // (len(sizes) - number)))
+        total -= shares[index]
+    return shares
+
+
+def _changes(plan: Plan, changes: Sequence[Change], ban_list: str, *, colour: bool) -> Iterator[str]:
+    addresses = [address(plan, change.key) for change in changes]
     width = _column(addresses)
-    for change, shown in zip(plan.changes, addresses, strict=True):
+    for change, shown in zip(changes, addresses, strict=True):
         action = change.action
         sign = _SIGNS[action]
         if colour:
