@@ -60,8 +60,9 @@ _ASCII_TEXT: Final = b"\t\n\r" + bytes(range(0x20, 0x7F))
 # Half a character, as an escape in double quotes.
 _HALF: Final = re.compile(r"\\(?:u|U0000)[dD][89a-fA-F]")
 _BLANK: Final = re.compile("(?:[ \r\n]+|#[^\r\n]*)*+")
-# libyaml takes the colons of an unquoted ARN inside [ ] for YAML's own. A stand-in for them gets the ARN through it.
-_ARN_COLONS: Final = re.compile(r"\barn:aws:ivschat:[a-z0-9-]+:[0-9]+:room/")
+# libyaml takes the colons of an unquoted ARN or time inside [ ] or { } for YAML's own. A stand-in for every colon that is
+# within a word gets them through it.
+_INNER_COLON: Final = re.compile(r"(?<=[\w.-]):(?=[\w./-])")
 _COLON: Final = "\ue03a"
 
 
@@ -154,8 +155,8 @@ def read(text: str, *, pure: bool = False) -> Document:
     document = None
     if not (pure or faults or _is_disputed(text)):
         document = _read_by_c_parser(_Source(text, pure=False))
-        if document is None and _COLON not in text and _ARN_COLONS.search(text):
-            shielded = _ARN_COLONS.sub(lambda match: match[0].replace(":", _COLON), text)
+        if document is None and _COLON not in text:
+            shielded = _INNER_COLON.sub(_COLON, text)
             document = _read_by_c_parser(_Source(shielded, pure=False, shielded=True))
     if document is None:
         document = _read(_Source(text, pure=True))

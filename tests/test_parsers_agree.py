@@ -107,6 +107,7 @@ def test_without_a_c_parser_the_outcome_is_the_same(entry: str) -> None:
 
 def test_a_sound_list_is_read_by_the_c_parser_alone() -> None:
     text = f"{HEAD}bans:\n- user_id: a\n  rooms: [{LOBBY}]\n- {{user_id: b, rooms: all, reason: 'x > y'}}\n"
+    text += "- {user_id: twitch:1, rooms: [lobby], expires_at: 2027-01-31T00:00:00+02:00, note: http://a/b}\n"
     text += "- user_id: c\n  rooms: all\n  reason: >- # folded\n    x\n    y\n  note: |\n    z\n"
     with patch("ruamel.yaml.scanner.Scanner.fetch_stream_start", side_effect=AssertionError("the pure parser reads")):
         assert isinstance(outcome(text, pure=False), BanList)
