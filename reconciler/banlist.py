@@ -258,11 +258,10 @@ class _Reader:
     def _read(self, content: bytes, path: str) -> _File | None:
         """A file as far as it can be read; None when it is not text."""
         try:
-            text = yamltext.decode(content)
+            document = yamltext.read(content, pure=self._pure)
         except yamltext.NotText as error:
             self._problems.append(Problem(path, error.mark.line, error.mark.column, "", str(error)))
             return None
-        document = yamltext.read(text, pure=self._pure)
         spoiled = frozenset(fault.path for fault in document.faults if fault.spoils)
         file = self._files[path] = _File(path, document, spoiled, frozenset(document.empty))
         for empty in sorted(file.empty, key=str):

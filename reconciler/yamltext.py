@@ -58,10 +58,10 @@ _ODD_BLOCKS: Final = [
 ]
 _ASCII_TEXT: Final = b"\t\n\r" + bytes(range(0x20, 0x7F))
 # Half a character, as an escape in double quotes.
-_HALF: Final = re.compile(r"\\(?:u|U0000)[dD][89a-fA-F]")
+_HALF: Final = re.compile(rb"\\(?:u|U0000)[dD][89a-fA-F]")
 _BLANK: Final = re.compile("(?:[ \r\n]+|#[^\r\n]*)*+")
-# libyaml takes the colons of an unquoted ARN or time inside [ ] or { } for YAML's own. A stand-in for every colon that is
-# within a word gets them through it.
+# libyaml takes the colons of an unquoted ARN or time inside [ ] or { } for YAML's own. A stand-in for every colon that
+# stands within a word gets them through it.
 _INNER_COLON: Final = re.compile(r"(?<=[\w.-]):(?=[\w./-])")
 _COLON: Final = "\ue03a"
 
@@ -142,29 +142,38 @@ def decode(content: bytes) -> str:
         raise NotText(_mark_at(before, len(before)), "what stands here is not UTF-8; save the file as UTF-8") from error
 
 
-def read(text: str, *, pure: bool = False) -> Document:
+def read(content: bytes, *, pure: bool = False) -> Document:
     """Read one YAML document.
 
     Args:
-        text: the whole text, without a byte order mark at its start.
+        content: the whole file.
         pure: leave the C parser alone even where it is installed. The result is the same, slower.
+
+    Raises:
+        NotText: it is not UTF-8.
     """
-    faults = (*_directive(text), *_unreadable(text))
-    if faults:
-        text = _UNREADABLE.sub("\ufffd", text)
+    content, faults, disputed = _look_over(content)
     document = None
-    if not (pure or faults or _is_disputed(text)):
-        document = _read_by_c_parser(_Source(text, pure=False))
-        if document is None and _COLON not in text:
-            shielded = _INNER_COLON.sub(_COLON, text)
+    if not (pure or faults or disputed):
+        document = _read_by_c_parser(_Source(content, pure=False))
+        if document is None and _COLON.encode() not in content:
+            shielded = _INNER_COLON.sub(_COLON, content.decode()).encode()
             document = _read_by_c_parser(_Source(shielded, pure=False, shielded=True))
     if document is None:
-        document = _read(_Source(text, pure=True))
+        document = _read(_Source(content, pure=True))
     return replace(document, faults=faults + document.faults) if faults else document
 
 
-def _is_disputed(text: str) -> bool:
-    return any(sign in text for sign in _DISPUTED) or any(pattern.search(text) for pattern in _ODD_BLOCKS)
+def _look_over(content: bytes) -> tuple[bytes, tuple[Fault, ...], bool]:
+    """What can be read of a file, what cannot, and whether the two parsers may disagree on it.
+
+    The text is let go again at the end: one emoji in a list makes Python hold four bytes for each of its characters.
+    """
+    text = decode(content)
+    disputed = any(sign in text for sign in _DISPUTED) or any(pattern.search(text) for pattern in _ODD_BLOCKS)
+    if faults := (*_directive(text), *_unreadable(text)):
+        return _UNREADABLE.sub("\ufffd", text).encode(), faults, disputed
+    return content.removeprefix(BOM_UTF8), (), disputed
 
 
 def _directive(text: str) -> Iterator[Fault]:
@@ -208,17 +217,17 @@ _MAX_UNREADABLE: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    text: str
+    content: bytes
     pure: bool
     shielded: bool = False
 
     def events(self) -> Iterator[Any]:
         yaml = YAML(typ="safe", pure=self.pure)
         if self.pure:
-            return _checked(yaml.parse(self.text))
+            return _checked(yaml.parse(self.content.decode()))
         # As `YAML.parse` does it, less a generator's turn for each event. Whatever the C parser raises, the pure one
         # has the last word.
-        _, parser = yaml.get_constructor_parser(self.text)
+        _, parser = yaml.get_constructor_parser(self.content)
         events: Iterator[Any] = iter(parser.get_event, None)
         return _unshielded(events) if self.shielded else events
 
@@ -277,7 +286,7 @@ class _CleanReader:
         root = self._mapping(self._expect(MappingStartEvent), 1)
         self._expect(DocumentEndEvent)
         self._expect(StreamEndEvent)
-        if "\\" in self._source.text and _HALF.search(self._source.text):
+        if b"\\" in self._source.content and _HALF.search(self._source.content):
             raise _Balked
         return Document(root, (), True, tuple(_paths_of(self._empty, root)), self._source)
 

@@ -16,7 +16,7 @@ REGIONS = ("us-west-2", "us-east-1", "eu-west-1", "ap-northeast-1")
 ROOMS = {
     name: f"arn:aws:ivschat:{REGIONS[number % 4]}:123456789012:room/AbCdEfGh{number:04}"
     for number, name in enumerate(
-        ("lobby", "finals", "semi-finals", "watch-party", "cooking_1", "müsik", "チャット", "q4.launch", "help", "staff")
+        ("lobby", "finals", "semi-finals", "watch-party", "cooking_1", "müsik", "チャット", "q4.launch", "help")
     )
 }
 REASONS = (
@@ -31,9 +31,9 @@ REASONS = (
     "스팸 메시지",
     "Said 'free coins' #1 @ 100% of the time",
     "Scam links 🎣🎣",
-    "Used \\o/ and \"quotes\" in one line",
+    'Used \\o/ and "quotes" in one line',
 )
-ODD_USER_IDS = ("00123", "1e5", "0x1F", "no", "null", "2026-01-01", "~", "- dash", "a: b", "#hash", "@at", "*star", "[x]")
+ODD_USER_IDS = ("00123", "1e5", "0x1F", "no", "null", "2026-01-01", "~", "- dash", "a: b", "#hash", "@at", "*s")
 START = datetime(2027, 1, 1, tzinfo=UTC)
 
 
@@ -83,7 +83,7 @@ def _entry(random: Random, number: int) -> Generated:
         text = f"  - {first}\n" + "".join(f"    {other}\n" for other in others)
     comment = random.random()
     if comment < 0.02:
-        text = f"\n  # Raid of {START:%B}: \"{user_id[:10]}\" and friends\n{text}"
+        text = f'\n  # Raid of {START:%B}: "{user_id[:10]}" and friends\n{text}'
     elif comment < 0.04 and not flow:
         text = text.replace("\n", "  # see the note\n", 1)
     return Generated(text, BanKey(ROOMS[room], user_id), Ban(reason, end if ends else None))

@@ -23,7 +23,10 @@ def outcome(text: str, *, pure: bool) -> BanList | str:
 
 def places(text: str, *, pure: bool) -> object:
     """All that the YAML of a text says, and where; where that is only known of a text that can be read to its end."""
-    document = yamltext.read(text, pure=pure)
+    try:
+        document = yamltext.read(text.encode(), pure=pure)
+    except yamltext.NotText as error:
+        return str(error)
     paths = [()] if not document.complete else list(all_paths(document.data))
     return document.data, document.faults, document.complete, document.complete and document.locate(paths)
 

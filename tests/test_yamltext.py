@@ -4,9 +4,14 @@ import re
 
 import pytest
 
-from reconciler.yamltext import MAX_DEPTH, Data, Fault, Mark, NotText, Path, Place, decode, read
+from reconciler import yamltext
+from reconciler.yamltext import MAX_DEPTH, Data, Document, Fault, Mark, NotText, Path, Place, decode
 
 both_parsers = pytest.mark.parametrize("pure", [False, True], ids=["C", "pure"])
+
+
+def read(text: str, *, pure: bool = False) -> Document:
+    return yamltext.read(text.encode(), pure=pure)
 
 
 def data_of(text: str, *, pure: bool = False) -> Data:
