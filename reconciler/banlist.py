@@ -174,6 +174,7 @@ class _Common:
     rooms: "_Rooms"
     guardrails: Guardrails
     main: _File
+    includes: bool
 
 
 @dataclass(slots=True)
@@ -243,7 +244,7 @@ class _Reader:
             versions = [digest, *(f"{of_content} {file.path}" for file, of_content in included)]
             digest = sha256("\0".join(versions).encode(errors="surrogateescape")).hexdigest()
         files = [main, *(file for file, _ in included)]
-        bans = self._expand(files, _Common(defaults, default_rooms, rooms, guardrails, main))
+        bans = self._expand(files, _Common(defaults, default_rooms, rooms, guardrails, main, "include" in raw))
         return BanList(
             path=path,
             sha256=digest,
@@ -386,7 +387,7 @@ class _Reader:
     def _expand(self, files: Sequence[_File], common: _Common) -> dict[BanKey, Ban]:
         expansion = _Expansion()
         for file in files:
-            for some in self._entries(file, required=len(files) == 1 or file is not common.main):
+            for some in self._entries(file, required=file is not common.main or not common.includes):
                 if not self._expand_some(some, common, expansion):
                     return expansion.bans
         if expansion.repeated:

@@ -138,6 +138,8 @@ def parse_time(text: str) -> datetime:
     if not _TIME.fullmatch(text):
         raise ValueError("not an RFC 3339 timestamp with an offset")
     try:
+        if text[-1] == "Z":
+            return datetime.fromisoformat(text)
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except OverflowError as error:
         raise ValueError("outside the years 1 to 9999 in UTC") from error

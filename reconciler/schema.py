@@ -49,7 +49,7 @@ def _check_room_name(name: object) -> object:
     return name
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=65536)  # a year has 8,760 hours
 def _time(text: str) -> datetime:
     try:
         return parse_time(text)

@@ -49,17 +49,21 @@ _NULLS: Final = frozenset(
 _UNREADABLE: Final = re.compile(
     "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
+# The same in UTF-8. Each pattern begins with a fixed byte: `re` finds that many times faster than one of several.
+_READABLE_BYTES: Final = b"\t\n\r" + bytes({*range(0x20, 0x100)} - {0x7F})
+_UNREADABLE_IN_UTF8: Final = [
+    re.compile(pattern) for pattern in (b"\xc2[\x80-\x9f]", b"\xe2\x80[\xa8\xa9]", b"\xef(?:\xbb\xbf|\xbf[\xbe\xbf])")
+]
 # What the two parsers read differently without a complaint: a tab between two words, what follows the end of the
 # document, and a block of text (| or >) with a comment right behind its sign, or no indented text on the line below.
-_DISPUTED: Final = ("\t", "\n...", "\r...")
-# Two patterns, since `re` finds a first character that is fixed much faster than one of two.
+_DISPUTED: Final = (b"\t", b"\n...", b"\r...")
 _ODD_BLOCKS: Final = [
-    re.compile(f"{sign}(?<![^ \r\n].)[-+0-9]*(?:#| *(?:#[^\r\n]*)?(?:\r\n?|\n)(?! +[^ \r\n]))") for sign in (r"\|", ">")
+    re.compile(sign + rb"(?<![^ \r\n].)[-+0-9]*(?:#| *(?:#[^\r\n]*)?(?:\r\n?|\n)(?! +[^ \r\n]))")
+    for sign in (rb"\|", b">")
 ]
-_ASCII_TEXT: Final = b"\t\n\r" + bytes(range(0x20, 0x7F))
 # Half a character, as an escape in double quotes.
 _HALF: Final = re.compile(rb"\\(?:u|U0000)[dD][89a-fA-F]")
-_BLANK: Final = re.compile("(?:[ \r\n]+|#[^\r\n]*)*+")
+_BLANK: Final = re.compile(rb"(?:[ \r\n]+|#[^\r\n]*)*+")
 # libyaml takes the colons of an unquoted ARN or time inside [ ] or { } for YAML's own. A stand-in for every colon that
 # stands within a word gets them through it.
 _INNER_COLON: Final = re.compile(r"(?<=[\w.-]):(?=[\w./-])")
@@ -132,7 +136,7 @@ def decode(content: bytes) -> str:
     Raises:
         NotText: it is not UTF-8.
     """
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:4]:
+    if _is_utf16(content):
         raise NotText(Mark(1, 1), "the file is saved as UTF-16, or is no text at all; save it as UTF-8")
     content = content.removeprefix(BOM_UTF8)
     try:
@@ -140,6 +144,10 @@ def decode(content: bytes) -> str:
     except UnicodeDecodeError as error:
         before = content[: error.start].decode()
         raise NotText(_mark_at(before, len(before)), "what stands here is not UTF-8; save the file as UTF-8") from error
+
+
+def _is_utf16(content: bytes) -> bool:
+    return content.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:4]
 
 
 def read(content: bytes, *, pure: bool = False) -> Document:
@@ -152,35 +160,43 @@ def read(content: bytes, *, pure: bool = False) -> Document:
     Raises:
         NotText: it is not UTF-8.
     """
-    content, faults, disputed = _look_over(content)
+    faults = tuple(_directive(content))
+    if _is_utf16(content) or _has_unreadable(content):
+        text = decode(content)
+        faults += tuple(_unreadable(text))
+        content = _UNREADABLE.sub("\ufffd", text).encode()
+    content = content.removeprefix(BOM_UTF8)
     document = None
-    if not (pure or faults or disputed):
+    if not (pure or faults or _is_disputed(content)):
+        # From the bytes, as one emoji in a text makes Python hold four bytes for each of its characters.
         document = _read_by_c_parser(_Source(content, pure=False))
         if document is None and _COLON.encode() not in content:
-            shielded = _INNER_COLON.sub(_COLON, content.decode()).encode()
+            shielded = _INNER_COLON.sub(_COLON, decode(content)).encode()
             document = _read_by_c_parser(_Source(shielded, pure=False, shielded=True))
     if document is None:
+        decode(content)  # the C parser has not shown yet that it is UTF-8
         document = _read(_Source(content, pure=True))
     return replace(document, faults=faults + document.faults) if faults else document
 
 
-def _look_over(content: bytes) -> tuple[bytes, tuple[Fault, ...], bool]:
-    """What can be read of a file, what cannot, and whether the two parsers may disagree on it.
-
-    The text is let go again at the end: one emoji in a list makes Python hold four bytes for each of its characters.
-    """
-    text = decode(content)
-    disputed = any(sign in text for sign in _DISPUTED) or any(pattern.search(text) for pattern in _ODD_BLOCKS)
-    if faults := (*_directive(text), *_unreadable(text)):
-        return _UNREADABLE.sub("\ufffd", text).encode(), faults, disputed
-    return content.removeprefix(BOM_UTF8), (), disputed
+def _is_disputed(content: bytes) -> bool:
+    return any(sign in content for sign in _DISPUTED) or any(pattern.search(content) for pattern in _ODD_BLOCKS)
 
 
-def _directive(text: str) -> Iterator[Fault]:
+def _has_unreadable(content: bytes) -> bool:
+    content = content.removeprefix(BOM_UTF8)
+    return bool(content.translate(None, delete=_READABLE_BYTES)) or any(
+        pattern.search(content) for pattern in _UNREADABLE_IN_UTF8
+    )
+
+
+def _directive(content: bytes) -> Iterator[Fault]:
     """A directive is the first thing that a text holds; the parsers pass over those that they do not know."""
-    match = _BLANK.match(text)
-    if match is not None and text[match.end() : match.end() + 1] == "%":
-        yield Fault(_mark_at(text, match.end()), (), yamladvice.DIRECTIVE)
+    content = content.removeprefix(BOM_UTF8)
+    match = _BLANK.match(content)
+    if match is not None and content[match.end() : match.end() + 1] == b"%":
+        before = decode(content[: match.end()])
+        yield Fault(_mark_at(before, len(before)), (), yamladvice.DIRECTIVE)
 
 
 def _mark_at(text: str, index: int) -> Mark:
@@ -190,11 +206,6 @@ def _mark_at(text: str, index: int) -> Mark:
 
 def _unreadable(text: str) -> Iterator[Fault]:
     """The first unreadable character of each line, and of so many lines that a person can see what is going on."""
-    if text.isascii():
-        if not text.encode().translate(None, delete=_ASCII_TEXT):
-            return
-    elif not _UNREADABLE.search(text):
-        return
     found = (
         (number, match) for number, line in enumerate(_LINE_BREAK.split(text), 1) if (match := _UNREADABLE.search(line))
     )

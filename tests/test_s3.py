@@ -55,7 +55,7 @@ def store(key: str) -> S3Store:
 
 
 def put(s3: "S3Client", key: str, content: State) -> None:
-    s3.put_object(Bucket=BUCKET, Key=key, Body=state.dumps(content).encode())
+    s3.put_object(Bucket=BUCKET, Key=key, Body=state.dumps(content))
 
 
 def get(s3: "S3Client", key: str) -> State:

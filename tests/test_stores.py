@@ -57,7 +57,7 @@ def beside(path: Path, suffix: str) -> Path:
 
 
 def write(path: Path, content: State) -> None:
-    path.write_text(state.dumps(content))
+    path.write_bytes(state.dumps(content))
 
 
 def test_no_file_is_an_empty_state(path: Path) -> None:
@@ -190,7 +190,7 @@ def test_a_damaged_journal_is_an_error(path: Path) -> None:
 
 def test_a_damaged_state_is_an_error_that_names_the_backup(path: Path) -> None:
     path.write_text("{")
-    beside(path, ".backup").write_text(state.dumps(recorded()))
+    beside(path, ".backup").write_bytes(state.dumps(recorded()))
     with pytest.raises(StateDamaged) as caught:
         load_state(str(path))
     assert f"{path} is not a state file" in str(caught.value)

@@ -411,3 +411,23 @@ def test_what_is_not_utf_8_is_refused_with_its_place(content: bytes, mark: Mark,
     with pytest.raises(NotText) as caught:
         decode(content)
     assert (caught.value.mark, str(caught.value)) == (mark, message)
+
+
+def test_unreadable_characters_are_the_same_ones_in_the_bytes_of_a_file() -> None:
+    every_character = (chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000)
+    for character in every_character:
+        unreadable = yamltext._UNREADABLE.search(character) is not None
+        assert yamltext._has_unreadable(f"a{character}".encode()) == unreadable, hex(ord(character))
+
+
+@both_parsers
+@pytest.mark.parametrize(
+    "broken",
+    [b"\xff", b"\xc3", b"\xc0\xaf", b"\xe0\x80\x80", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xf8\x88\x80\x80\x80"],
+)
+@pytest.mark.parametrize("around", ["a: %s", "# %s\na: b\n", "%s: b\n", '- "%s"\n', "a: b # %s", "a: |\n  %s\n"])
+def test_what_is_not_utf_8_is_found_wherever_it_stands(around: str, broken: bytes, pure: bool) -> None:
+    before, after = around.encode().split(b"%s")
+    with pytest.raises(NotText, match="UTF-8") as caught:
+        yamltext.read(before + broken + after, pure=pure)
+    assert caught.value.mark == Mark(before.count(b"\n") + 1, len(before.split(b"\n")[-1]) + 1)

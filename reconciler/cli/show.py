@@ -70,6 +70,6 @@ def _show_state(file: str, location: str | None, format: str) -> None:
     store = store_for(ban_list, location)
     recorded = store.read()
     if format == "json":
-        console.out(state.dumps(recorded))
+        console.out(state.dumps(recorded).decode())
     else:
         console.out(text.state(recorded, ban_list.room_names, store.location, datetime.now(UTC)))

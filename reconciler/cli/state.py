@@ -74,7 +74,7 @@ def remove(address: tuple[str, ...], file: str, state: str | None, lock_timeout:
 @_where
 def pull(file: str, state: str | None) -> int:
     """Print the state as JSON, with what an interrupted run has recorded."""
-    console.out(state_file.dumps(store_for(list_for_names(file, state), state).read()))
+    console.out(state_file.dumps(store_for(list_for_names(file, state), state).read()).decode())
     return 0
 
 

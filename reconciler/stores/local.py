@@ -110,7 +110,7 @@ class LocalStore:
             raise StateChanged(f"{self.location} was changed by somebody else during this run, and is left as it is.")
         try:
             self._keep_backup()
-            replace_file(self._path, state_file.dumps(state).encode())
+            replace_file(self._path, state_file.dumps(state))
         except OSError as error:
             raise self._unwritable(self._path, error) from error
         return self._file_id()

@@ -133,7 +133,7 @@ class S3Store:
 
     def replace(self, state: State, version: _ETag) -> _ETag:
         """See `Place.replace`."""
-        content = state_file.dumps(state).encode()
+        content = state_file.dumps(state)
         try:
             return self._put(self._key, content, version)
         except (BotoCoreError, ClientError) as error:

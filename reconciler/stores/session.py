@@ -153,7 +153,7 @@ class JournaledSession(Generic[Version]):
 
     def _recover(self) -> str:
         """Leave the state where it can be written, and say how to get it back."""
-        content = state_file.dumps(self.state.generation(lineage=self._lineage)).encode()
+        content = state_file.dumps(self.state.generation(lineage=self._lineage))
         for folder in self._recovery_folders:
             try:
                 path = _write_new(folder, content)

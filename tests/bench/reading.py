@@ -1,38 +1,69 @@
-"""How long reading a ban list takes, against ruamel.yaml's own loader on the same text."""
+"""What `plan` of a long list costs, in whole processes, against what reading its YAML costs at the least."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from ruamel.yaml import YAML
+from reconciler import Record, State, state
+from tests.bench.measure import Figure, Process, processes
+from tests.generated_lists import START, ban_list, entries
 
-from reconciler import banlist
-from tests.bench.measure import Figure, best_of
+MANY = 100_000
+MOST = 1_000_000
 
-BANS = 20_000
-GOAL = 6
-
-
-def generated(bans: int) -> bytes:
-    """A list with this many bans of four keys each."""
-    rooms = "rooms:\n" + "".join(
-        f"  room{number}: arn:aws:ivschat:us-west-2:123456789012:room/AbCdEfGhIj{number:02}\n" for number in range(10)
-    )
-    entries = "".join(
-        f"  - user_id: user-{number:07}\n"
-        f"    rooms: [room{number % 10}]\n"
-        f"    reason: Violated rule {number % 17} of the terms of service\n"
-        f"    expires_at: 2027-{number % 12 + 1:02}-{number % 28 + 1:02}T00:00:00Z\n"
-        for number in range(bans)
-    )
-    return f"version: 1\n{rooms}bans:\n{entries}".encode()
+DRAIN = (
+    "import sys; from ruamel.yaml import YAML\nfor _ in YAML(typ='safe').parse(open(sys.argv[1], 'rb').read()): pass"
+)
+LOAD = "import sys; from ruamel.yaml import YAML; YAML(typ='safe').load(open(sys.argv[1], 'rb').read())"
+PYYAML = "import sys, yaml; yaml.load(open(sys.argv[1], 'rb').read(), Loader=yaml.CSafeLoader)"
 
 
 def figures() -> Iterator[Figure]:
-    """Reading means: parsed, checked, expanded to bans."""
-    content = generated(BANS)
-    assert len(banlist.parse(content).bans) == BANS
-    ours, load = best_of(3, lambda: banlist.parse(content), lambda: YAML(typ="safe").load(content))
+    """The list has four keys in each entry, several rooms, scripts and styles; see `tests.generated_lists`."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        many, most, recorded = folder / "many.yaml", folder / "most.yaml", folder / "recorded.json"
+        many.write_text(ban_list(MANY))
+        most.write_text(ban_list(MOST))
+        records = {entry.key: Record(entry.ban, START, "id") for entry in entries(MANY)}
+        recorded.write_bytes(state.dumps(State("lineage", 1, records)))
+        del records
+        yield from compared(str(many), str(most), str(recorded), str(folder / "none.json"))
+
+
+def compared(many: str, most: str, recorded: str, nothing: str) -> Iterator[Figure]:
+    """The figures, for a list of many bans, one of the most, a state with the many, and a state that is not there."""
+    plan = ["-m", "reconciler", "plan", "-f", many, "--state"]
+    new, drained, all_there = processes(5, [*plan, nothing], ["-c", DRAIN, many], [*plan, recorded])
     yield Figure(
-        f'reading {BANS:,} bans is at least {GOAL} times faster than `YAML(typ="safe").load`',
-        f"{load / ours:.1f} × (ours {ours:.2f} s, load {load:.2f} s)",
-        load >= GOAL * ours,
+        f"plan of {MANY:,} new bans takes at most 2.0 × draining the C parser's events, and 300 MB",
+        f"{ratio(new, drained)}; {new.peak:.0f} MB",
+        new.seconds <= 2 * drained.seconds and new.peak <= 300,
     )
+    yield Figure(
+        f"plan of {MANY:,} bans that are all in the state takes at most 1.3 × that",
+        f"{ratio(all_there, new)}; {all_there.peak:.0f} MB",
+        all_there.seconds <= 1.3 * new.seconds,
+    )
+    [loaded, by_pyyaml] = processes(1, ["-c", LOAD, many], ["-c", PYYAML, many])
+    yield Figure(
+        'it is at least 5 × faster than `YAML(typ="safe").load` of the list',
+        f"{loaded.seconds / new.seconds:.1f} × ({new.seconds:.2f} s, load {loaded.seconds:.2f} s)",
+        loaded.seconds >= 5 * new.seconds,
+    )
+    yield Figure(
+        "it is at least 2.5 × faster than PyYAML's CSafeLoader",
+        f"{by_pyyaml.seconds / new.seconds:.1f} × ({new.seconds:.2f} s, CSafeLoader {by_pyyaml.seconds:.2f} s)",
+        by_pyyaml.seconds >= 2.5 * new.seconds,
+    )
+    plan[4] = most
+    [million] = processes(1, [*plan, nothing])
+    yield Figure(
+        f"plan of {MOST:,} new bans takes at most 11 × that of {MANY:,}, and 1.5 GB",
+        f"{ratio(million, new)}; {million.peak:.0f} MB",
+        million.seconds <= 11 * new.seconds and million.peak <= 1536,
+    )
+
+
+def ratio(ours: Process, theirs: Process) -> str:
+    return f"{ours.seconds / theirs.seconds:.2f} × ({ours.seconds:.2f} s, {theirs.seconds:.2f} s)"
