@@ -396,7 +396,8 @@ class _Reader:
 
     def _expand_some(self, some: _Entries, common: _Common, expansion: "_Expansion") -> bool:
         """Add the bans that entries mean; False when they become too many."""
-        file, broken, bans = some.file, some.broken, expansion.bans
+        file, broken = some.file, some.broken
+        bans, arns_of = expansion.bans, expansion.arns_of
         usual_reason, usual_end = common.defaults.get("reason"), common.defaults.get("expires_at")
         protecting_glob = common.guardrails.protects()
         has_protected = bool(common.guardrails.protected_users)
@@ -404,7 +405,13 @@ class _Reader:
             user_id = entry.get("user_id")
             arns: Sequence[str] | None
             if "rooms" in entry:
-                arns = self._arns(file, index, entry["rooms"], common.rooms, expansion.arns_of)
+                refs: Any = entry["rooms"]
+                try:
+                    arns = arns_of.get(tuple(refs) if refs.__class__ is list else refs)
+                except TypeError:  # something stands there that is no text
+                    arns = None
+                if arns is None:
+                    arns = self._arns(file, index, refs, common.rooms, arns_of)
             else:
                 arns = common.default_rooms
                 if arns is None and (index, "rooms") not in broken:
@@ -426,13 +433,13 @@ class _Reader:
                     ),
                 )
             ban = Ban(entry.get("reason", usual_reason), entry.get("expires_at", usual_end))
-            for arn in arns or ():
+            if arns is None:
+                continue
+            for arn in arns:
                 key = BanKey(arn, user_id)
-                if key in bans:
+                if bans.setdefault(key, ban) is not ban:
                     expansion.repeated.setdefault((file.path, index), []).append(key)
-                else:
-                    bans[key] = ban
-            expansion.count += len(arns or ())
+            expansion.count += len(arns)
             if expansion.count > MAX_BANS:
                 self._error(
                     file,
@@ -450,14 +457,7 @@ class _Reader:
         rooms: "_Rooms",
         arns_of: dict[object, Sequence[str]],
     ) -> Sequence[str]:
-        """The ARNs that the `rooms` of an entry stand for."""
-        same: object = None
-        if raw.__class__ is str:
-            same = raw
-        elif raw.__class__ is list and all(ref.__class__ is str for ref in raw):
-            same = tuple(raw)
-        if same is not None and (known := arns_of.get(same)) is not None:
-            return known
+        """The ARNs that the `rooms` of an entry stand for, checked; sound ones are kept in `arns_of`."""
         errors_before = len(self._errors)
         path: Path = ("bans", index, "rooms")
         try:
@@ -465,8 +465,8 @@ class _Reader:
         except ValidationError as error:
             self._explain(file, path, error.errors(include_url=False))
             return []
-        if same is not None and len(self._errors) == errors_before:
-            arns_of[same] = arns
+        if len(self._errors) == errors_before:
+            arns_of[tuple(raw) if isinstance(raw, list) else raw] = arns
         return arns
 
     def _resolve(self, file: _File, refs: Sequence[str], rooms: "_Rooms", path: Path) -> list[str]:

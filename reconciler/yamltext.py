@@ -242,6 +242,14 @@ class _Source:
         events: Iterator[Any] = iter(parser.get_event, None)
         return _unshielded(events) if self.shielded else events
 
+    def next_event(self) -> Callable[[], Any]:
+        """Gives the events one by one, as `events` does; the quickest way for the C parser."""
+        if self.pure or self.shielded:
+            return self.events().__next__
+        _, parser = YAML(typ="safe").get_constructor_parser(self.content)
+        next_event: Callable[[], Any] = parser.get_event
+        return next_event
+
 
 def _checked(events: Iterable[Any]) -> Iterator[Any]:
     try:
@@ -284,7 +292,7 @@ class _CleanReader:
 
     def __init__(self, source: _Source) -> None:
         self._source = source
-        self._next = source.events().__next__
+        self._next = source.next_event()
         self._share: Callable[[str, str], str] = dict[
             str, str
         ]().setdefault  # keys and the rooms in lists come again and again
