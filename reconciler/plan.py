@@ -125,6 +125,7 @@ class Plan:
         refusals: what guardrails say against it; not to be applied unless empty.
         left_out: how many changes `targets` left out.
         rate: DisconnectUser calls a second in each account and region, as the list has it.
+        commit: the git commit that holds the list as it was planned; None if there is none, or nobody asked.
     """
 
     created_at: datetime
@@ -138,6 +139,7 @@ class Plan:
     refusals: tuple[Refusal, ...] = ()
     left_out: int = 0
     rate: float = DEFAULT_RATE
+    commit: str | None = None
 
     @property
     def counts(self) -> Counter[Action]:
