@@ -186,10 +186,10 @@ def diff(
     room_names = desired.room_names
     for key in targets or ():
         if key not in desired.bans and key not in state.records:
-            raise AddressUnknown(f"--target {address(key, room_names)}: not a ban of the list, nor of the state")
+            raise AddressUnknown("--target {}: not a ban of the list, nor of the state", [key], room_names)
     for key in replace:
         if key not in desired.bans or not desired.bans[key].in_force(now):
-            raise AddressUnknown(f"--replace {address(key, room_names)}: the list has no such ban in force")
+            raise AddressUnknown("--replace {}: the list has no such ban in force", [key], room_names)
 
     everything = list(_changes(desired.bans, state.records, now, frozenset(replace)))
     changes = everything if targets is None else [change for change in everything if change.key in targets]

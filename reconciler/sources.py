@@ -1,6 +1,8 @@
 """Where ban lists come from: files."""
 
 import os
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from reconciler import banlist
@@ -28,3 +30,12 @@ def load_ban_list(path: str | os.PathLike[str]) -> BanList:
     except (OSError, ValueError) as error:
         raise BanListUnreadable(f"{name}: the ban list cannot be read: {getattr(error, 'strerror', error)}") from error
     return banlist.parse(content, name)
+
+
+def contents(paths: Iterable[str]) -> dict[str, bytes]:
+    """The content of files, to show what stands in them; what cannot be read any more is left out."""
+    found = {}
+    for path in dict.fromkeys(paths):
+        with suppress(OSError, ValueError):
+            found[path] = Path(path).read_bytes()
+    return found

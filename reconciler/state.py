@@ -49,11 +49,17 @@ class State:
         return replace(self, lineage=self.lineage or lineage, serial=self.serial + 1)
 
 
-def dumps(state: State) -> str:
-    """The content of a state file; a state that was never written has no lineage yet, and shows it as null."""
+def dumps(state: State, *, redacted: bool = False) -> str:
+    """The content of a state file; a state that was never written has no lineage yet, and shows it as null.
+
+    Args:
+        state: the state.
+        redacted: the user IDs in it are none; `loads` refuses it.
+    """
     lines = [
         "{",
         f'  "format_version": {FORMAT_VERSION},',
+        *(['  "redacted": true,'] if redacted else []),
         f'  "lineage": {json.dumps(state.lineage)},',
         f'  "serial": {state.serial},',
     ]
@@ -163,6 +169,8 @@ def _why_not_a_state(content: bytes | str, error: ValidationError) -> StateDamag
             f"a later version of reconciler wrote it (format {version}, and this one knows {FORMAT_VERSION})"
         )
     text = content if isinstance(content, bytes) else content.encode()
+    if any(detail["loc"] == ("redacted",) for detail in error.errors(include_url=False)):
+        return StateDamaged("it was printed with --redact, so it does not say who is banned")
     if not text.strip():
         return StateDamaged("the file is empty")
     if b"\n<<<<<<< " in text or b"\n>>>>>>> " in text:
