@@ -61,8 +61,6 @@ Command = Callable[..., Result]
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
     """Runs the command line in this process, in a folder of its own."""
-    for variable in ("GITHUB_SHA", "CI_COMMIT_SHA", "GITHUB_WORKSPACE"):
-        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     monkeypatch.chdir(tmp_path)
 
