@@ -154,7 +154,8 @@ class Runner:
         }
         return subprocess.Popen(
             [sys.executable, "-I", str(ROOT / "ci"), step],
-            cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            cwd=self.folder, env=environment, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
 
     def _file(self, name: str) -> Path:

@@ -1,6 +1,7 @@
 """The steps of the action, one by one: the comment, and keeping the state."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -173,7 +174,7 @@ def test_a_cancelled_run_ends_the_apply_once_and_keeps_what_was_done(runner: Run
         )  # fmt: skip
         while len(sandbox.requests) < 2 and step.poll() is None:
             time.sleep(0.02)
-        step.send_signal(signal.SIGTERM)
+        os.killpg(step.pid, signal.SIGTERM)  # as a runner does, or a terminal
         log = step.communicate(timeout=30)[0]
         called = len(sandbox.requests)
     assert step.returncode == 143, log
@@ -236,13 +237,16 @@ def test_the_commit_goes_on_top_of_what_was_pushed_meanwhile(checkout: Runner, r
 
 
 def test_a_state_that_was_changed_meanwhile_is_kept_on_a_branch(checkout: Runner, repository: Repository) -> None:
-    state(checkout)
-    repository.push("main", bans__state__json="theirs\n")
+    lines = [f"{number}\n" for number in range(20)]
+    state(checkout, "".join(lines))
+    checkout.run("keep")
+    state(checkout, "".join(["ours\n", *lines[1:]]))
+    repository.push("main", bans__state__json="".join([*lines[:-1], "theirs\n"]))  # git would merge the two
     kept = checkout.run("keep")
     assert kept.code == 1
     assert "on the branch reconciler-state-42-1" in kept.summary
-    assert repository.read("bans.state.json") == "theirs"
-    assert repository.read("bans.state.json", "reconciler-state-42-1") == "new"
+    assert repository.read("bans.state.json") == "".join([*lines[:-1], "theirs"])
+    assert repository.read("bans.state.json", "reconciler-state-42-1").startswith("ours")
 
 
 def test_a_branch_that_takes_no_push_leaves_the_state_on_another(checkout: Runner, repository: Repository) -> None:
