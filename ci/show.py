@@ -3,8 +3,6 @@
 import runner
 from comments import CannotComment, Comments
 
-# GitHub takes 65,536 characters; some are left for what is added here.
-COMMENT_LIMIT = 65_000
 MARKER = "<!-- reconciler-plan"
 
 
@@ -29,23 +27,9 @@ def main() -> int:
         repository=runner.setting("GITHUB_REPOSITORY"),
         token=runner.setting("GITHUB_TOKEN"),
     )
-    short = shortened(body)
-    if short != body:
-        runner.summarise(body)
     try:
-        runner.output(comment_url=comments.put(number, short, marker=marker))
+        runner.output(comment_url=comments.put(number, body, marker=marker))
     except CannotComment as refusal:
         runner.annotate("notice", f"The plan is on the page of this run, since it cannot be a comment: {refusal}.")
-        if short == body:
-            runner.summarise(body)
+        runner.summarise(body)
     return 0
-
-
-def shortened(body: str) -> str:
-    """The body, cut at the end of a line where a comment cannot hold all of it."""
-    if len(body) <= COMMENT_LIMIT:
-        return body
-    kept = body[:COMMENT_LIMIT].rsplit("\n", 1)[0]
-    # What was cut may have left a block open, in which the sentence would not be seen.
-    closing = "\n```" if kept.count("\n```") % 2 else ""
-    return f"{kept}{closing}\n\nThis comment ends here, as it is too long. [The whole plan]({runner.run_url()})\n"

@@ -56,6 +56,22 @@ runs:
 EXAMPLE = ROOT / "docs/examples/github/bans.yml"
 EXAMPLE_USES = f"OWNER/REPOSITORY@{'0' * 40}"
 
+COMMENT = """\
+<!-- reconciler-plan: bans.yaml -->
+**Plan: 1 to ban, 0 to update, 0 to lift.** 1 DisconnectUser call, about 1 s at 100 calls/s.
+
+<details open><summary><b>1 to ban</b>: disconnects the user, then records it</summary>
+
+`lobby`: 1
+
+| User | Reason, which the room sees | Until |
+| --- | --- | --- |
+| `zed` | `Spam` | for good |
+
+</details>
+
+"""
+
 
 @dataclass
 class Run:
@@ -75,6 +91,7 @@ class Actions:
     sandbox: Sandbox
     folder: Path
     variables: dict[str, str] = field(default_factory=lambda: {"RECONCILER_ROLE_ARN": ROLE})
+    secrets: dict[str, str] = field(default_factory=lambda: {"GITHUB_TOKEN": TOKEN})
 
     def pull_request(self, branch: str) -> Run:
         event = {
@@ -126,7 +143,7 @@ class Actions:
                 *more,
                 *(f"--var={name}={value}" for name, value in self.variables.items()),
                 "--var=RECONCILER_INSTALL=false",
-                f"--secret=GITHUB_TOKEN={TOKEN}",
+                *(f"--secret={name}={value}" for name, value in self.secrets.items()),
                 f"--env=GITHUB_API_URL={self.api.url}",
                 f"--env=GITHUB_REPOSITORY={REPOSITORY}",
                 f"--env=ORIGIN={self.repository.origin.as_uri()}",
@@ -182,17 +199,14 @@ def test_a_ban_from_its_pull_request_to_the_state(actions: Actions, repository: 
     planned = actions.pull_request("ban-zed")
     assert planned.code == 0, planned.log
     assert len(api.comments) == 1
-    body = api.comments[0]["body"]
-    assert body.startswith("<!-- reconciler-plan: bans.yaml -->\n")
-    assert "lobby/zed" in body
-    assert "1 to ban" in body
+    assert re.sub(r"Made .*\n", "", api.comments[0]["body"]) == COMMENT
     assert not planned.summary
 
     repository.push("ban-zed", bans__yaml=banning("zed", "yan"))
     assert actions.pull_request("ban-zed").code == 0
     assert len(api.comments) == 1
-    assert "lobby/yan" in api.comments[0]["body"]
-    assert "2 to ban" in api.comments[0]["body"]
+    assert "`yan`" in api.comments[0]["body"]
+    assert "Plan: 2 to ban" in api.comments[0]["body"]
     repository.push("ban-zed", bans__yaml=banning("zed"))
     assert not actions.sandbox.requests
 
@@ -218,7 +232,7 @@ def test_a_broken_list_is_marked_at_its_line(actions: Actions, repository: Repos
     planned = actions.pull_request("broken")
     assert planned.code == 1
     assert re.search(r"::error file=bans\.yaml,line=8,col=\d+.*raeson", planned.log), planned.log
-    assert "raeson" in api.comments[0]["body"]
+    assert "**The ban list has 1 problem.**" in api.comments[0]["body"]
 
 
 def test_a_token_that_may_not_comment_leaves_the_plan_on_the_page(
@@ -229,8 +243,21 @@ def test_a_token_that_may_not_comment_leaves_the_plan_on_the_page(
     planned = actions.pull_request("ban-zed")
     assert planned.code == 0, planned.log
     assert not api.comments
-    assert "lobby/zed" in planned.summary
+    assert "`zed`" in planned.summary
     assert "the token may not comment (403)" in planned.log
+
+
+def test_nobody_s_user_id_is_shown_if_the_repository_wants_it_so(
+    actions: Actions, repository: Repository, api: Github
+) -> None:
+    actions.variables["RECONCILER_REDACT"] = "true"
+    actions.secrets["RECONCILER_REDACT_KEY"] = "0123456789abcdef"
+    repository.push("main", bans__yaml=banning("somebody-0042"))
+    shown = [actions.pull_request("main"), actions.push()]
+    assert [run.code for run in shown] == [0, 0], shown[1].log
+    assert "`user-" in api.comments[0]["body"]
+    assert "somebody-0042" not in "".join([api.comments[0]["body"], *(run.log + run.summary for run in shown)])
+    assert "somebody-0042" in repository.read("bans.state.json")
 
 
 @pytest.mark.parametrize("options", [SandboxOptions(rooms=(LOBBY, FINALS), quota=0, deny=(FINALS,))], ids=["denied"])
