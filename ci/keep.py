@@ -4,6 +4,7 @@ import base64
 import os
 import subprocess
 import time
+from pathlib import Path
 
 import plan
 import runner
@@ -41,6 +42,8 @@ def main() -> int:
         StepFailed: the branch does not take it. It is then on a branch of its own.
     """
     state = _state_file()
+    if state is not None:
+        _take_in_journal(state)
     if state is None or not _must("status", "--porcelain", "--", state):
         return 0
     branch = _branch()
@@ -80,6 +83,17 @@ def _state_file() -> str | None:
     """The file of the state; None if it is kept elsewhere."""
     location = str(plan.saved()["state"]["location"])
     return None if "://" in location else location
+
+
+def _take_in_journal(state: str) -> None:
+    """Put into the state what an apply had recorded before it was killed; a later job has no journal to find it in."""
+    if not Path(f"{state}.journal").exists():
+        return
+    pulled = subprocess.run(["reconciler", "state", "pull"], env=runner.options(), stdout=subprocess.PIPE, check=False)
+    if pulled.returncode == 0:
+        Path(state).write_bytes(pulled.stdout)
+    else:
+        runner.annotate("warning", "What the apply did before it was killed could not be recorded; the log says why.")
 
 
 def _branch() -> str:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -182,6 +183,10 @@ def test_a_cancelled_run_ends_the_apply_once_and_keeps_what_was_done(runner: Run
 # The state
 
 
+def parse_state(content: str) -> list[str]:
+    return [user for users in json.loads(content)["bans"].values() for user in users]
+
+
 def state(runner: Runner, content: str = "new\n", location: str = "bans.state.json") -> None:
     runner.hand_on("plan.json", json.dumps({"state": {"location": location}}))
     if "://" not in location:
@@ -203,6 +208,23 @@ def test_the_state_alone_is_committed(checkout: Runner, repository: Repository) 
     assert kept.code == 0, kept.log
     assert repository.changed() == ["bans.state.json"]
     assert kept.outputs["state-commit"] == git(repository.origin, "rev-parse", "main")
+
+
+def test_what_an_apply_did_before_it_was_killed_is_committed(checkout: Runner, repository: Repository) -> None:
+    (checkout.folder / "bans.yaml").write_text(banning(*(f"user-{number}" for number in range(50))))
+    with running(SandboxOptions(rooms=(LOBBY, FINALS), latency=0.1)) as sandbox:
+        environment = dict(os.environ) | {
+            "AWS_ENDPOINT_URL_IVSCHAT": sandbox.url, "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "any"
+        }  # fmt: skip
+        command = [sys.executable, "-m", "reconciler", "apply", "--auto-approve", "--parallelism=1"]
+        with subprocess.Popen(command, cwd=checkout.folder, env=environment) as process:
+            while len(sandbox.requests) < 5 and process.poll() is None:
+                time.sleep(0.02)
+            process.kill()
+    checkout.hand_on("plan.json", json.dumps({"state": {"location": "bans.state.json"}}))
+    kept = checkout.run("keep")
+    assert kept.code == 0, kept.log
+    assert len(parse_state(repository.read("bans.state.json"))) >= 4
 
 
 def test_a_state_that_has_not_changed_is_no_commit(checkout: Runner, repository: Repository) -> None:
