@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import boto3
 import pytest
 
 from reconciler.sandbox import Sandbox, SandboxOptions, running
@@ -91,6 +92,7 @@ class Actions:
     sandbox: Sandbox
     folder: Path
     variables: dict[str, str] = field(default_factory=lambda: {"RECONCILER_ROLE_ARN": ROLE})
+    environment: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=lambda: {"GITHUB_TOKEN": TOKEN})
 
     def pull_request(self, branch: str) -> Run:
@@ -148,6 +150,7 @@ class Actions:
                 f"--env=GITHUB_REPOSITORY={REPOSITORY}",
                 f"--env=ORIGIN={self.repository.origin.as_uri()}",
                 f"--env=AWS_ENDPOINT_URL_IVSCHAT={self.sandbox.url}",
+                *(f"--env={name}={value}" for name, value in self.environment.items()),
             ],
             env=self._environment(summary), check=False, timeout=90,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -271,6 +274,30 @@ def test_an_apply_that_fails_in_part_commits_what_was_done(actions: Actions, rep
     assert '"yan"' not in repository.read("bans.state.json")
     assert "Apply incomplete: 1 banned, 1 failed" in applied.summary
     assert "reconciler apply ended with 1" in applied.log
+
+
+def test_a_state_on_s3_is_read_for_the_plan_and_needs_no_commit(
+    actions: Actions, repository: Repository, api: Github, s3_server: str
+) -> None:
+    client = boto3.client(
+        "s3", endpoint_url=s3_server, region_name="us-east-1", aws_access_key_id="any", aws_secret_access_key="any"
+    )
+    client.create_bucket(Bucket="kept-bans")
+    actions.environment["AWS_ENDPOINT_URL_S3"] = s3_server
+    actions.variables["RECONCILER_PLAN_ROLE_ARN"] = f"{ROLE}-plan"
+    repository.push("main", bans__yaml=banning("zed") + "state: s3://kept-bans/bans.state.json\n")
+    before = repository.commits()
+
+    planned = actions.pull_request("main")
+    assert planned.code == 0, planned.log
+    assert f"signed in as {ROLE}-plan" in planned.log
+    assert "Plan: 1 to ban" in api.comments[0]["body"]
+    for run in (actions.push(), actions.schedule()):
+        assert run.code == 0, run.log
+    assert len(actions.sandbox.requests) == 1
+    assert repository.commits() == before
+    assert actions.pull_request("main").code == 0
+    assert "No changes" in api.comments[0]["body"]
 
 
 def test_without_a_role_nobody_is_banned_and_the_run_says_so(actions: Actions, repository: Repository) -> None:
