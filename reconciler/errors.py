@@ -36,8 +36,12 @@ The message of each is for the person who reads the terminal: what happened, and
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from reconciler.bans import address
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+
+    from reconciler.bans import BanKey
 
 
 class ReconcilerError(Exception):
@@ -88,7 +92,19 @@ class BanListInvalid(BanListError):
 
 
 class AddressUnknown(ReconcilerError):
-    """An address names no ban of the list or of the state."""
+    """An address names no ban of the list or of the state.
+
+    Attributes:
+        template: the message, with `{}` where the addresses stand.
+        keys: the bans that are not known.
+        room_names: ARN → name, for their addresses.
+    """
+
+    def __init__(self, template: str, keys: "Sequence[BanKey]", room_names: "Mapping[str, str]") -> None:
+        super().__init__(template.replace("{}", ", ".join(address(key, room_names) for key in keys)))
+        self.template = template
+        self.keys = tuple(keys)
+        self.room_names = room_names
 
 
 class StateError(ReconcilerError):

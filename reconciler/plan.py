@@ -127,6 +127,7 @@ class Plan:
         refusals: what guardrails say against it; not to be applied unless empty.
         left_out: how many changes `targets` left out.
         rate: DisconnectUser calls a second in each account and region, as the list has it.
+        commit: the git commit that holds the list as it was planned; None if there is none, or nobody asked.
     """
 
     created_at: datetime
@@ -140,6 +141,7 @@ class Plan:
     refusals: tuple[Refusal, ...] = ()
     left_out: int = 0
     rate: float = DEFAULT_RATE
+    commit: str | None = None
 
     @property
     def counts(self) -> Counter[Action]:
@@ -189,10 +191,10 @@ def diff(
     room_names = desired.room_names
     for key in targets or ():
         if key not in desired.bans and key not in state.records:
-            raise AddressUnknown(f"--target {address(key, room_names)}: not a ban of the list, nor of the state")
+            raise AddressUnknown("--target {}: not a ban of the list, nor of the state", [key], room_names)
     for key in replace:
         if key not in desired.bans or not desired.bans[key].in_force(now):
-            raise AddressUnknown(f"--replace {address(key, room_names)}: the list has no such ban in force")
+            raise AddressUnknown("--replace {}: the list has no such ban in force", [key], room_names)
 
     everything, expired = _changes(desired.bans, state.records, now, frozenset(replace))
     changes = everything if targets is None else [change for change in everything if change.key in targets]

@@ -30,12 +30,20 @@ class SavedPlan:
     state_location: str
 
 
-def dumps(plan: Plan, state_location: str) -> str:
-    """The JSON of a plan, one change a line."""
+def dumps(plan: Plan, state_location: str, *, redacted: bool = False) -> str:
+    """The JSON of a plan, one change a line.
+
+    Args:
+        plan: the plan.
+        state_location: where the state is that it was made for.
+        redacted: the user IDs in it are none; `loads` refuses it.
+    """
     counts = plan.counts
     head: dict[str, object] = {
         "format_version": FORMAT_VERSION,
+        **({"redacted": True} if redacted else {}),
         "created_at": format_time(plan.created_at),
+        "commit": plan.commit,
         "ban_list": {"path": plan.ban_list, "sha256": plan.ban_list_sha256},
         "state": {"location": state_location, "lineage": plan.lineage, "serial": plan.serial},
         "summary": {action.value: counts[action] for action in Action} | {"disconnect_calls": plan.calls.total()},
@@ -83,6 +91,7 @@ def loads(content: bytes | str) -> SavedPlan:
         refusals=tuple(Refusal(refusal["key"], refusal["message"]) for refusal in file.refusals),
         left_out=file.left_out_by_target,
         rate=file.rate,
+        commit=file.commit,
     )
     return SavedPlan(plan, file.state.location)
 
@@ -162,6 +171,7 @@ class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
     format_version: Literal[1]
     created_at: Time
+    commit: Annotated[str, Field(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")] | None = None
     ban_list: _BanListVersion
     state: _StateVersion
     summary: dict[str, int]
@@ -202,9 +212,12 @@ def _change(plain: _PlainChange) -> Change:
 
 def _why_not_a_plan(content: bytes | str, error: ValidationError) -> PlanUnreadable:
     try:
-        version = json.loads(content)["format_version"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        version = None
+        plain = json.loads(content)
+        version, redacted = plain["format_version"], plain.get("redacted")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        version = redacted = None
+    if redacted:
+        return PlanUnreadable("it was printed with --redact, so it does not say who is meant")
     if isinstance(version, int) and version > FORMAT_VERSION:
         return PlanUnreadable(f"a later version of reconciler saved it (format {version}); use that version")
     first = error.errors(include_url=False, include_input=False)[0]

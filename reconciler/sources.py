@@ -2,7 +2,8 @@
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from itertools import islice
 from pathlib import Path
@@ -117,6 +118,15 @@ class _Folder:
         if not stat.S_ISREG(os.stat(place).st_mode):
             raise NotIncluded(f"{path} is not a file")
         return _content(place)
+
+
+def contents(paths: Iterable[str]) -> dict[str, bytes]:
+    """The content of files, to show what stands in them; what cannot be read any more is left out."""
+    found = {}
+    for path in dict.fromkeys(paths):
+        with suppress(OSError, ValueError):
+            found[path] = _content(path)
+    return found
 
 
 def _content(path: str) -> bytes:

@@ -135,13 +135,21 @@ class Records(Mapping[BanKey, Record]):
             yield room_arn, users if sorted_already else {user_id: users[user_id] for user_id in user_ids}
 
 
-def dumps(state: State) -> bytes:
-    """The content of a state file; a state that was never written has no lineage yet, and shows it as null."""
+def dumps(state: State, *, redacted: bool = False) -> bytes:
+    """The content of a state file; a state that was never written has no lineage yet, and shows it as null.
+
+    Args:
+        state: the state.
+        redacted: the user IDs in it are none; `loads` refuses it.
+    """
     rooms = [
         b"    %b: {\n%b\n    }" % (json.dumps(room_arn).encode(), _lines(users))
         for room_arn, users in Records.of(state.records).in_order()
     ]
-    head = {"format_version": FORMAT_VERSION, "lineage": state.lineage, "serial": state.serial}
+    head: dict[str, object] = {"format_version": FORMAT_VERSION}
+    if redacted:
+        head["redacted"] = True
+    head |= {"lineage": state.lineage, "serial": state.serial}
     lines = [f'  "{key}": {json.dumps(value)},\n'.encode() for key, value in head.items()]
     bans = b"{\n%b\n  }" % b",\n".join(rooms) if rooms else b"{}"
     return b'{\n%b  "bans": %b\n}\n' % (b"".join(lines), bans)
@@ -254,6 +262,8 @@ def _why_not_a_state(content: bytes | str, error: ValidationError) -> StateDamag
             f"a later version of reconciler wrote it (format {version}, and this one knows {FORMAT_VERSION})"
         )
     text = content if isinstance(content, bytes) else content.encode()
+    if any(detail["loc"] == ("redacted",) for detail in error.errors(include_url=False)):
+        return StateDamaged("it was printed with --redact, so it does not say who is banned")
     if not text.strip():
         return StateDamaged("the file is empty")
     if b"\n<<<<<<< " in text or b"\n>>>>>>> " in text:

@@ -13,9 +13,13 @@ settings.load_profile("repeatable")
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_ones_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nobody's AWS account, proxy or option comes into a test."""
+    """Nobody's AWS account, proxy, option or CI job comes into a test."""
     for name in list(os.environ):
-        if name.startswith(("AWS_", "RECONCILER_")) or name.lower().endswith("_proxy") or name == "NO_COLOR":
+        if (
+            name.startswith(("AWS_", "RECONCILER_", "GITHUB_", "CI_"))
+            or name.lower().endswith("_proxy")
+            or name == "NO_COLOR"
+        ):
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-aws-config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-aws-credentials"))

@@ -9,10 +9,10 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "reconciler"
 
 PURE = {
-    "banlist", "bans", "errors", "guardrails", "outcome", "plan", "planfile", "schema", "state", "views",
+    "banlist", "bans", "errors", "guardrails", "outcome", "plan", "planfile", "redaction", "schema", "state", "views",
     "yamladvice", "yamltext",
 }  # fmt: skip
-EFFECTS = {"apply", "chat", "pacing", "sandbox", "sources", "stores"}
+EFFECTS = {"apply", "chat", "commit", "pacing", "sandbox", "sources", "stores"}
 SHELL = {"cli", "__main__", "__init__"}
 
 # What the pure part leaves to others: the clock, randomness, files, processes, the network, the terminal.

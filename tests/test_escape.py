@@ -96,3 +96,42 @@ def test_two_user_ids_never_look_the_same(one: str, other: str) -> None:
 )
 def test_a_user_id_stands_bare_where_it_is_clear(text: str, shown: str) -> None:
     assert escape.user_id(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("zed", "zed"),
+        ("a b c", "a b c"),
+        ("a  b", '"a \\u0020b"'),
+        ("a   b", '"a \\u0020\\u0020b"'),
+        (" a", '" a"'),
+        ("a ", '"a "'),
+        ("\u3000a", '"\u3000a"'),
+        ('"a"', '"\\"a\\""'),
+        ("a\\x1b", '"a\\\\x1b"'),
+        ("a\x1b", '"a\\u001b"'),
+    ],
+)
+def test_a_text_stands_bare_where_it_is_clear_even_if_white_space_is_run_together(text: str, shown: str) -> None:
+    assert escape.clear(text) == shown
+    assert not shown.startswith('"') or json.loads(shown) == text
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"])))
+def test_two_clear_texts_never_look_the_same(one: str, other: str) -> None:
+    assert (" ".join(escape.clear(one).split(" ")) == " ".join(escape.clear(other).split(" "))) == (one == other)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("::error::x", r"\x3a:error::x"),
+        ("  ::error::x", r"  \x3a:error::x"),
+        ("\u3000::error::x", "\u3000\\x3a:error::x"),
+        ("x ::error::y", "x ::error::y"),
+        ("a:b", "a:b"),
+    ],
+)
+def test_no_workflow_command_begins_a_line(text: str, shown: str) -> None:
+    assert escape.line(text) == shown

@@ -15,6 +15,7 @@ from typing import Final, NoReturn
 import click
 
 from reconciler.cli import console
+from reconciler.cli.run import Run
 from reconciler.errors import BanListInvalid, ReconcilerError
 
 # In the order in which the help lists them: name → module.
@@ -71,8 +72,9 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
+    run = Run()
     try:
-        result = cli.main(prog_name="reconciler", standalone_mode=False)
+        result = cli.main(prog_name="reconciler", standalone_mode=False, obj=run)
         sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else error.message, err=True)
@@ -81,18 +83,18 @@ def _run() -> int:
         context = getattr(error, "ctx", None)
         if context is not None:
             click.echo(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n", err=True)
-        console.error(error.format_message())
-        return 1
-    except BanListInvalid as error:
-        for problem in error.problems:
-            console.diagnostic(str(problem))
-        count, files = len(error.problems), dict.fromkeys(problem.file for problem in error.problems)
-        what = f"{count:,} problem{'' if count == 1 else 's'}"
-        where = f"{next(iter(files))} has {what}" if len(files) == 1 else f"There are {what} in {len(files):,} files"
-        console.error(f"{where}. Nothing was done.")
+        console.error(_usage_error(error, run))
         return 1
     except ReconcilerError as error:
-        console.error(str(error))
+        shown = run.shown(error)
+        if not isinstance(shown, BanListInvalid):
+            console.error(str(shown))
+            return 1
+        from reconciler.cli.problems import counted  # noqa: PLC0415 - most lists are sound
+
+        for problem in shown.problems:
+            console.diagnostic(str(problem))
+        console.error(counted(shown))
         return 1
     except (click.Abort, KeyboardInterrupt):
         console.diagnostic("Interrupted. Nothing was done.")
@@ -109,6 +111,12 @@ def _run() -> int:
         console.error(f"The output cannot be written: {error.strerror or error}")
         return 1
     return result if isinstance(result, int) else 0
+
+
+def _usage_error(error: click.ClickException, run: Run) -> str:
+    message = error.format_message()
+    extra = run.redaction is not None and message.startswith("Got unexpected extra argument")
+    return "Got unexpected extra arguments" if extra else message  # an address, with its option forgotten
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:

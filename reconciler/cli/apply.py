@@ -20,9 +20,10 @@ from reconciler.cli.options import (
     Number,
     all_option,
     file_option,
-    keys,
     no_color_option,
     option,
+    planned,
+    redact_option,
     replace_option,
     state_option,
     store_for,
@@ -34,7 +35,8 @@ from reconciler.cli.show import load_plan
 from reconciler.cli.stopping import stopping
 from reconciler.errors import ChatError, PlanRefused
 from reconciler.outcome import Outcome, Receipt, tally
-from reconciler.plan import Change, Plan, diff
+from reconciler.plan import Change, Plan
+from reconciler.redaction import Redaction
 from reconciler.sources import load_ban_list
 from reconciler.stores import Session
 from reconciler.views import json_lines, text
@@ -62,7 +64,7 @@ from reconciler.views import json_lines, text
 @option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to report.")
 @option("--endpoint-url", metavar="URL", help="Call this instead of AWS, such as a sandbox.")
 @option("--profile", metavar="NAME", help="A profile of the AWS configuration.")
-@together(all_option, lock_timeout_option, no_color_option)
+@together(all_option, lock_timeout_option, redact_option, no_color_option)
 def command(
     plan: str | None,
     file: str,
@@ -77,6 +79,7 @@ def command(
     profile: str | None,
     everything: bool,
     lock_timeout: float,
+    redact: Redaction,
 ) -> int:
     """Disconnect the users that are newly banned, and record it.
 
@@ -110,15 +113,12 @@ def command(
         if saved is not None:
             todo = planfile.still_valid(saved.plan, ban_list, recorded, datetime.now(UTC))
         else:
-            todo = diff(
-                ban_list,
-                recorded,
-                now=datetime.now(UTC),
-                targets=keys(target, "--target", ban_list, recorded) if target else None,
-                replace=keys(replace, "--replace", ban_list, recorded),
-            )
+            todo = planned(ban_list, recorded, target=target, replace=replace, redact=redact, now=datetime.now(UTC))
         if format == "text":
-            console.out(text.plan(todo, rate=rate, colour=console.wants_colour(sys.stdout), everything=everything))
+            shown = text.plan(
+                redact.plan(todo), rate=rate, colour=console.wants_colour(sys.stdout), everything=everything
+            )
+            console.out(shown)
         if todo.refusals:
             if format == "text":  # the plan has ended with it
                 return 1
@@ -129,7 +129,13 @@ def command(
             return 1
         calling = _Calling(todo.rate if rate is None else rate, parallelism, endpoint_url, profile)
         return _carry_out(
-            todo, session, calling, state_location=store.location, as_json=format == "json", saved=saved is not None
+            todo,
+            session,
+            calling,
+            state_location=store.location,
+            as_json=format == "json",
+            saved=saved is not None,
+            redact=redact,
         )
 
 
@@ -144,7 +150,14 @@ class _Calling:
 
 
 def _carry_out(
-    plan: Plan, session: Session, calling: _Calling, *, state_location: str, as_json: bool, saved: bool
+    plan: Plan,
+    session: Session,
+    calling: _Calling,
+    *,
+    state_location: str,
+    as_json: bool,
+    saved: bool,
+    redact: Redaction,
 ) -> int:
     gc.enable()  # see `reconciler.cli.main`
     now = datetime.now(UTC)
@@ -169,7 +182,7 @@ def _carry_out(
                     if as_json:
                         while not throttled.empty():
                             console.out(json_lines.throttled(throttled.get()))
-                        console.out(json_lines.outcome(plan, outcome))
+                        console.out(json_lines.outcome(plan, redact.outcome(outcome)))
         except ChatError as error:  # before the first call
             console.error(str(error))
         finally:
@@ -180,7 +193,8 @@ def _carry_out(
             console.out(json_lines.summary(ended))
         elif changes:
             interrupted = stop.signal is not None
-            shown = text.applied(plan, outcomes, ended, state_location, saved_plan=saved, interrupted=interrupted)
+            reported = [redact.outcome(outcome) for outcome in outcomes]
+            shown = text.applied(plan, reported, ended, state_location, saved_plan=saved, interrupted=interrupted)
             console.out(shown)
     if stop.signal is not None:
         return 128 + stop.signal

@@ -16,7 +16,7 @@ def out(text: str) -> None:
 
 def diagnostic(*messages: str, style: str | None = None) -> None:
     """Print messages to stderr, a line each: what a message holds of others cannot begin a line of its own."""
-    lines = "\n".join(escape.terminal(message) for message in messages)
+    lines = "\n".join(escape.line(message) for message in messages)
     if style is not None and wants_colour(sys.stderr):
         lines = click.style(lines, fg=style)
     click.echo(lines, err=True, color=True)

@@ -8,16 +8,18 @@ from reconciler.cli import console
 from reconciler.cli.locking import lock_timeout_option, locked
 from reconciler.cli.options import (
     file_option,
-    keys,
     no_color_option,
     option,
+    planned,
+    redact_option,
     state_option,
     store_for,
     target_option,
     together,
 )
 from reconciler.cli.progress import busy
-from reconciler.plan import Action, diff
+from reconciler.plan import Action
+from reconciler.redaction import Redaction
 from reconciler.sources import load_ban_list
 from reconciler.views import text
 
@@ -26,8 +28,10 @@ from reconciler.views import text
 @together(file_option, state_option, target_option)
 @option("--auto-approve", is_flag=True, help="Do not ask.")
 @lock_timeout_option
-@no_color_option
-def command(file: str, state: str | None, target: tuple[str, ...], auto_approve: bool, lock_timeout: float) -> int:
+@together(redact_option, no_color_option)
+def command(
+    file: str, state: str | None, target: tuple[str, ...], auto_approve: bool, lock_timeout: float, redact: Redaction
+) -> int:
     """Record the bans of the list as done, without disconnecting anybody.
 
     For users who were banned before there was this list. Asks first; only `yes` goes ahead.
@@ -38,18 +42,12 @@ def command(file: str, state: str | None, target: tuple[str, ...], auto_approve:
         ban_list = load_ban_list(file)
     store = store_for(ban_list, state)
     with locked(store, "import", lock_timeout) as session:
-        recorded = session.state
-        plan = diff(
-            ban_list,
-            recorded,
-            now=datetime.now(UTC),
-            targets=keys(target, "--target", ban_list, recorded) if target else None,
-        )
+        plan = planned(ban_list, session.state, target=target, redact=redact, now=datetime.now(UTC))
         new = [change for change in plan.changes if change.action is Action.BAN]
         if not new:
             console.out("Nothing to import. The state records every ban of the list.\n")
             return 0
-        console.out(text.addresses(plan, [change.key for change in new]))
+        console.out(text.addresses(plan, [redact.key(change.key) for change in new]))
         count = f"{len(new):,} {'ban' if len(new) == 1 else 'bans'}"
         if not auto_approve and not console.approved(f"Record {count} as done, and disconnect nobody?"):
             console.out("Import cancelled. Nothing was done.\n")

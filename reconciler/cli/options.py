@@ -2,17 +2,21 @@
 
 import os
 from collections.abc import Callable, Collection
+from datetime import datetime
 from functools import reduce
 from json import loads
 from math import isfinite
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
 from reconciler.banlist import BanList
 from reconciler.bans import BanKey, parse_address
 from reconciler.cli import console
+from reconciler.cli.run import Run
 from reconciler.errors import BanListError
+from reconciler.plan import Plan, diff
+from reconciler.redaction import HIDDEN, MIN_KEY, Redaction
 from reconciler.sources import load_ban_list
 from reconciler.state import State
 from reconciler.stores import Store, open_store
@@ -90,6 +94,32 @@ replace_option = option(
 
 
 all_option = option("--all", "everything", is_flag=True, help="Show every change, also of a plan that has hundreds.")
+REDACT_KEY: Final = "RECONCILER_REDACT_KEY"
+
+
+def redact_requested(context: click.Context, _option: click.Parameter, given: bool) -> Redaction:
+    """What `--redact` asks for; it is also told to whoever prints the errors."""
+    if not given:
+        return Redaction()
+    secret = os.environ.get(REDACT_KEY, "").strip()
+    if len(secret) < MIN_KEY:
+        what = f"is shorter than {MIN_KEY} characters" if secret else "is not set"
+        raise click.UsageError(
+            f"--redact needs a secret key, and {REDACT_KEY} {what}. Make one with `openssl rand -hex 32`, and keep it"
+            " as a secret of the CI job: the same key gives a user the same name in every log."
+        )
+    redaction = Redaction(secret)
+    context.ensure_object(Run).redaction = redaction
+    return redaction
+
+
+redact_option = option(
+    "--redact",
+    is_flag=True,
+    is_eager=True,  # before anything that could name a user
+    callback=redact_requested,
+    help=f"Show user-… in place of user IDs: a hash with the key in {REDACT_KEY}.",
+)
 
 
 def store_for(ban_list: BanList, location: str | None, *, profile: str | None = None) -> Store:
@@ -109,25 +139,48 @@ def list_for_names(file: str, location: str | None) -> BanList:
         return without
 
 
-def keys(addresses: Collection[str], option: str, ban_list: BanList, state: State) -> frozenset[BanKey]:
+def keys(
+    addresses: Collection[str], option: str, ban_list: BanList, state: State, redact: Redaction
+) -> frozenset[BanKey]:
     """The bans that addresses on the command line mean, as a plan shows them or raw.
 
     Raises:
         click.BadParameter: one of them is no address.
     """
-    return frozenset(_key(address, option, ban_list, state) for address in addresses if address)
+    return frozenset(_key(address, option, ban_list, state, redact) for address in addresses if address)
 
 
-def _key(address: str, option: str, ban_list: BanList, state: State) -> BanKey:
+def planned(
+    ban_list: BanList,
+    state: State,
+    *,
+    target: Collection[str],
+    replace: Collection[str] = (),
+    redact: Redaction,
+    now: datetime,
+) -> Plan:
+    """The plan for the addresses of `--target` and `--replace`."""
+    return diff(
+        ban_list,
+        state,
+        now=now,
+        targets=keys(target, "--target", ban_list, state, redact) if target else None,
+        replace=keys(replace, "--replace", ban_list, state, redact),
+    )
+
+
+def _key(address: str, option: str, ban_list: BanList, state: State, redact: Redaction) -> BanKey:
+    shown = HIDDEN if redact else address
     try:
         key = parse_address(address, ban_list.rooms)
     except ValueError as error:
-        raise click.BadParameter(f"{address}: {error}", param_hint=option) from error
+        why = "it is no address, or its room is not in the list" if redact else error
+        raise click.BadParameter(f"{shown}: {why}", param_hint=option) from error
     # The plan shows unusual user IDs in quotes, with escapes; an ID may also hold such quotes itself.
     candidates = [candidate for candidate in (key, _unquoted(key)) if candidate is not None]
     known = [candidate for candidate in candidates if candidate in ban_list.bans or candidate in state.records]
     if len(known) > 1:
-        raise click.BadParameter(f"{address} can mean two users, with and without the quotes", param_hint=option)
+        raise click.BadParameter(f"{shown} can mean two users, with and without the quotes", param_hint=option)
     return known[0] if known else key
 
 

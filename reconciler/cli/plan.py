@@ -1,6 +1,8 @@
 """`reconciler plan`: what would `apply` do?"""
 
+import os
 import sys
+from dataclasses import replace as replaced
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,9 +13,10 @@ from reconciler.cli import console
 from reconciler.cli.options import (
     all_option,
     file_option,
-    keys,
     no_color_option,
     option,
+    planned,
+    redact_option,
     replace_option,
     state_option,
     store_for,
@@ -21,8 +24,9 @@ from reconciler.cli.options import (
     together,
 )
 from reconciler.cli.progress import busy
-from reconciler.errors import PlanError, ReconcilerError
-from reconciler.plan import diff
+from reconciler.errors import BanListError, PlanError, ReconcilerError
+from reconciler.plan import Plan
+from reconciler.redaction import Redaction
 from reconciler.sources import load_ban_list
 from reconciler.views import text
 
@@ -30,9 +34,15 @@ from reconciler.views import text
 @click.command("plan")
 @together(file_option, state_option, target_option, replace_option)
 @option("--out", metavar="PATH", help="Save the plan here too, for `reconciler apply PATH`.")
-@option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print it.")
+@option(
+    "--format",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print it: markdown is for a comment in a pull request.",
+)
 @option("--detailed-exitcode", is_flag=True, help="Exit with 2 when there are changes, 0 when there are none.")
-@together(all_option, no_color_option)
+@together(all_option, redact_option, no_color_option)
 def command(
     file: str,
     state: str | None,
@@ -42,33 +52,46 @@ def command(
     format: str,
     detailed_exitcode: bool,
     everything: bool,
+    redact: Redaction,
 ) -> int:
     """Show what apply would do.
 
     Compares the ban list with the state and shows who would be disconnected from which room (+), which records would
     change (~), and which bans would be lifted (-). Changes nothing, and needs no network and no credentials.
     """
-    with busy(f"Reading {file}"):
-        ban_list = load_ban_list(file)
+    try:
+        with busy(f"Reading {file}"):
+            ban_list = load_ban_list(file)
+    except BanListError as error:
+        from reconciler.cli import problems  # noqa: PLC0415 - most lists are sound
+
+        return problems.report(error, format, file, redact)
     store = store_for(ban_list, state)
     with busy("Comparing with the state"):
         recorded = store.read()
-        plan = diff(
-            ban_list,
-            recorded,
-            now=datetime.now(UTC),
-            targets=keys(target, "--target", ban_list, recorded) if target else None,
-            replace=keys(replace, "--replace", ban_list, recorded),
-        )
+        plan = planned(ban_list, recorded, target=target, replace=replace, redact=redact, now=datetime.now(UTC))
+    if out is not None or format == "json":
+        from reconciler.commit import commit_of  # noqa: PLC0415 - it runs git, which a plan that is only shown need not
+
+        plan = replaced(plan, commit=commit_of(file, os.environ))
     if out is not None:
         _save(planfile.dumps(plan, store.location), out)
-    if format == "json":
-        console.out(planfile.dumps(plan, store.location))
-    else:
-        console.out(text.plan(plan, colour=console.wants_colour(sys.stdout), everything=everything))
+    show_plan(redact.plan(plan), store.location, format, everything=everything, redacted=bool(redact))
     if plan.refusals:
         return 1
     return 2 if detailed_exitcode and plan.changes else 0
+
+
+def show_plan(plan: Plan, state_location: str, format: str, *, everything: bool, redacted: bool) -> None:
+    """Print a plan as `text`, `markdown` or `json`."""
+    if format == "json":
+        console.out(planfile.dumps(plan, state_location, redacted=redacted))
+    elif format == "markdown":
+        from reconciler.views import markdown  # noqa: PLC0415 - nothing else needs it
+
+        console.out(markdown.plan(plan))
+    else:
+        console.out(text.plan(plan, colour=console.wants_colour(sys.stdout), everything=everything))
 
 
 def _save(content: str, path: str) -> None:

@@ -14,8 +14,9 @@ import click
 from reconciler.banlist import BanList
 from reconciler.bans import BanKey, address
 from reconciler.cli import console
-from reconciler.cli.options import file_option, no_color_option, option
+from reconciler.cli.options import file_option, no_color_option, option, redact_option, together
 from reconciler.errors import ReconcilerError
+from reconciler.redaction import Redaction
 from reconciler.sources import load_ban_list
 from reconciler.views import escape
 
@@ -58,14 +59,15 @@ _SHOWN_REQUESTS = 50
 @option("--deny", multiple=True, metavar="ARN", help="A room in which calls are denied; several times.")
 @option("--account", default="123456789012", show_default=True, metavar="N", help="The account of the caller.")
 @option("--seed", type=int, default=0, help="Of the random numbers.")
-@no_color_option
-@option("--log", metavar="PATH", help="Append each request to this file, as one line of JSON.")
+@together(redact_option, no_color_option)
+@option("--log", metavar="PATH", help="Append each request to this file, as one line of JSON; it is never redacted.")
 def command(
     command: tuple[str, ...],
     file: str,
     log: str | None,
     port: int | None,
     fault_rate: float | None,
+    redact: Redaction,
     **options: Any,  # noqa: ANN401
 ) -> int:
     """Run a local IVS Chat, to try the real job without an AWS account.
@@ -103,12 +105,12 @@ def command(
     gc.enable()  # see `reconciler.cli.main`
     try:
         with running(
-            settings, on_request=None if command else lambda request: console.out(_line(request, names))
+            settings, on_request=None if command else lambda request: console.out(_line(request, names, redact))
         ) as box:
             if not command:
                 return _serve(box.url, len(settings.rooms))
             status = _run(command, box.url)
-            _show(box.requests, names)
+            _show(box.requests, names, redact)
             return status
     except BrokenPipeError:  # the reader of our output has gone
         raise
@@ -162,25 +164,28 @@ def _run(command: tuple[str, ...], url: str) -> int:
     return status if status >= 0 else 128 - status
 
 
-def _show(requests: "tuple[Request, ...]", names: Mapping[str, str]) -> None:
+def _show(requests: "tuple[Request, ...]", names: Mapping[str, str], redact: Redaction) -> None:
     count = len(requests)
     console.out(f"\nThe sandbox was asked {count:,} {'time' if count == 1 else 'times'}{':' if count else '.'}\n")
     for request in requests[:_SHOWN_REQUESTS]:
-        console.out("  " + _line(request, names))
+        console.out("  " + _line(request, names, redact))
     if count > _SHOWN_REQUESTS:
         console.out(f"  … and {count - _SHOWN_REQUESTS:,} more times\n")
 
 
-def _line(request: "Request", names: Mapping[str, str]) -> str:
+def _line(request: "Request", names: Mapping[str, str], redact: Redaction) -> str:
     """A request as a line for people."""
     params = dict(request.params)
     what = []
     arn, user_id = params.pop("roomIdentifier", None), params.pop("userId", None)
+    user = user_id if isinstance(user_id, str) else ""
     if isinstance(arn, str) and isinstance(user_id, str):
         room = escape.terminal(address(BanKey(arn, ""), names))
-        what.append(room + escape.user_id(user_id))
-    what += [f"{escape.terminal(name)}={escape.quoted(str(value))}" for name, value in params.items()]
+        what.append(room + escape.user_id(redact.user(user_id)))
+    what += [
+        f"{escape.terminal(name)}={escape.quoted(redact.text(str(value), user))}" for name, value in params.items()
+    ]
     answer = request.status if request.status is not None else "no answer"
     error = f" {escape.terminal(request.error)}" if request.error else ""
-    head = f"{escape.terminal(request.operation)} in {escape.terminal(request.region) or 'no region'}"
+    head = f"{escape.line(request.operation)} in {escape.terminal(request.region) or 'no region'}"
     return f"{head}   {'   '.join(what)}   → {answer}{error}\n"

@@ -1,6 +1,5 @@
 """`reconciler show`: what does a saved plan do, or who is banned?"""
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,29 +13,40 @@ from reconciler.cli.options import (
     list_for_names,
     no_color_option,
     option,
+    redact_option,
     state_option,
     store_for,
     together,
 )
+from reconciler.cli.plan import show_plan
 from reconciler.errors import PlanEdited, PlanUnreadable
 from reconciler.planfile import SavedPlan
+from reconciler.redaction import Redaction
 from reconciler.views import text
 
 
 @click.command("show")
 @click.argument("plan", required=False, metavar="[PLAN]")
 @together(file_option, state_option)
-@option("--format", type=click.Choice(["text", "json"]), default="text", show_default=True, help="How to print it.")
-@together(all_option, no_color_option)
-def command(plan: str | None, file: str, state: str | None, format: str, everything: bool) -> int:
+@option(
+    "--format",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="How to print it: markdown is for a PLAN, as a comment in a pull request.",
+)
+@together(all_option, redact_option, no_color_option)
+def command(plan: str | None, file: str, state: str | None, format: str, everything: bool, redact: Redaction) -> int:
     """Show a saved plan, or without PLAN every ban that the state records.
 
     PLAN is a file that `reconciler plan --out PLAN` has saved.
     """
     if plan is not None:
-        _show_plan(load_plan(plan), format, everything=everything)
+        _show_plan(load_plan(plan), format, redact, everything=everything)
+    elif format == "markdown":
+        raise click.UsageError("--format markdown shows a PLAN; name a file that `reconciler plan --out` has saved")
     else:
-        _show_state(file, state, format)
+        _show_state(file, state, format, redact)
     return 0
 
 
@@ -58,18 +68,18 @@ def load_plan(path: str) -> SavedPlan:
         ) from error
 
 
-def _show_plan(saved: SavedPlan, format: str, *, everything: bool) -> None:
-    if format == "json":
-        console.out(planfile.dumps(saved.plan, saved.state_location))
-    else:
-        console.out(text.plan(saved.plan, colour=console.wants_colour(sys.stdout), everything=everything))
+def _show_plan(saved: SavedPlan, format: str, redact: Redaction, *, everything: bool) -> None:
+    plan = redact.plan(saved.plan)
+    show_plan(plan, saved.state_location, format, everything=everything, redacted=bool(redact))
+    if format == "text" and saved.plan.commit is not None:
+        console.out("\n" + text.made(saved.plan))
 
 
-def _show_state(file: str, location: str | None, format: str) -> None:
+def _show_state(file: str, location: str | None, format: str, redact: Redaction) -> None:
     ban_list = list_for_names(file, location)
     store = store_for(ban_list, location)
-    recorded = store.read()
+    recorded = redact.state(store.read())
     if format == "json":
-        console.out(state.dumps(recorded).decode())
+        console.out(state.dumps(recorded, redacted=bool(redact)).decode())
     else:
         console.out(text.state(recorded, ban_list.room_names, store.location, datetime.now(UTC)))

@@ -12,12 +12,16 @@ from typing import Final
 # user IDs would look the same. (DerivedCoreProperties.txt of the Unicode Character Database.)
 _INVISIBLE: Final = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef\u2800"
 _IGNORABLE: Final = re.compile(f"[{_INVISIBLE}]")
-# GitHub's runner (`##[`) and Azure's agent (`##vso[`) look for these anywhere in a line, `::error::` only at its start.
+# What GitHub's runner (`##[`), Azure's agent (`##vso[`) and TeamCity (`##teamcity[`) look for in a line. `::error::` is
+# a command only at its start, behind white space or not (ActionCommand.cs of GitHub's runner): see `line`.
+_CI_COMMAND: Final = re.compile(r"##(?=(?:vso|teamcity)?\[)")
 _PLAIN_JSON: Final = bytes({*b"\n", *range(0x20, 0x7F)})
-_CI_COMMAND: Final = re.compile(r"##(?=\[|vso\[)")
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
 # A plain user ID: no space, and nothing that an address or a quoted text gives a meaning to.
 _PLAIN: Final = re.compile(r'[^\s"\\]+')
+# The same, with single spaces between words.
+_CLEAR: Final = re.compile(r'[^\s"\\]+(?: [^\s"\\]+)*')
+_SPACE_AFTER_SPACE: Final = re.compile("(?<= ) ")
 
 
 def terminal(text: str) -> str:
@@ -28,6 +32,19 @@ def terminal(text: str) -> str:
     if text.isprintable() and not _IGNORABLE.search(text):
         return _CI_COMMAND.sub(r"#\\x23", text)
     return _CI_COMMAND.sub(r"#\\x23", "".join(_shown(character) for character in text))
+
+
+def line(text: str) -> str:
+    """`text` for the start of a line: as `terminal` shows it, and no workflow command such as `::error::` begins it."""
+    shown = terminal(text)
+    return shown.replace(":", "\\x3a", 1) if shown.lstrip().startswith("::") else shown
+
+
+def clear(text: str) -> str:
+    """`text` as it stands where that is clear, else `quoted`; also where white space is run together, as in HTML."""
+    if _CLEAR.fullmatch(text) and terminal(text) == text:
+        return text
+    return _SPACE_AFTER_SPACE.sub(r"\\u0020", quoted(text))
 
 
 def quoted(text: str) -> str:

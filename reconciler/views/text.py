@@ -48,7 +48,7 @@ def plan(plan: Plan, *, rate: float | None = None, colour: bool = False, everyth
             lines += _changes(plan, plan.changes, ban_list, colour=colour)
         else:
             lines += _by_room(plan, ban_list, colour=colour)
-        lines += ["", summary(plan), _calls(plan, plan.rate if rate is None else rate)]
+        lines += ["", summary(plan), calls(plan, plan.rate if rate is None else rate)]
     elif plan.left_out:
         lines.append("No changes to the targets.")
     else:
@@ -94,9 +94,9 @@ def applied(
             failures.setdefault(outcome.error.advice, []).append(outcome)
     for advice, failed in failures.items():
         lines += ["", f"Failed: {_named([address(plan, outcome.change.key) for outcome in failed], 10)}"]
-        lines.append(f"  {escape.terminal(advice)}")
+        lines.append(f"  {escape.line(advice)}")
         if (error := failed[0].error) is not None and error.answer:
-            lines.append(f"  {escape.terminal(error.answer)}")
+            lines.append(f"  {escape.line(error.answer)}")
     lines += ["", _totals(tally)]
     if tally.not_started and failures and not interrupted:
         lines.append("The rest was not tried, since calls to its account and region could not succeed.")
@@ -146,6 +146,12 @@ def record(key: BanKey, record: Record, room_names: Mapping[str, str], now: date
 def addresses(names: Named, keys: Iterable[BanKey], indent: str = "  ") -> str:
     """One address a line."""
     return "".join(f"{indent}{_address(key, names.room_names)}\n" for key in keys)
+
+
+def made(plan: Plan) -> str:
+    """When a saved plan was made, and at which commit if that is known; ends with a line break."""
+    commit = f" at commit {plan.commit[:7]}" if plan.commit is not None else ""
+    return f"Made {time(plan.created_at)}{commit}.\n"
 
 
 def time(time: datetime) -> str:
@@ -278,7 +284,8 @@ def _until(expires_at: datetime | None) -> str:
     return "never" if expires_at is None else time(expires_at)
 
 
-def _calls(plan: Plan, rate: float) -> str:
+def calls(plan: Plan, rate: float) -> str:
+    """How many calls the plan makes, and how long they take at `rate` calls a second; 0 is without a limit."""
     calls = plan.calls
     if not calls:
         return "No DisconnectUser calls."

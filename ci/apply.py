@@ -1,0 +1,58 @@
+"""Do what the plan of this run shows."""
+
+import signal
+import subprocess
+import sys
+from types import FrameType
+
+import runner
+
+# The end of the output says what went wrong, and what to do about it.
+SHOWN = 60_000
+LOCK_TIMEOUT = "300"  # seconds that another apply, started elsewhere, is waited for
+
+
+def main() -> int:
+    """Apply, with the output in the log and on the page of the run.
+
+    Returns:
+        The exit code of `reconciler apply`.
+    """
+    with runner.plain_output():
+        code, text = _run(["reconciler", "apply", "--auto-approve", "--format", "text", "--no-color"])
+    runner.output(exit_code=code)
+    headline = "Applied:" if code == 0 else "**Not everything was applied.** What was done is recorded; run it again."
+    runner.summarise(f"{headline}\n\n{runner.fenced(text[-SHOWN:])}")
+    if code:
+        runner.annotate("error", f"reconciler apply ended with {code}. The page of the run says what to do.")
+    return code
+
+
+def _run(command: list[str]) -> tuple[int, str]:
+    """Run a command, hand a signal on to it, and show its output as it comes.
+
+    Returns:
+        Its exit code, and its output.
+    """
+    lines = []
+    # In a session of its own, since the second signal would stop it at once: it gets each one from here alone.
+    with subprocess.Popen(
+        command,
+        env={"RECONCILER_LOCK_TIMEOUT": LOCK_TIMEOUT} | runner.options(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        encoding="utf-8",
+    ) as process:
+
+        def hand_on(number: int, _frame: FrameType | None) -> None:
+            process.send_signal(number)
+
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, hand_on)
+        for line in process.stdout or ():
+            sys.stdout.write(line)
+            sys.stdout.flush()
+            lines.append(line)
+    code = process.returncode
+    return (code if code >= 0 else 128 - code), "".join(lines)

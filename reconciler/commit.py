@@ -1,0 +1,62 @@
+"""The git commit that a ban list is of."""
+
+import hashlib
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+TIMEOUT: Final = 5  # seconds
+_VARIABLES: Final = ("GITHUB_SHA", "CI_COMMIT_SHA")  # of GitHub Actions and GitLab CI
+_COMMIT: Final = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
+
+
+def commit_of(ban_list: str, environment: Mapping[str, str]) -> str | None:
+    """The commit that is checked out, if it holds the list as it stands in the folder.
+
+    Where git cannot tell, because there is none or no repository, it is the commit that the CI system names.
+
+    Args:
+        ban_list: path of the list.
+        environment: the environment variables.
+
+    Returns:
+        40 or 64 hexadecimal digits; None where there is no commit, or the list has changes that are not committed.
+    """
+    folder, name = os.path.split(ban_list)
+    head = _git(folder or ".", "rev-parse", "--verify", "--quiet", "HEAD")
+    if head is None:
+        named = (environment.get(variable, "").lower() for variable in _VARIABLES)
+        return next((commit for commit in named if _COMMIT.fullmatch(commit)), None)
+    # Compared by hash and not by `git status`, which may run what the repository's configuration names.
+    committed = _git(folder or ".", "rev-parse", "--verify", "--quiet", f"HEAD:./{name}")
+    try:
+        content = Path(ban_list).read_bytes()
+    except (OSError, ValueError):
+        return None
+    return head if committed == _blob(content, len(head)) else None
+
+
+def _git(folder: str, *arguments: str) -> str | None:
+    """What git prints, if it is the name of an object."""
+    try:
+        ran = subprocess.run(  # noqa: S603
+            ["git", "-C", folder, *arguments],  # noqa: S607 - the git of the machine
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=TIMEOUT,
+            check=True,
+        )
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    printed = ran.stdout.decode(errors="replace").strip()
+    return printed if _COMMIT.fullmatch(printed) else None
+
+
+def _blob(content: bytes, digits: int) -> str:
+    """The name of a file's content in a repository whose names have so many digits."""
+    algorithm = "sha1" if digits == 40 else "sha256"
+    return hashlib.new(algorithm, b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

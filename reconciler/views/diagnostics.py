@@ -1,0 +1,179 @@
+"""The problems of a ban list where people and programs look for them: annotations of GitHub, and JSON.
+
+The JSON has the shape of `terraform validate -json`, so that what reads that reads this.
+"""
+
+import codecs
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from reconciler.errors import Problem
+from reconciler.views import escape
+
+FORMAT_VERSION: Final = "1.0"
+MAX_ANNOTATIONS: Final = 50  # GitHub shows ten of a step; the rest is for who opens the log
+_MAX_CODE: Final = 240  # characters of a line that a snippet shows
+_MAX_TOKEN: Final = 600  # characters that are looked through for the end of a token
+_LINE_BREAK: Final = re.compile(b"\r\n|\r|\n")
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
+
+
+def github(problems: Sequence[Problem]) -> str:
+    """Workflow commands for GitHub Actions, one a line, which it shows as annotations in the pull request.
+
+    Args:
+        problems: their files as paths from the root of the repository.
+    """
+    lines = [
+        f"::error file={_property(problem.file)},line={problem.line},col={problem.column},"
+        f"title={_property(problem.path or 'Ban list')}::{_message(str(problem))}\n"
+        for problem in problems[:MAX_ANNOTATIONS]
+    ]
+    if (more := len(problems) - MAX_ANNOTATIONS) > 0:
+        lines.append(f"::error title=Ban list::{more:,} more problem{'' if more == 1 else 's'} not shown here.\n")
+    return "".join(lines)
+
+
+def _message(text: str) -> str:
+    return escape.terminal(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _message(text).replace(":", "%3A").replace(",", "%2C")
+
+
+def as_json(
+    problems: Sequence[Problem], contents: Mapping[str, bytes], *, snippets: bool = True, error: str | None = None
+) -> str:
+    """The verdict on a list as a JSON object.
+
+    Args:
+        problems: none, if it is valid.
+        contents: of the files that the problems are in; of one that is left out only the starts are known.
+        snippets: show what stands there.
+        error: why the list cannot be read at all.
+    """
+    sources = {file: _Source(content) for file, content in contents.items()}
+    diagnostics = [_diagnostic(problem, sources.get(problem.file), snippets=snippets) for problem in problems]
+    if error is not None:
+        diagnostics.append({"severity": "error", "summary": "The ban list cannot be read", "detail": error})
+    rows = ",\n".join(f"    {_json(diagnostic)}" for diagnostic in diagnostics)
+    return "\n".join(
+        [
+            "{",
+            f'  "format_version": {_json(FORMAT_VERSION)},',
+            f'  "valid": {_json(not diagnostics)},',
+            f'  "error_count": {len(diagnostics)},',
+            '  "warning_count": 0,',
+            f'  "diagnostics": [\n{rows}\n  ]' if rows else '  "diagnostics": []',
+            "}\n",
+        ]
+    )
+
+
+def _diagnostic(problem: Problem, source: "_Source | None", *, snippets: bool) -> dict[str, object]:
+    diagnostic: dict[str, object] = {
+        "severity": "error",
+        "summary": f"Problem in {problem.path or 'the ban list'}",
+        "detail": problem.message,
+    }
+    if source is None:
+        start = {"line": problem.line, "column": problem.column, "byte": 0}
+        return {**diagnostic, "range": {"filename": problem.file, "start": start, "end": start}, "snippet": None}
+    line = source.line(problem.line)
+    first = min(problem.column - 1, len(line))
+    last = token_end(line, first)
+    begin, end = (
+        {"line": problem.line, "column": at + 1, "byte": source.byte(problem.line, at)} for at in (first, last)
+    )
+    place = {"filename": problem.file, "start": begin, "end": end}
+    if not snippets:
+        return {**diagnostic, "range": place, "snippet": None}
+    left = max(0, min(first - _MAX_CODE // 4, len(line) - _MAX_CODE))
+    code = line[left : left + _MAX_CODE]
+    snippet: dict[str, object] = {
+        "context": _context(problem.path),
+        "code": code.encode(errors="replace").decode(),
+        "start_line": problem.line,
+        "highlight_start_offset": first - left,
+        "highlight_end_offset": min(last - left, len(code)),
+        "values": [],
+    }
+    return {**diagnostic, "range": place, "snippet": snippet}
+
+
+class _Source:
+    """The lines of a file, as characters and as bytes."""
+
+    def __init__(self, content: bytes) -> None:
+        self._offset = len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0
+        text = content[self._offset :]
+        self._content = text
+        breaks = [(match.start(), match.end()) for match in _LINE_BREAK.finditer(text)]
+        self._starts = [0, *(end for _, end in breaks)]
+        self._ends = [*(start for start, _ in breaks), len(text)]
+        self._last = (0, "")  # the line that was asked for last: many problems may be on one long line
+
+    def line(self, number: int) -> str:
+        """A line, without its break; a byte that is not UTF-8 is a lone surrogate. Empty beyond the end."""
+        if number > len(self._starts):
+            return ""
+        if self._last[0] != number:
+            line = self._content[self._starts[number - 1] : self._ends[number - 1]]
+            self._last = number, line.decode("utf-8", "surrogateescape")
+        return self._last[1]
+
+    def byte(self, number: int, character: int) -> int:
+        """How many bytes of the file come before a character of a line."""
+        if number > len(self._starts):
+            return self._offset + len(self._content)
+        line = self.line(number)
+        before = character if line.isascii() else len(line[:character].encode("utf-8", "surrogateescape"))
+        return self._offset + self._starts[number - 1] + before
+
+
+_DOUBLE_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"?')
+_SINGLE_QUOTED: Final = re.compile(r"'(?:[^']|'')*'?")
+_PLAIN_IN_BLOCK: Final = re.compile(r"(?:(?!:(?:\s|$)|\s#).)+")
+_PLAIN_IN_FLOW: Final = re.compile(r"(?:(?!:(?:\s|$)|\s#)[^,\[\]{}])+")
+_BRACKET: Final = re.compile(r"""[\[\]{}]|"(?:[^"\\]|\\.)*"|(?<![^\s,\[{])'(?:[^']|'')*'""")
+_COMMENT: Final = re.compile(r"\s#.*")
+
+
+def token_end(line: str, start: int) -> int:
+    """Where the YAML token ends that begins at `start`, on its own line at the latest; at least one character on."""
+    rest = line[start : start + _MAX_TOKEN]
+    before = line[max(0, start - _MAX_TOKEN) : start]
+    first = rest[:1]
+    in_flow = sum(before.count(sign) for sign in "[{") > sum(before.count(sign) for sign in "]}")
+    if first == '"':
+        match = _DOUBLE_QUOTED.match(rest)
+    elif first == "'":
+        match = _SINGLE_QUOTED.match(rest)
+    elif first and first in "[{":
+        return start + _bracketed(rest)
+    else:
+        match = (_PLAIN_IN_FLOW if in_flow else _PLAIN_IN_BLOCK).match(rest)
+    length = len(match[0].rstrip()) if match is not None else 0
+    return start + max(length, 1)
+
+
+def _bracketed(rest: str) -> int:
+    """How long a text in brackets is; to the end of the line if they are not closed on it."""
+    depth = 0
+    for match in _BRACKET.finditer(rest):
+        depth += (match[0] in "[{") - (match[0] in "]}")
+        if not depth:
+            return match.end()
+    return len(_COMMENT.sub("", rest).rstrip())
+
+
+def _context(path: str) -> str | None:
+    """What a problem stands in: `bans[1]` for `bans[1].user_id`."""
+    return path.rpartition(".")[0] or path or None
+
+
+def _json(value: object) -> str:
+    return escape.json_safe(_ENCODER.encode(value))

@@ -1,0 +1,92 @@
+"""The part of GitHub's API that shows a plan: the comments of pull requests, on loopback."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+REPOSITORY = "OWNER/REPOSITORY"
+TOKEN = "a-token"
+_PATH = re.compile(rf"/repos/{REPOSITORY}/issues/(?:(?P<number>\d+)/comments|comments/(?P<id>\d+))")
+
+
+@dataclass
+class Github:
+    """What the server holds, and how it answers."""
+
+    url: str = ""
+    comments: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+    read_only: bool = False
+    failures: list[int] = field(default_factory=list)
+    login: str | None = None
+
+    def add(self, body: str, *, login: str = "github-actions[bot]", kind: str = "Bot", number: int = 7) -> None:
+        """Somebody comments."""
+        id_ = len(self.comments) + 1
+        page = f"https://github.com/{REPOSITORY}/pull/{number}#issuecomment-{id_}"
+        user = {"login": login, "type": kind}
+        self.comments.append({"id": id_, "number": number, "body": body, "user": user, "html_url": page})
+
+    def answer(self, method: str, path: str, content: dict[str, Any]) -> tuple[int, object]:
+        """The status and the body for a request that is signed in."""
+        self.requests.append(f"{method} {path}")
+        if self.failures:
+            return self.failures.pop(0), {}
+        if path == "/user":
+            return (403, {}) if self.login is None else (200, {"login": self.login})
+        address = urlsplit(path)
+        match = _PATH.fullmatch(address.path)
+        if match is None:
+            return 404, {}
+        if method == "GET":
+            query = parse_qs(address.query)
+            size, page = int(query["per_page"][0]), int(query["page"][0])
+            there = [comment for comment in self.comments if comment["number"] == int(match["number"])]
+            return 200, there[size * (page - 1) : size * page]
+        if self.read_only:
+            return 403, {"message": "Resource not accessible by integration"}
+        if len(content["body"]) > 65_536:
+            return 422, {"message": "Validation Failed"}
+        if method == "POST":
+            self.add(content["body"], number=int(match["number"]))
+            return 201, self.comments[-1]
+        comment = self.comments[int(match["id"]) - 1]
+        comment["body"] = content["body"]
+        return 200, comment
+
+
+@contextmanager
+def github() -> Iterator[Github]:
+    """Run the server."""
+    state = Github()
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            signed_in = self.headers.get("Authorization") == f"Bearer {TOKEN}"
+            status, body = state.answer(self.command, self.path, json.loads(raw or b"{}")) if signed_in else (401, {})
+            encoded = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(encoded)))
+            self.end_headers()
+            self.wfile.write(encoded)
+
+        do_GET = do_POST = do_PATCH = _answer  # noqa: N815 - named by http.server
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        state.url = f"http://127.0.0.1:{server.server_port}"
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield state
+        server.shutdown()
+        thread.join()

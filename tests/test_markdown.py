@@ -1,0 +1,301 @@
+"""The comment in a pull request: what it says, and that it always fits."""
+
+from collections.abc import Callable
+
+import pytest
+
+from reconciler import BanKey, Guardrails, Plan, State, diff
+from reconciler.errors import Problem
+from reconciler.views import markdown
+from tests.builders import FINALS, LOBBY, NEXT_WEEK, NOW, TOMORROW, YESTERDAY, ban, ban_list, many, recorded
+
+
+def units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+def test_a_comment_says_who_is_banned_where_and_why() -> None:
+    again = ban("again", reason="Spam")
+    desired = ban_list(
+        ban("ABC123def456", reason="Violated terms of service", until=NEXT_WEEK),
+        ban("zed", reason="Spam", until=NEXT_WEEK),
+        ban("a b", room=FINALS),
+        ban("back", reason="Again", until=TOMORROW),
+        ban("gone", until=YESTERDAY),
+        ban("over", until=YESTERDAY),
+        ban("early", until=YESTERDAY),
+        again,
+    )
+    state = recorded(
+        ban("zed", until=TOMORROW),
+        ban("back", until=YESTERDAY),
+        ban("old", reason="Spam"),
+        ban("over", until=YESTERDAY),
+        ban("early"),
+        again,
+    )
+    assert markdown.plan(diff(desired, state, NOW, replace=[again[0]])) == (
+        """\
+<!-- reconciler-plan: bans.yaml -->
+**Plan: 3 to ban, 1 to update, 3 to lift, 1 to repeat.** 4 DisconnectUser calls, about 1 s at 100 calls/s in each of 2 \
+regions.
+
+Hint: nothing is done about `lobby/gone`: its ban has expired, and can be taken out of `bans.yaml`.
+
+<details open><summary><b>3 to ban</b>: disconnects the user, then records it</summary>
+
+`lobby`: 2
+
+| User | Reason, which the room sees | Until |
+| --- | --- | --- |
+| `ABC123def456` | `Violated terms of service` | 2026-11-29 16:00 UTC |
+| `back` | `Again` | 2026-11-23 16:00 UTC, again; the last ban ended 2026-11-21 16:00 UTC |
+
+`finals`: 1
+
+| User | Reason, which the room sees | Until |
+| --- | --- | --- |
+| `a b` | none | for good |
+
+</details>
+
+<details open><summary><b>1 to repeat</b>: disconnects the user again, then records it</summary>
+
+`lobby`: 1
+
+| User | Reason, which the room sees | Disconnected before |
+| --- | --- | --- |
+| `again` | `Spam` | 2026-11-21 16:00 UTC |
+
+</details>
+
+<details open><summary><b>1 to update</b>: changes the record, and calls nobody</summary>
+
+`lobby`: 1
+
+| User | What changes |
+| --- | --- |
+| `zed` | reason none → `Spam`, until 2026-11-23 16:00 UTC → 2026-11-29 16:00 UTC |
+
+</details>
+
+<details open><summary><b>3 to lift</b>: forgets the record, and calls nobody</summary>
+
+`lobby`: 3
+
+| User | Why | Was banned for |
+| --- | --- | --- |
+| `over` | expired 2026-11-21 16:00 UTC | none |
+| `early` | expired according to `bans.yaml` | none |
+| `old` | removed from `bans.yaml` | `Spam` |
+
+</details>
+"""
+    )
+
+
+def test_no_changes_are_a_comment_too() -> None:
+    assert markdown.plan(diff(ban_list(), State(), NOW)) == (
+        "<!-- reconciler-plan: bans.yaml -->\n**No changes.** The state matches `bans.yaml`.\n"
+    )
+
+
+def test_a_targeted_plan_says_what_it_leaves_out() -> None:
+    plan = diff(ban_list(ban("a"), ban("b")), recorded(ban("b")), NOW, targets=[BanKey(LOBBY, "b")])
+    assert markdown.plan(plan).endswith("**No changes to the targets.** 1 more change left out by `--target`.\n")
+
+
+def test_a_refusal_stands_before_the_changes_with_its_figures_and_the_key() -> None:
+    comment = markdown.plan(diff(ban_list(*many(3), guardrails=Guardrails(max_bans=2)), State(), NOW))
+    refusal = """
+> [!CAUTION]
+> **Refused:** `it bans 3 times, and guardrails.max_bans is 2`.
+>
+> If this is meant, change `guardrails.max_bans` in `bans.yaml`, so that the exception is reviewed too.
+
+<details"""
+    assert refusal in comment
+
+
+def test_a_long_table_is_folded_and_a_short_one_is_not() -> None:
+    assert "<details open><summary><b>20 to ban" in markdown.plan(diff(ban_list(*many(20)), State(), NOW))
+    assert "<details><summary><b>21 to ban" in markdown.plan(diff(ban_list(*many(21)), State(), NOW))
+
+
+def test_a_saved_plan_names_its_commit() -> None:
+    from dataclasses import replace
+
+    plan = replace(diff(ban_list(ban("a")), State(), NOW), commit="0123456" + "9" * 33)
+    assert markdown.plan(plan).endswith("\nMade 2026-11-22 16:00 UTC at commit `0123456`.\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("bans.yaml", "bans.yaml"),
+        ("./bans.yaml", "bans.yaml"),
+        ("moderation/eu/bans.yaml", "moderation/eu/bans.yaml"),
+        ("a -->b", "a%20-%2D%3Eb"),
+        ("a---b----c-", "a-%2D-b-%2D-%2Dc-"),
+        ("a\n>b", "a%0A%3Eb"),
+        ("é.yaml", "%C3%A9.yaml"),
+        ("x\udc80", "x%5Cudc80"),
+    ],
+)
+def test_the_marker_finds_the_comment_of_a_list_and_ends_where_it_should(path: str, shown: str) -> None:
+    assert markdown.marker(path) == f"<!-- reconciler-plan: {shown} -->\n"
+
+
+def test_two_long_paths_have_two_short_markers() -> None:
+    one, other = markdown.marker("a" * 5000 + "1"), markdown.marker("a" * 5000 + "2")
+    assert one != other
+    assert len(one) < 120
+
+
+def shown_rows(comment: str) -> int:
+    return sum(line.startswith("| `") for line in comment.splitlines())
+
+
+def missing(comment: str) -> int:
+    return sum(
+        int(line.split(" of ")[0].strip("*").replace(",", ""))
+        for line in comment.splitlines()
+        if "are not shown.**" in line
+    )
+
+
+ROOMS_1000 = {f"room{number}": f"arn:aws:ivschat:us-west-2:123456789012:room/r{number:04}" for number in range(1000)}
+
+
+def ten_thousand() -> Plan:
+    return diff(ban_list(*many(10_000)), State(), NOW)
+
+
+def ten_thousand_of_the_longest() -> Plan:
+    """IDs and reasons as long as the service takes, of characters that take most room."""
+    users = [ban(f"{number:08}" + "\U000e0100" * 120, reason="\U000e0101" * 256) for number in range(10_000)]
+    return diff(ban_list(*users), State(), NOW)
+
+
+def ten_thousand_outside_the_first_plane() -> Plan:
+    return diff(ban_list(*(ban(f"{n:08}" + "😀" * 120, reason="😀" * 256) for n in range(10_000))), State(), NOW)
+
+
+def ten_thousand_in_a_thousand_rooms() -> Plan:
+    arns = list(ROOMS_1000.values())
+    bans = [ban(f"user{number}", room=arns[number % 1000]) for number in range(10_000)]
+    return diff(ban_list(*bans, rooms=ROOMS_1000), State(), NOW)
+
+
+def of_everything() -> Plan:
+    same = [ban(f"same{number}") for number in range(2000)]
+    desired = ban_list(
+        *many(4000),
+        *same,
+        *(ban(f"moved{number}", reason="new", until=NEXT_WEEK) for number in range(2000)),
+        *(ban(f"past{number}", until=YESTERDAY) for number in range(5000)),
+        guardrails=Guardrails(max_bans=10),
+    )
+    state = recorded(*same, *(ban(f"moved{n}", reason="old") for n in range(2000)), *many(2000, "gone"))
+    return diff(desired, state, NOW, replace=[key for key, _ in same])
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        ten_thousand,
+        ten_thousand_of_the_longest,
+        ten_thousand_outside_the_first_plane,
+        ten_thousand_in_a_thousand_rooms,
+        of_everything,
+    ],
+)
+def test_ten_thousand_changes_fit_and_what_is_missing_is_counted(make: Callable[[], Plan]) -> None:
+    plan = make()
+    comment = markdown.plan(plan)
+    assert units(comment) <= markdown.LIMIT
+    assert units(comment) > markdown.LIMIT // 2  # the room is used
+    assert shown_rows(comment) > 0
+    assert shown_rows(comment) + missing(comment) == len(plan.changes) == 10_000
+    assert "the saved plan, the log of the job, or `reconciler plan --all`" in comment
+
+
+def test_what_is_left_out_of_each_room_is_counted() -> None:
+    big, small = [ban(f"user{number}") for number in range(5000)], [ban(f"f{n}", room=FINALS) for n in range(3)]
+    comment = markdown.plan(diff(ban_list(*big, *small), State(), NOW))
+    assert "`lobby`: 5,000\n" in comment
+    assert "`finals`: 3\n" in comment
+    assert "`f2`" in comment
+    count = missing(comment)
+    assert f"{count:,} more here not shown.\n" in comment
+
+
+def test_rooms_that_are_left_out_are_counted() -> None:
+    comment = markdown.plan(ten_thousand_in_a_thousand_rooms())
+    rooms = comment.count("| User |")
+    assert f"{10 * (1000 - rooms):,} more in {1000 - rooms} rooms not shown.\n" in comment
+
+
+def test_a_few_lifts_are_seen_beside_many_bans() -> None:
+    comment = markdown.plan(diff(ban_list(*many(10_000)), recorded(ban("innocent")), NOW))
+    assert "| `innocent` | removed from `bans.yaml` | none |" in comment
+
+
+def test_rows_that_are_not_shown_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    original = markdown._change_row
+    monkeypatch.setattr(markdown, "_change_row", lambda *args: made.append(1) or original(*args))  # type: ignore[func-returns-value]
+    comment = markdown.plan(ten_thousand())
+    assert len(made) <= shown_rows(comment) + 1
+
+
+def test_a_plan_with_absurd_names_fits_too() -> None:
+    plan = Plan(
+        created_at=NOW,
+        ban_list="x" * 100_000,
+        ban_list_sha256="",
+        lineage=None,
+        serial=0,
+        changes=ten_thousand().changes,
+        room_names={LOBBY: "`" * 100_000},
+        expired=tuple(BanKey(LOBBY, "\U000e0100" * 128) for _ in range(5)),
+    )
+    assert units(markdown.plan(plan)) <= markdown.LIMIT
+
+
+def test_the_problems_of_a_list_are_a_comment_with_the_same_marker() -> None:
+    found = [
+        Problem("bans.yaml", 7, 14, "bans[1].expires_at", "2027-01-31 has no time zone; write `2027-01-31T00:00:00Z`"),
+        Problem("bans.yaml", 9, 1, "", 'there is no room "a|b"'),
+        Problem("more.yaml", 3, 2, "bans[0]", "x"),
+    ]
+    assert markdown.problems(found, "bans.yaml") == (
+        """\
+<!-- reconciler-plan: bans.yaml -->
+**The ban list has 3 problems.** Nothing can be planned until this is corrected.
+
+`bans.yaml`
+
+| Line | Where | What is wrong, and what to write instead |
+| ---: | --- | --- |
+| 7:14 | `bans[1].expires_at` | `` 2027-01-31 has no time zone; write `2027-01-31T00:00:00Z` `` |
+| 9:1 |  | `there is no room "a\\|b"` |
+
+`more.yaml`
+
+| Line | Where | What is wrong, and what to write instead |
+| ---: | --- | --- |
+| 3:2 | `bans[0]` | `x` |
+"""
+    )
+
+
+def test_many_problems_fit_and_the_rest_is_counted() -> None:
+    found = [Problem(f"f{n % 3}.yaml", n, 1, "bans[0].reason", "\U000e0100" * 600) for n in range(10_000)]
+    comment = markdown.problems(found, "bans.yaml")
+    assert units(comment) <= markdown.LIMIT
+    rows = comment.count("| `bans[0].reason` |")
+    assert rows > 5
+    assert comment.endswith(
+        f"\n{10_000 - rows:,} more problems not shown here; `reconciler validate` lists them all.\n"
+    )
