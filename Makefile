@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo plan apply test lint format bench build clean
+.PHONY: help demo plan apply test lint format schema bench build clean
 
 help:
 	@echo 'make demo    the whole job against a local sandbox: plan, apply, plan again'
@@ -15,6 +15,7 @@ help:
 	@echo 'make test    run the tests'
 	@echo 'make lint    ruff and mypy'
 	@echo 'make format  let ruff format the code'
+	@echo 'make schema  write docs/bans.schema.json anew'
 	@echo 'make bench   measure, as ratios within one run'
 	@echo 'make build   build the wheel, and try it in an empty environment'
 	@echo 'make clean   remove what the others made'
@@ -55,6 +56,10 @@ lint: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+
+schema: $(VENV)/.installed
+	@$(BIN)/reconciler schema > docs/bans.schema.json.tmp
+	@mv docs/bans.schema.json.tmp docs/bans.schema.json
 
 bench: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.bench

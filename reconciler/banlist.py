@@ -107,6 +107,26 @@ def parse(content: bytes, path: str = "bans.yaml", *, find: Find = _no_files, pu
         return _parse(content, path, find, pure=pure)
 
 
+def read_alone(content: bytes, path: str = "bans.yaml", *, pure: bool = False) -> Document:
+    """Read one file and check what it says by itself: a whole ban list, or a part of one, which holds just `bans`.
+
+    The names of rooms in such a part are not checked, since they stand in the list that it is a part of.
+
+    Args:
+        content: the file.
+        path: its name, for messages.
+        pure: read it without the C YAML parser, with the same result.
+
+    Returns:
+        The file's data, which is sound.
+
+    Raises:
+        BanListInvalid: with every problem in it.
+    """
+    with _no_collecting():
+        return _read_alone(content, path, pure=pure)
+
+
 @contextmanager
 def _no_collecting() -> Iterator[None]:
     """Nothing that reading builds is in a cycle; the collector would look through all of it again and again."""
@@ -117,6 +137,15 @@ def _no_collecting() -> Iterator[None]:
     finally:
         if was_enabled:
             gc.enable()
+
+
+def _read_alone(content: bytes, path: str, *, pure: bool) -> Document:
+    reader = _Reader(pure=pure)
+    document = reader.alone(content, path)
+    problems = reader.problems()
+    if problems or document is None:
+        raise BanListInvalid(problems)
+    return document
 
 
 def _parse(content: bytes, path: str, find: Find, *, pure: bool) -> BanList:
@@ -214,11 +243,26 @@ class _Reader:
         located = [*self._problems, *_located(self._files.values(), self._errors)]
         return sorted(located, key=lambda problem: (order.get(problem.file, -1), _in_file(problem)))
 
+    def alone(self, content: bytes, path: str) -> Document | None:
+        """What a whole list or a part of one says by itself; of use only when there are no problems."""
+        file = self._read(content, path)
+        if file is None:
+            return None
+        data = file.document.data
+        if isinstance(data, dict) and data.keys() == {"bans"}:
+            if file.document.complete:
+                self._expand([file], _Common({}, (), _Rooms({}, None), Guardrails(), file, includes=False))
+        else:
+            self._ban_list(file, path, "", lambda pattern: [(pattern, b"bans: []")])  # whatever it includes
+        return file.document
+
     def ban_list(self, content: bytes, path: str, find: Find) -> BanList:
         """The ban list; of use only when there are no problems."""
-        digest = sha256(content).hexdigest()
         main = self._read(content, path)
-        if main is None or not main.document.complete:
+        return BanList(path) if main is None else self._ban_list(main, path, sha256(content).hexdigest(), find)
+
+    def _ban_list(self, main: _File, path: str, digest: str, find: Find) -> BanList:
+        if not main.document.complete:
             # After a syntax error the rest of the list is not known, so nothing can be said about what it lacks.
             return BanList(path)
         raw = main.document.data
@@ -244,7 +288,7 @@ class _Reader:
             versions = [digest, *(f"{of_content} {file.path}" for file, of_content in included)]
             digest = sha256("\0".join(versions).encode(errors="surrogateescape")).hexdigest()
         files = [main, *(file for file, _ in included)]
-        bans = self._expand(files, _Common(defaults, default_rooms, rooms, guardrails, main, "include" in raw))
+        bans = self._expand(files, _Common(defaults, default_rooms, rooms, guardrails, main, includes="include" in raw))
         return BanList(
             path=path,
             sha256=digest,

@@ -3,7 +3,9 @@
     ReconcilerError
     ├── BanListError
     │   ├── BanListUnreadable      the file cannot be opened
-    │   └── BanListInvalid         it can, and something in it is wrong: every problem, with its place
+    │   ├── BanListInvalid         it can, and something in it is wrong: every problem, with its place
+    │   ├── BanListUnwritable      it cannot be written
+    │   └── FormattingUnsafe       its canonical form would not say the same
     ├── AddressUnknown             --target or --replace names a ban that nobody knows
     ├── StateError
     │   ├── StateUnreadable        the state cannot be opened, or its location is not one we know
@@ -89,6 +91,14 @@ class BanListInvalid(BanListError):
     def __init__(self, problems: "Sequence[Problem]") -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = tuple(problems)
+
+
+class BanListUnwritable(BanListError):
+    """The ban list cannot be written, and is as it was."""
+
+
+class FormattingUnsafe(BanListError):
+    """The canonical form of a ban list would not say the same as the list does, so it is not to be used."""
 
 
 class AddressUnknown(ReconcilerError):

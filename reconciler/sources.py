@@ -28,15 +28,23 @@ def load_ban_list(path: str | os.PathLike[str]) -> BanList:
         BanListInvalid: with every problem in it, and in the files that it includes.
     """
     name = os.fspath(path)
+    return banlist.parse(read_file(name), name, find=_Folder(name).find)
+
+
+def read_file(name: str) -> bytes:
+    """The content of a ban list's file.
+
+    Raises:
+        BanListUnreadable: it cannot be opened.
+    """
     try:
-        content = _content(name)
+        return _content(name)
     except FileNotFoundError as error:
         raise BanListUnreadable(
             f"{name}: there is no such file. Name the ban list with -f, or run this where it is."
         ) from error
     except (OSError, ValueError) as error:
         raise BanListUnreadable(f"{name}: the ban list cannot be read: {getattr(error, 'strerror', error)}") from error
-    return banlist.parse(content, name, find=_Folder(name).find)
 
 
 class _Folder:

@@ -117,6 +117,10 @@ class Document:
         """The places of these values, by a second look at the text; paths that it does not hold are left out."""
         return _locate(self._source, frozenset(paths)) if paths else {}
 
+    def events(self) -> Iterator[Any]:
+        """ruamel.yaml's events of the text once more, each with its marks; for a document without faults."""
+        return self._source.events()
+
 
 class NotText(ValueError):
     """The content of a file is not UTF-8.
@@ -631,7 +635,7 @@ def _locate(source: _Source, wanted: frozenset[Path]) -> dict[Path, Place]:
     """Walks the events once more, now with paths."""
     places: dict[Path, Place] = {}
     stack: list[_Frame] = []
-    for event in source.events():
+    for event in _readable(source.events()):
         kind = event.__class__
         if kind is MappingEndEvent or kind is SequenceEndEvent:
             stack.pop()
@@ -657,6 +661,12 @@ def _locate(source: _Source, wanted: frozenset[Path]) -> dict[Path, Place]:
         if opens:
             stack.append(_Frame(path, is_mapping=kind is MappingStartEvent))
     return places
+
+
+def _readable(events: Iterable[Any]) -> Iterator[Any]:
+    """The events up to where the text cannot be read."""
+    with suppress(YAMLError):
+        yield from events
 
 
 def _explain(error: MarkedYAMLError) -> tuple[Mark, str]:

@@ -9,8 +9,8 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "reconciler"
 
 PURE = {
-    "banlist", "bans", "errors", "guardrails", "outcome", "plan", "planfile", "redaction", "schema", "state", "views",
-    "yamladvice", "yamltext",
+    "banlist", "bans", "errors", "formatting", "guardrails", "jsonschema", "outcome", "plan", "planfile", "redaction",
+    "schema", "state", "views", "yamladvice", "yamltext",
 }  # fmt: skip
 EFFECTS = {"apply", "chat", "commit", "pacing", "sandbox", "sources", "stores"}
 SHELL = {"cli", "__main__", "__init__"}

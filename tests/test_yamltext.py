@@ -375,6 +375,12 @@ def test_values_are_located_by_their_path(pure: bool) -> None:
     }
 
 
+def test_values_are_located_as_far_as_a_text_can_be_read() -> None:
+    document = read("a:\nb: 1\n'c'\n  d: ~\n")
+    assert not document.complete
+    assert document.locate([("a",), ("b",)]).keys() == {("a",), ("b",)}
+
+
 def test_columns_count_characters() -> None:
     assert faults_of("'😀é': @\n") == [f"1:7 {QUOTE}"]
 

@@ -21,6 +21,7 @@ from reconciler.errors import BanListInvalid, ReconcilerError
 # In the order in which the help lists them: name → module.
 _COMMANDS: Final = {
     "validate": "validate",
+    "fmt": "fmt",
     "plan": "plan",
     "apply": "apply",
     "show": "show",
@@ -28,6 +29,7 @@ _COMMANDS: Final = {
     "state": "state",
     "force-unlock": "force_unlock",
     "sandbox": "sandbox",
+    "schema": "schema",
 }
 
 
