@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,7 @@ _VARIABLES: Final = ("GITHUB_SHA", "CI_COMMIT_SHA")  # of GitHub Actions and Git
 _COMMIT: Final = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
 
-def commit_of(ban_list: str, environment: Mapping[str, str]) -> str | None:
+def commit_of(ban_list: str, environment: Mapping[str, str], included: Sequence[str] = ()) -> str | None:
     """The commit that is checked out, if it holds the list as it stands in the folder.
 
     Where git cannot tell, because there is none or no repository, it is the commit that the CI system names.
@@ -21,30 +21,33 @@ def commit_of(ban_list: str, environment: Mapping[str, str]) -> str | None:
     Args:
         ban_list: path of the list.
         environment: the environment variables.
+        included: paths of the files that the list includes, in its folder or below it.
 
     Returns:
         40 or 64 hexadecimal digits; None where there is no commit, or the list has changes that are not committed.
     """
-    folder, name = os.path.split(ban_list)
-    head = _git(folder or ".", "rev-parse", "--verify", "--quiet", "HEAD")
-    if head is None:
+    folder = os.path.dirname(ban_list) or os.curdir
+    head = (_git(folder, "rev-parse", "--verify", "--quiet", "HEAD") or "").strip()
+    if not _COMMIT.fullmatch(head):
         named = (environment.get(variable, "").lower() for variable in _VARIABLES)
         return next((commit for commit in named if _COMMIT.fullmatch(commit)), None)
     # Compared by hash and not by `git status`, which may run what the repository's configuration names.
-    committed = _git(folder or ".", "rev-parse", "--verify", "--quiet", f"HEAD:./{name}")
+    files = [ban_list, *included]
+    names = "".join(f"HEAD:./{os.path.relpath(file, folder)}\n" for file in files)
+    committed = _git(folder, "cat-file", "--batch-check=%(objectname)", given=names)
     try:
-        content = Path(ban_list).read_bytes()
+        present = "".join(f"{_blob(Path(file).read_bytes(), len(head))}\n" for file in files)
     except (OSError, ValueError):
         return None
-    return head if committed == _blob(content, len(head)) else None
+    return head if committed == present else None
 
 
-def _git(folder: str, *arguments: str) -> str | None:
-    """What git prints, if it is the name of an object."""
+def _git(folder: str, *arguments: str, given: str = "") -> str | None:
+    """What git prints; None where it fails."""
     try:
         ran = subprocess.run(  # noqa: S603
             ["git", "-C", folder, *arguments],  # noqa: S607 - the git of the machine
-            stdin=subprocess.DEVNULL,
+            input=os.fsencode(given),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=TIMEOUT,
@@ -52,8 +55,7 @@ def _git(folder: str, *arguments: str) -> str | None:
         )
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
-    printed = ran.stdout.decode(errors="replace").strip()
-    return printed if _COMMIT.fullmatch(printed) else None
+    return ran.stdout.decode(errors="replace")
 
 
 def _blob(content: bytes, digits: int) -> str:

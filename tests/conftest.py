@@ -1,10 +1,17 @@
+import gc
+import io
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from reconciler.cli import main
+from reconciler.sandbox import Sandbox, SandboxOptions, running
+from tests.command_line import AWS_ARN, AWS_EXAMPLE, FINALS, Reconciler, Result
 
 # The same examples on every run and every machine, and no test depends on time.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -44,3 +51,46 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Credentials that any sandbox takes."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any will do")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working directory, with AWS's own example as its ban list."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    Path("bans.yaml").write_text(AWS_EXAMPLE)
+    return folder
+
+
+@pytest.fixture
+def reconciler(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Reconciler]:
+    """Runs the command line in this process."""
+
+    def run(*arguments: str, typed: str | None = None) -> Result:
+        stdin = io.StringIO(typed or "")
+        monkeypatch.setattr(stdin, "isatty", lambda: typed is not None)
+        monkeypatch.setattr("sys.stdin", stdin)
+        monkeypatch.setattr("sys.argv", ["reconciler", *arguments])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        out, err = capsys.readouterr()
+        assert isinstance(exit_.value.code, int)
+        return Result(exit_.value.code, out, err)
+
+    before = signal.getsignal(signal.SIGTERM)
+    yield run
+    signal.signal(signal.SIGTERM, before)
+    gc.enable()  # see `reconciler.cli.main`
+
+
+@pytest.fixture
+def sandbox(credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    with running(SandboxOptions(rooms=(AWS_ARN, FINALS), quota=0)) as sandbox:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_IVSCHAT", sandbox.url)
+        monkeypatch.setenv("RECONCILER_RATE", "0")
+        yield sandbox

@@ -1,6 +1,5 @@
 """The commands as people use them: what they print, how they exit, and what they leave on disk."""
 
-import io
 import json
 import os
 import pty
@@ -9,8 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from uuid import uuid4
@@ -18,82 +15,10 @@ from uuid import uuid4
 import pytest
 
 from reconciler import __version__, load_state
-from reconciler.cli import main
-from reconciler.sandbox import Sandbox, SandboxOptions, running
+from reconciler.sandbox import Sandbox
 from reconciler.stores import open_store
 from reconciler.stores.holder import Holder
-
-AWS_ARN = "arn:aws:ivschat:us-west-2:12345689012:room/g1H2I3j4k5L6"
-FINALS = "arn:aws:ivschat:eu-west-1:123456789012:room/finals000000"
-
-AWS_EXAMPLE = f"""\
-version: 1
-rooms:
-  lobby: {AWS_ARN}
-bans:
-  - user_id: ABC123def456
-    rooms: [lobby]
-    reason: Violated terms of service
-"""
-
-NOBODY = f"version: 1\nrooms:\n  lobby: {AWS_ARN}\nbans: []\n"
-
-
-def banning(*users: str, extra: str = "") -> str:
-    entries = "".join(f"  - user_id: {user}\n    rooms: [lobby]\n" for user in users)
-    return f"version: 1\nrooms:\n  lobby: {AWS_ARN}\n  finals: {FINALS}\n{extra}bans:\n{entries}"
-
-
-@dataclass
-class Result:
-    code: int
-    out: str
-    err: str
-
-
-Reconciler = Callable[..., Result]
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working directory, with AWS's own example as its ban list."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    Path("bans.yaml").write_text(AWS_EXAMPLE)
-    return folder
-
-
-@pytest.fixture
-def reconciler(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Iterator[Reconciler]:
-    """Runs the command line in this process."""
-
-    def run(*arguments: str, typed: str | None = None) -> Result:
-        stdin = io.StringIO(typed or "")
-        monkeypatch.setattr(stdin, "isatty", lambda: typed is not None)
-        monkeypatch.setattr("sys.stdin", stdin)
-        monkeypatch.setattr("sys.argv", ["reconciler", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        out, err = capsys.readouterr()
-        assert isinstance(exit_.value.code, int)
-        return Result(exit_.value.code, out, err)
-
-    before = signal.getsignal(signal.SIGTERM)
-    yield run
-    signal.signal(signal.SIGTERM, before)
-
-
-@pytest.fixture
-def sandbox(credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    with running(SandboxOptions(rooms=(AWS_ARN, FINALS), quota=0)) as sandbox:
-        monkeypatch.setenv("AWS_ENDPOINT_URL_IVSCHAT", sandbox.url)
-        monkeypatch.setenv("RECONCILER_RATE", "0")
-        yield sandbox
-
+from tests.command_line import AWS_ARN, AWS_EXAMPLE, NOBODY, Reconciler, banning
 
 # The main job
 

@@ -1,7 +1,5 @@
 """`reconciler fmt` as people use it: what it prints, how it exits, and what it leaves on disk."""
 
-# ruff: noqa: F811 - fixtures of another module
-
 import os
 import pty
 import re
@@ -12,7 +10,7 @@ from unittest.mock import patch
 
 import pytest
 
-from tests.test_cli import AWS_EXAMPLE, NOBODY, Reconciler, banning, folder, reconciler  # noqa: F401
+from tests.command_line import AWS_EXAMPLE, NOBODY, Reconciler, banning
 
 NUMBER = banning("00123")
 QUOTED = banning('"00123"')

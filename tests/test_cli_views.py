@@ -1,20 +1,17 @@
 """The commands where others read along: comments, annotations, logs, and with user IDs taken out."""
 
-import io
 import json
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from reconciler.cli import main
 from reconciler.redaction import Redaction
 from reconciler.sandbox import Sandbox, SandboxOptions, running
 from tests import hostile
+from tests.command_line import Reconciler, Result
 from tests.test_hostile import assert_harmless_in_a_log, runner_reads
 
 ARN = "arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6"
@@ -48,37 +45,11 @@ bans:
 """
 
 
-@dataclass
-class Result:
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Result]
-
-
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Command]:
+def command(reconciler: Reconciler) -> Reconciler:
     """Runs the command line in this process, in a folder of its own."""
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str, typed: str | None = None) -> Result:
-        stdin = io.StringIO(typed or "")
-        monkeypatch.setattr(stdin, "isatty", lambda: typed is not None)
-        monkeypatch.setattr("sys.stdin", stdin)
-        monkeypatch.setattr("sys.argv", ["reconciler", *arguments])
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        out, err = capsys.readouterr()
-        assert isinstance(exit_.value.code, int)
-        return Result(exit_.value.code, out, err)
-
-    before = signal.getsignal(signal.SIGTERM)
-    yield run
-    signal.signal(signal.SIGTERM, before)
+    Path("bans.yaml").unlink()
+    return reconciler
 
 
 @pytest.fixture
@@ -97,7 +68,7 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
 # Markdown
 
 
-def test_a_plan_and_a_saved_plan_are_the_same_comment(command: Command) -> None:
+def test_a_plan_and_a_saved_plan_are_the_same_comment(command: Reconciler) -> None:
     Path("bans.yaml").write_text(banning("alice"))
     planned = command("plan", "--format", "markdown", "--out", "plan.json")
     assert planned.code == 0
@@ -106,7 +77,7 @@ def test_a_plan_and_a_saved_plan_are_the_same_comment(command: Command) -> None:
     assert command("show", "plan.json", "--format", "markdown").out == planned.out
 
 
-def test_the_exit_codes_of_a_comment_are_those_of_a_plan(command: Command) -> None:
+def test_the_exit_codes_of_a_comment_are_those_of_a_plan(command: Reconciler) -> None:
     Path("bans.yaml").write_text(banning("alice", "bob", extra="guardrails: {max_bans: 1}\n"))
     refused = command("plan", "--format", "markdown")
     assert (refused.code, "> **Refused:**" in refused.out) == (1, True)
@@ -114,7 +85,7 @@ def test_the_exit_codes_of_a_comment_are_those_of_a_plan(command: Command) -> No
     assert command("plan", "--format", "markdown", "--detailed-exitcode").code == 2
 
 
-def test_a_list_that_is_wrong_is_a_comment_too(command: Command) -> None:
+def test_a_list_that_is_wrong_is_a_comment_too(command: Reconciler) -> None:
     Path("bans.yaml").write_text(WRONG)
     planned = command("plan", "--format", "markdown")
     assert planned.code == 1
@@ -124,7 +95,7 @@ def test_a_list_that_is_wrong_is_a_comment_too(command: Command) -> None:
     assert planned.err == "Error: bans.yaml has 6 problems. Nothing was done.\n"
 
 
-def test_a_state_is_no_comment(command: Command) -> None:
+def test_a_state_is_no_comment(command: Reconciler) -> None:
     Path("bans.yaml").write_text(banning("alice"))
     shown = command("show", "--format", "markdown")
     assert (shown.code, "shows a PLAN" in shown.err) == (1, True)
@@ -133,7 +104,7 @@ def test_a_state_is_no_comment(command: Command) -> None:
 # Diagnostics
 
 
-def test_validate_has_three_formats(command: Command) -> None:
+def test_validate_has_three_formats(command: Reconciler) -> None:
     Path("bans.yaml").write_text(WRONG)
     as_text, as_json, as_github = (command("validate", "--format", each) for each in ("text", "json", "github"))
     assert {as_text.code, as_json.code, as_github.code} == {1}
@@ -150,7 +121,7 @@ def test_validate_has_three_formats(command: Command) -> None:
     assert found["diagnostics"][0]["snippet"]["code"] == "  - user_id: alice"
 
 
-def test_a_valid_list_in_three_formats(command: Command) -> None:
+def test_a_valid_list_in_three_formats(command: Reconciler) -> None:
     Path("bans.yaml").write_text(banning("alice"))
     verdict = "bans.yaml is valid: 1 ban, of 1 user in 1 room.\n"
     as_text, as_json, as_github = (command("validate", "--format", each) for each in ("text", "json", "github"))
@@ -160,7 +131,7 @@ def test_a_valid_list_in_three_formats(command: Command) -> None:
     assert json.loads(as_json.out)["valid"] is True
 
 
-def test_plan_prints_the_same_diagnostics(command: Command) -> None:
+def test_plan_prints_the_same_diagnostics(command: Reconciler) -> None:
     Path("bans.yaml").write_text(WRONG)
     planned = command("plan", "--format", "json")
     assert (planned.code, planned.out) == (1, command("validate", "--format", "json").out)
@@ -168,7 +139,7 @@ def test_plan_prints_the_same_diagnostics(command: Command) -> None:
 
 
 @pytest.mark.parametrize("name", ["validate", "plan"])
-def test_a_list_that_is_not_there_is_json_too(command: Command, name: str) -> None:
+def test_a_list_that_is_not_there_is_json_too(command: Reconciler, name: str) -> None:
     result = command(name, "--format", "json")
     assert result.code == 1
     assert json.loads(result.out)["valid"] is False
@@ -176,7 +147,7 @@ def test_a_list_that_is_not_there_is_json_too(command: Command, name: str) -> No
 
 
 def test_annotations_name_files_from_the_root_of_the_repository(
-    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    command: Reconciler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "repository" / "moderation"
     folder.mkdir(parents=True)
@@ -197,7 +168,7 @@ def test_annotations_name_files_from_the_root_of_the_repository(
     assert file() == "bans.yaml"
 
 
-def test_no_name_of_a_file_is_more_than_a_name(command: Command) -> None:
+def test_no_name_of_a_file_is_more_than_a_name(command: Reconciler) -> None:
     for name in hostile.NAMES:
         Path(name).write_text("version: 1\nbans: [x]\n")
         for arguments in (["validate"], ["plan"], ["plan", "--format", "markdown"], ["plan", "--format", "json"]):
@@ -218,7 +189,7 @@ def test_no_name_of_a_file_is_more_than_a_name(command: Command) -> None:
 # Redaction
 
 
-def everything_printed(command: Command, sandbox: Sandbox) -> dict[str, Result]:
+def everything_printed(command: Reconciler, sandbox: Sandbox) -> dict[str, Result]:
     """All commands that print user IDs, on the way from a list to its last ban lifted."""
     results = {}
 
@@ -250,7 +221,7 @@ def everything_printed(command: Command, sandbox: Sandbox) -> dict[str, Result]:
     return results
 
 
-def test_no_command_names_anybody(command: Command, sandbox: Sandbox, key: None) -> None:
+def test_no_command_names_anybody(command: Reconciler, sandbox: Sandbox, key: None) -> None:
     results = everything_printed(command, sandbox)
     for arguments, result in results.items():
         assert result.code == (2 if "--detailed-exitcode" in arguments else 0), (arguments, result)
@@ -266,7 +237,7 @@ def test_no_command_names_anybody(command: Command, sandbox: Sandbox, key: None)
     assert sandbox.requests[0].params["reason"] == "alice was rude"
 
 
-def test_a_failed_apply_names_nobody(command: Command, credentials: None, key: None) -> None:
+def test_a_failed_apply_names_nobody(command: Reconciler, credentials: None, key: None) -> None:
     Path("bans.yaml").write_text(banning("alice"))
     with running(SandboxOptions(rooms=(ARN,), quota=0, fault_rate=100, faults=("denied",))) as box:
         failed = command("apply", "--auto-approve", "--redact", "--endpoint-url", box.url)
@@ -275,7 +246,7 @@ def test_a_failed_apply_names_nobody(command: Command, credentials: None, key: N
     assert "alice" not in failed.out + failed.err
 
 
-def test_a_saved_plan_is_the_real_one(command: Command, sandbox: Sandbox, key: None) -> None:
+def test_a_saved_plan_is_the_real_one(command: Reconciler, sandbox: Sandbox, key: None) -> None:
     Path("bans.yaml").write_text(banning("alice"))
     printed = command("plan", "--out", "plan.json", "--format", "json", "--redact").out
     assert "alice" in Path("plan.json").read_text()
@@ -286,7 +257,7 @@ def test_a_saved_plan_is_the_real_one(command: Command, sandbox: Sandbox, key: N
     assert [request.params["userId"] for request in sandbox.requests] == ["alice"]
 
 
-def test_a_redacted_state_is_not_pushed(command: Command, sandbox: Sandbox, key: None) -> None:
+def test_a_redacted_state_is_not_pushed(command: Reconciler, sandbox: Sandbox, key: None) -> None:
     Path("bans.yaml").write_text(banning("alice"))
     command("apply", "--auto-approve")
     Path("printed.json").write_text(command("show", "--format", "json", "--redact").out)
@@ -294,7 +265,7 @@ def test_a_redacted_state_is_not_pushed(command: Command, sandbox: Sandbox, key:
     assert (refused.code, "--redact" in refused.err) == (1, True)
 
 
-def test_the_variable_redacts_too(command: Command, key: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_variable_redacts_too(command: Reconciler, key: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RECONCILER_REDACT", "1")
     Path("bans.yaml").write_text(banning("alice"))
     assert "alice" not in command("plan").out
@@ -304,7 +275,7 @@ def test_the_variable_redacts_too(command: Command, key: None, monkeypatch: pyte
 
 @pytest.mark.parametrize("secret", [None, "", "   ", "short"])
 def test_without_a_key_it_is_said_how_to_make_one(
-    command: Command, monkeypatch: pytest.MonkeyPatch, secret: str | None
+    command: Reconciler, monkeypatch: pytest.MonkeyPatch, secret: str | None
 ) -> None:
     if secret is not None:
         monkeypatch.setenv("RECONCILER_REDACT_KEY", secret)
@@ -334,7 +305,7 @@ def test_without_a_key_it_is_said_how_to_make_one(
     ],
     ids=" ".join,
 )
-def test_an_error_names_nobody(command: Command, key: None, arguments: list[str]) -> None:
+def test_an_error_names_nobody(command: Reconciler, key: None, arguments: list[str]) -> None:
     Path("bans.yaml").write_text(banning("bob"))
     result = command(*arguments, "--redact")
     assert result.code == 1
@@ -356,7 +327,7 @@ def test_an_error_names_nobody(command: Command, key: None, arguments: list[str]
     + [["validate", "--format", each] for each in ("json", "github")],
     ids=" ".join,
 )
-def test_the_problems_of_a_list_name_nobody(command: Command, key: None, arguments: list[str]) -> None:
+def test_the_problems_of_a_list_name_nobody(command: Reconciler, key: None, arguments: list[str]) -> None:
     Path("bans.yaml").write_text(WRONG)
     result = command(*arguments, "--redact")
     assert result.code == 1
@@ -366,7 +337,7 @@ def test_the_problems_of_a_list_name_nobody(command: Command, key: None, argumen
     assert "alice" in command(*arguments).out + command(*arguments).err
 
 
-def test_the_sandbox_names_nobody(command: Command, key: None) -> None:
+def test_the_sandbox_names_nobody(command: Reconciler, key: None) -> None:
     Path("bans.yaml").write_text(banning("alice"))
     program = [sys.executable, "-m", "reconciler"]
     ran = subprocess.run(
@@ -384,7 +355,7 @@ def test_the_sandbox_names_nobody(command: Command, key: None) -> None:
 # The commit
 
 
-def test_a_saved_plan_says_at_which_commit_it_was_made(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_saved_plan_says_at_which_commit_it_was_made(command: Reconciler, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_SHA", "0123456789" * 4)
     Path("bans.yaml").write_text(banning("alice"))
     printed = command("plan", "--out", "plan.json", "--format", "json").out
@@ -396,14 +367,14 @@ def test_a_saved_plan_says_at_which_commit_it_was_made(command: Command, monkeyp
     assert "changed since it was saved" in command("show", "plan.json").err
 
 
-def test_a_plan_that_is_only_shown_does_not_ask_git(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_that_is_only_shown_does_not_ask_git(command: Reconciler, monkeypatch: pytest.MonkeyPatch) -> None:
     Path("bans.yaml").write_text(banning("alice"))
     monkeypatch.setattr("reconciler.commit.commit_of", lambda *_: pytest.fail("asked"))
     assert command("plan").code == 0
     assert command("plan", "--format", "markdown").code == 0
 
 
-def test_a_plan_without_a_commit_can_be_shown_and_one_of_an_older_version_too(command: Command) -> None:
+def test_a_plan_without_a_commit_can_be_shown_and_one_of_an_older_version_too(command: Reconciler) -> None:
     from hashlib import sha256
 
     Path("bans.yaml").write_text(banning("alice"))
@@ -417,7 +388,7 @@ def test_a_plan_without_a_commit_can_be_shown_and_one_of_an_older_version_too(co
 
 
 @pytest.mark.parametrize("commit", ["main", "a" * 39, "A" * 40, "a" * 40 + "\n", 1])
-def test_a_commit_that_is_none_is_refused(command: Command, commit: object) -> None:
+def test_a_commit_that_is_none_is_refused(command: Reconciler, commit: object) -> None:
     Path("bans.yaml").write_text(banning("alice"))
     plain = json.loads(command("plan", "--out", "plan.json", "--format", "json").out)
     Path("plan.json").write_text(json.dumps({**plain, "commit": commit}))
@@ -429,7 +400,7 @@ def test_a_commit_that_is_none_is_refused(command: Command, commit: object) -> N
 
 
 @pytest.mark.parametrize("arguments", [["plan"], ["plan", "--format", "markdown"], ["plan", "--redact"]], ids=" ".join)
-def test_a_plan_imports_only_what_it_needs(command: Command, key: None, arguments: list[str]) -> None:
+def test_a_plan_imports_only_what_it_needs(command: Reconciler, key: None, arguments: list[str]) -> None:
     Path("bans.yaml").write_text(banning("alice"))
     program = (
         "import sys; from reconciler.cli import main\n"

@@ -57,6 +57,21 @@ def test_a_list_that_was_never_committed_is_of_no_commit(repository: Path) -> No
     assert commit_of(str(path), {}) is None
 
 
+def test_the_files_that_it_includes_belong_to_the_list(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(repository)
+    included = ["moderation/bans.d/a.yaml", "moderation/bans.d/ü b.yaml"]
+    (repository / "moderation/bans.d").mkdir()
+    for path in included:
+        (repository / path).write_text("bans: []\n")
+    assert commit_of("moderation/bans.yaml", {}) is not None
+    assert commit_of("moderation/bans.yaml", {}, included) is None
+    git("add", ".", folder=repository)
+    git("commit", "-m", "y", folder=repository)
+    assert commit_of("moderation/bans.yaml", {}, included) == git("rev-parse", "HEAD", folder=repository)
+    (repository / included[1]).write_text("bans: [] # changed\n")
+    assert commit_of("moderation/bans.yaml", {}, included) is None
+
+
 def test_a_change_elsewhere_does_not_matter(repository: Path) -> None:
     (repository / "other.txt").write_text("x")
     assert commit_of(str(repository / "moderation" / "bans.yaml"), {}) is not None

@@ -1,7 +1,5 @@
 """The hooks for pre-commit: run as pre-commit runs them."""
 
-# ruff: noqa: F811 - fixtures of another module
-
 import re
 import shlex
 from pathlib import Path
@@ -10,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.test_cli import Reconciler, Result, banning, folder, reconciler  # noqa: F401
+from tests.command_line import Reconciler, Result, banning
 
 HOOKS: dict[str, dict[str, Any]] = {
     hook["id"]: hook

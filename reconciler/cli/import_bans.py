@@ -1,12 +1,14 @@
 """`reconciler import`: these users are banned already."""
 
 from datetime import UTC, datetime
+from typing import Final
 
 import click
 
 from reconciler.cli import console
 from reconciler.cli.locking import lock_timeout_option, locked
 from reconciler.cli.options import (
+    all_option,
     file_option,
     no_color_option,
     option,
@@ -23,14 +25,21 @@ from reconciler.redaction import Redaction
 from reconciler.sources import load_ban_list
 from reconciler.views import text
 
+SHOWN: Final = 100  # bans, of a list that has more
+
 
 @click.command("import")
 @together(file_option, state_option, target_option)
 @option("--auto-approve", is_flag=True, help="Do not ask.")
-@lock_timeout_option
-@together(redact_option, no_color_option)
+@together(all_option, lock_timeout_option, redact_option, no_color_option)
 def command(
-    file: str, state: str | None, target: tuple[str, ...], auto_approve: bool, lock_timeout: float, redact: Redaction
+    file: str,
+    state: str | None,
+    target: tuple[str, ...],
+    auto_approve: bool,
+    everything: bool,
+    lock_timeout: float,
+    redact: Redaction,
 ) -> int:
     """Record the bans of the list as done, without disconnecting anybody.
 
@@ -47,7 +56,10 @@ def command(
         if not new:
             console.out("Nothing to import. The state records every ban of the list.\n")
             return 0
-        console.out(text.addresses(plan, [redact.key(change.key) for change in new]))
+        shown = new if everything else new[:SHOWN]
+        console.out(text.addresses(plan, [redact.key(change.key) for change in shown]))
+        if len(shown) < len(new):
+            console.out(f"  … and {len(new) - len(shown):,} more; --all shows every one.\n")
         count = f"{len(new):,} {'ban' if len(new) == 1 else 'bans'}"
         if not auto_approve and not console.approved(f"Record {count} as done, and disconnect nobody?"):
             console.out("Import cancelled. Nothing was done.\n")

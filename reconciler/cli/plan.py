@@ -73,7 +73,7 @@ def command(
     if out is not None or format == "json":
         from reconciler.commit import commit_of  # noqa: PLC0415 - it runs git, which a plan that is only shown need not
 
-        plan = replaced(plan, commit=commit_of(file, os.environ))
+        plan = replaced(plan, commit=commit_of(file, os.environ, ban_list.included))
     if out is not None:
         _save(planfile.dumps(plan, store.location), out)
     show_plan(redact.plan(plan), store.location, format, everything=everything, redacted=bool(redact))

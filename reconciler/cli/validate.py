@@ -45,8 +45,10 @@ def command(
     bans = len(ban_list.bans)
     users = len({key.user_id for key in ban_list.bans})
     rooms = len({key.room_arn for key in ban_list.bans})
+    more = len(ban_list.included)
+    files = f" and {more:,} {'file' if more == 1 else 'files'} that it includes are" if more else " is"
     verdict = (
-        f"{escape.line(file)} is valid: {bans:,} {'ban' if bans == 1 else 'bans'}, of {users:,}"
+        f"{escape.line(file)}{files} valid: {bans:,} {'ban' if bans == 1 else 'bans'}, of {users:,}"
         f" {'user' if users == 1 else 'users'} in {rooms:,} {'room' if rooms == 1 else 'rooms'}."
     )
     if format == "text":

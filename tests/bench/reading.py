@@ -1,6 +1,7 @@
 """What `plan` of a long list costs, in whole processes, against what reading its YAML costs at the least."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -58,10 +59,31 @@ def compared(many: str, most: str, recorded: str, nothing: str) -> Iterator[Figu
     )
     plan[4] = most
     [million] = processes(1, [*plan, nothing])
+    yield from growth(Path(many).parent, {MANY: new, MOST: million})
     yield Figure(
         f"plan of {MOST:,} new bans takes at most 11 × that of {MANY:,}, and 1.5 GB",
         f"{ratio(million, new)}; {million.peak:.0f} MB",
         million.seconds <= 11 * new.seconds and million.peak <= 1536,
+    )
+
+
+def growth(folder: Path, measured: dict[int, Process]) -> Iterator[Figure]:
+    """From a thousand bans to a million, what one more ban costs."""
+    few = 1000
+    (folder / "few.yaml").write_text(ban_list(few))
+    (folder / "some.yaml").write_text(ban_list(few * 10))
+    plan = ["-m", "reconciler", "plan", "--state", str(folder / "none.json"), "-f"]
+    first, second = processes(3, [*plan, str(folder / "few.yaml")], [*plan, str(folder / "some.yaml")])
+    sizes = {few: first, few * 10: second, **measured}
+    steps = [
+        (more, (sizes[more].seconds - sizes[less].seconds) / (more - less) * 1e6) for less, more in pairwise(sizes)
+    ]
+    cost = dict(steps)
+    yield Figure(
+        f"one more ban costs no more at {MOST:,} than 1.3 × what it costs at {few * 10:,}",
+        "; ".join(f"up to {more:,}: {each:.1f} µs each" for more, each in steps)
+        + f"; {few:,} take {first.seconds:.2f} s",
+        cost[MOST] <= 1.3 * cost[few * 10],
     )
 
 
