@@ -192,3 +192,21 @@ def test_a_canonical_list_has_the_same_plan(reconciler: Reconciler) -> None:
     assert reconciler("fmt").code == 0
     assert reconciler("plan").out == before
     assert re.findall("lobby/(\\S+)", before) == ["no", "0x1F", "b"]
+
+
+def test_without_names_the_list_and_the_files_that_it_includes_are_formatted(reconciler: Reconciler) -> None:
+    Path("bans.yaml").write_text(f"{NOBODY.replace('bans: []', 'include: [more.yaml]')}")
+    Path("more.yaml").write_text("bans:\n  - user_id: 00123\n    rooms: [lobby]\n")
+    assert reconciler("fmt", "--check").err.startswith("more.yaml is not in its canonical form.\n")
+    assert reconciler("fmt").out == "more.yaml was changed.\n"
+    assert 'user_id: "00123"' in Path("more.yaml").read_text()
+    assert reconciler("fmt").out == "No changes.\n"
+
+
+def test_nothing_is_formatted_while_a_file_that_is_included_has_problems(reconciler: Reconciler) -> None:
+    Path("bans.yaml").write_text(f"{NOBODY.replace('bans: []', 'include: [more.yaml]')}   ")
+    Path("more.yaml").write_text("bans:\n  - user_id: 00123\n    rooms: [loby]\n")
+    result = reconciler("fmt")
+    assert result.code == 1
+    assert 'there is no room "loby" under `rooms`; did you mean `lobby`?' in result.err
+    assert Path("bans.yaml").read_text().endswith("   ")

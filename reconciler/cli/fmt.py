@@ -13,7 +13,7 @@ from reconciler.cli import console
 from reconciler.cli.options import file_option, no_color_option, option, together
 from reconciler.errors import BanListError, BanListInvalid, BanListUnwritable
 from reconciler.formatting import format_content
-from reconciler.sources import read_file
+from reconciler.sources import load_ban_list, read_file
 from reconciler.stores.journal import replace_file
 from reconciler.views import escape
 from reconciler.views.diff import unified
@@ -49,9 +49,9 @@ def command(files: tuple[str, ...], file: str, check: bool, diff: bool, sort: bo
     means never changes. A list with problems is left as it is.
 
     FILE is a ban list, or a file with nothing but `bans` that a list includes; - reads standard input and prints.
-    Without FILE, the ban list of -f is formatted.
+    Without FILE, the ban list of -f is formatted, with the files that it includes.
     """
-    read, failed = _read(files or (file,), sort=sort)
+    read, failed = _read(files or _files_of(file), sort=sort)
     if failed:
         return _report(failed)
     if diff:
@@ -61,6 +61,11 @@ def command(files: tuple[str, ...], file: str, check: bool, diff: bool, sort: bo
     if not diff:
         _write(read)
     return 0
+
+
+def _files_of(file: str) -> Sequence[str]:
+    """A list and the files that it includes; it has to be sound as a whole."""
+    return [file] if file == _STDIN else [file, *load_ban_list(file).included]
 
 
 def _read(paths: Sequence[str], *, sort: bool) -> tuple[list[_File], list[BanListError]]:
