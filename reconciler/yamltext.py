@@ -56,7 +56,8 @@ _UNREADABLE_IN_UTF8: Final = [
 ]
 # What the two parsers read differently without a complaint: a tab between two words, what follows the end of the
 # document, and a block of text (| or >) with a comment right behind its sign, or no indented text on the line below.
-_DISPUTED: Final = (b"\t", b"\n...", b"\r...")
+_DISPUTED: Final = (b"\n...", b"\r...")
+_LINE_ENDS: Final = re.compile(b"[\r\n]")
 _ODD_BLOCKS: Final = [
     re.compile(sign + rb"(?<![^ \r\n].)[-+0-9]*(?:#| *(?:#[^\r\n]*)?(?:\r\n?|\n)(?! +[^ \r\n]))")
     for sign in (rb"\|", b">")
@@ -184,7 +185,15 @@ def read(content: bytes, *, pure: bool = False) -> Document:
 
 
 def _is_disputed(content: bytes) -> bool:
-    return any(sign in content for sign in _DISPUTED) or any(pattern.search(content) for pattern in _ODD_BLOCKS)
+    return (
+        any(sign in content for sign in _DISPUTED)
+        or any(pattern.search(content) for pattern in _ODD_BLOCKS)
+        or (b"\t" in content and any(map(_has_disputed_tab, _LINE_ENDS.split(content))))
+    )
+
+
+def _has_disputed_tab(line: bytes) -> bool:
+    return b"\t" in line and not line.lstrip(b" ").startswith(b"#")
 
 
 def _has_unreadable(content: bytes) -> bool:
