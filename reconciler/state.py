@@ -4,6 +4,7 @@ The JSON is made to be read in a git diff: one ban a line, sorted by room ARN an
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -158,13 +159,20 @@ def dumps(state: State, *, redacted: bool = False) -> bytes:
 def _lines(users: dict[str, PlainRecord]) -> bytes:
     """One ban a line.
 
-    A room is encoded as a whole, many times faster than ban by ban, and broken into lines afterwards: inside a text a
-    quote is escaped, so no text holds what is looked for here.
+    A room is encoded as a whole, which is faster than ban by ban, and broken into lines afterwards, before each quote
+    that begins a user ID. A quote behind `},` may also end a text that ends in that; `:`, `,` or `}` then follows it.
     """
-    lines = b"      " + to_json(users)[1:-1].replace(b'},"', b'},\n      "')
+    encoded = to_json(users)[1:-1]
+    if _MAY_END_A_TEXT.search(encoded):
+        lines = b",\n".join(b"      %b:%b" % (to_json(user_id), to_json(plain)) for user_id, plain in users.items())
+    else:
+        lines = b"      " + encoded.replace(b'},"', b'},\n      "')
     if is_json_safe(lines):
         return lines
     return b"\n".join(line if is_json_safe(line) else json_safe(line.decode()).encode() for line in lines.split(b"\n"))
+
+
+_MAY_END_A_TEXT: Final = re.compile(rb'\},"[:,}]')
 
 
 def loads(content: bytes | str) -> State:
@@ -174,6 +182,7 @@ def loads(content: bytes | str) -> State:
         StateTooNew: a later version of this program wrote it.
         StateDamaged: it is anything else than a state; the message says what is wrong, without the way out.
     """
+    content = content.encode() if isinstance(content, str) else content
     try:
         file = _FILE.validate_json(content)
     except ValidationError as error:
@@ -185,13 +194,45 @@ def loads(content: bytes | str) -> State:
             _time_of(text)
         except ValueError as error:
             raise StateDamaged(f"{_line_of(content, str(text))}{text} is no time: {error}") from error
-    records = Records(file.bans)
-    # Of a key that stands there twice, as a textual merge may leave it, a JSON parser takes the last and says nothing.
-    # (Inside a text the quotes of this key would be escaped.)
-    key = '"request_id":' if isinstance(content, str) else b'"request_id":'
-    if content.count(key) > len(plain_records):  # type: ignore[arg-type]
-        raise StateDamaged("it holds a room or a ban twice: keep one record of each, and the higher serial")
-    return State(file.lineage, file.serial, records)
+    if _holds_twice(content, file, plain_records):
+        raise StateDamaged("it holds a key, a room or a ban twice: keep one record of each, and the higher serial")
+    return State(file.lineage, file.serial, Records(file.bans))
+
+
+def _holds_twice(content: bytes, file: "_File", plain_records: list[PlainRecord]) -> bool:
+    """Whether a key stands there twice, as a textual merge may leave it: a JSON parser takes the last and says nothing.
+
+    Every room and every record opens a brace, so there are more of them than in what was read. Braces inside of texts
+    are taken off, unless one may be written as an escape; then it is looked at more closely, which takes longer.
+    """
+    around_bans = content[: content.find(b'"arn:')] + content[content.rfind(b'"request_id"') :]
+    if _MEMBER_TWICE.search(around_bans) or (b"\\u007" in content and b"\\u007b" in content.lower()):
+        try:
+            json.loads(content, object_pairs_hook=_unique)
+        except _Twice:
+            return True
+        return False
+    texts = chain(
+        *file.bans.values(),
+        (plain["reason"] or "" for plain in plain_records),
+        (plain["request_id"] or "" for plain in plain_records),
+        [file.lineage],
+    )
+    return content.count(b"{") - "".join(texts).count("{") > 2 + len(file.bans) + len(plain_records)
+
+
+_MEMBER_TWICE: Final = re.compile(rb'"(format_version|lineage|serial)"\s*:.*"\1"\s*:', re.DOTALL)
+
+
+class _Twice(Exception):
+    pass
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    unique = dict(pairs)
+    if len(unique) < len(pairs):
+        raise _Twice
+    return unique
 
 
 def _in_utc(time: datetime) -> datetime:
@@ -204,7 +245,7 @@ def _in_utc(time: datetime) -> datetime:
 UserId = Annotated[str, Field(min_length=1, max_length=USER_ID_MAX)]
 RoomArn = Annotated[str, Field(pattern=ROOM_ARN_PATTERN, max_length=ROOM_ARN_MAX)]
 Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-Serial = Annotated[int, Field(ge=0, lt=2**53)]
+Serial = Annotated[int, Field(ge=0, lt=2**53, strict=True)]
 
 
 def record_to_plain(record: Record) -> PlainRecord:
@@ -252,7 +293,7 @@ class _Version(BaseModel):
 _FILE: Final = TypeAdapter(_File)
 
 
-def _why_not_a_state(content: bytes | str, error: ValidationError) -> StateDamaged | StateTooNew:
+def _why_not_a_state(content: bytes, error: ValidationError) -> StateDamaged | StateTooNew:
     try:
         version = _Version.model_validate_json(content).format_version
     except ValidationError:
@@ -261,17 +302,16 @@ def _why_not_a_state(content: bytes | str, error: ValidationError) -> StateDamag
         return StateTooNew(
             f"a later version of reconciler wrote it (format {version}, and this one knows {FORMAT_VERSION})"
         )
-    text = content if isinstance(content, bytes) else content.encode()
     if any(detail["loc"] == ("redacted",) for detail in error.errors(include_url=False)):
         return StateDamaged("it was printed with --redact, so it does not say who is banned")
-    if not text.strip():
+    if not content.strip():
         return StateDamaged("the file is empty")
-    if b"\n<<<<<<< " in text or b"\n>>>>>>> " in text:
+    if b"\n<<<<<<< " in content or b"\n>>>>>>> " in content:
         return StateDamaged(
             "it holds an unresolved merge conflict (<<<<<<<): keep the records of both sides and the higher serial"
         )
     first = error.errors(include_url=False)[0]
-    where = _where(first, text.decode(errors="replace"))
+    where = _where(first, content.decode(errors="replace"))
     is_no_time = first["type"] == "string_pattern_mismatch" and first["loc"][-1] in ("expires_at", "disconnected_at")
     return StateDamaged(f"{where}{'no time such as 2027-01-31T00:00:00Z' if is_no_time else first['msg']}")
 
@@ -288,8 +328,8 @@ def _where(detail: ErrorDetails, text: str) -> str:
     return ""
 
 
-def _line_of(content: bytes | str, time: str) -> str:
-    text = content if isinstance(content, str) else content.decode()
+def _line_of(content: bytes, time: str) -> str:
+    text = content.decode()
     at = text.find(f'"{time}"')
     return f"line {text.count(chr(10), 0, at) + 1}: " if at >= 0 else ""
 

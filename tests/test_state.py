@@ -135,3 +135,47 @@ def test_a_text_that_looks_like_a_key_is_no_second_record() -> None:
 def test_a_time_that_utc_does_not_have_is_damage(time: str) -> None:
     with pytest.raises(StateDamaged, match="years 1 to 9999"):
         state.loads(FILE.replace("2026-11-23T16:00:00Z", time))
+
+
+# What the layout of the file and the search for what stands there twice look for.
+SHAPES = st.lists(
+    st.sampled_from([*'{}[]",:\\ ', "request_id", '"request_id"', "serial", "reason", "},", '},"', "\n"]), max_size=12
+).map("".join)
+SHAPED = st.builds(Record, ban=st.builds(Ban, st.none() | SHAPES.filter(bool)), request_id=st.none() | SHAPES)
+
+
+@given(st.dictionaries(st.builds(BanKey, st.just(LOBBY), SHAPES.filter(bool)), SHAPED))
+def test_a_text_that_looks_like_json_survives_the_file(records: dict[BanKey, Record]) -> None:
+    before = State(LINEAGE, 3, records)
+    written = state.dumps(before)
+    assert written.count(b"\n") == (9 + len(records) if records else 6)  # one ban a line
+    assert state.loads(written) == before
+
+
+@pytest.mark.parametrize(
+    "user_id", ["request_id", 'x"request_id', "serial", '"serial', "bans", "a},", '},"', '{"a":{', "\\u007b"]
+)
+def test_a_user_may_be_called_like_what_the_file_is_made_of(user_id: str) -> None:
+    before = recorded(ban(user_id, reason=user_id), ban("next"))
+    assert state.loads(state.dumps(before)) == before
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f'{{"format_version":1,"lineage":"x","serial":1,"bans":{{"{LOBBY}":{{"a":{{}}}},"{LOBBY}":{{"b":{{}}}}}}}}',
+        f'{{"format_version":1,"lineage":"x","serial":1,"bans":{{"{LOBBY}":{{"a":{{}},"a" : {{}}}}}}}}',
+        f'{{"format_version":1,"lineage":"x","serial":1,"bans":{{"{LOBBY}":{{"a":{{}},"\\u0061":{{}},"\\u007B":{{}}}}}}}}',
+        f'{{"format_version":1,"lineage":"x","serial":9,"serial":3,"bans":{{"{LOBBY}":{{"a":{{}}}}}}}}',
+        '{"format_version":1,"lineage":"x","lineage":"y","serial":9,"bans":{}}',
+    ],
+)
+def test_what_stands_there_twice_is_damage_however_it_is_written(content: str) -> None:
+    with pytest.raises(StateDamaged, match="twice"):
+        state.loads(content)
+
+
+@pytest.mark.parametrize("serial", ["true", '"1"', "1.0"])
+def test_a_serial_is_a_whole_number(serial: str) -> None:
+    with pytest.raises(StateDamaged, match="serial"):
+        state.loads(FILE.replace('"serial": 7', f'"serial": {serial}'))
