@@ -74,8 +74,11 @@ def loads(content: bytes | str) -> SavedPlan:
     """
     try:
         file = _File.model_validate_json(content)
+        changes = tuple(_change(change) for change in file.changes)
     except ValidationError as error:
         raise _why_not_a_plan(content, error) from error
+    except ValueError as error:
+        raise PlanUnreadable(f"changes: {error}") from error
     plain = json.loads(content)
     if plain.pop("checksum") != _checksum(plain):
         raise PlanEdited("its content was changed since it was saved. Make a new plan, and apply that.")
@@ -85,7 +88,7 @@ def loads(content: bytes | str) -> SavedPlan:
         ban_list_sha256=file.ban_list.sha256,
         lineage=file.state.lineage,
         serial=file.state.serial,
-        changes=tuple(_change(change) for change in file.changes),
+        changes=changes,
         room_names={arn: name for name, arn in file.rooms.items()},
         expired=tuple(BanKey(key["room_arn"], key["user_id"]) for key in file.expired),
         refusals=tuple(Refusal(refusal["key"], refusal["message"]) for refusal in file.refusals),
@@ -175,9 +178,9 @@ class _File(BaseModel):
     ban_list: _BanListVersion
     state: _StateVersion
     summary: dict[str, int]
-    left_out_by_target: int
+    left_out_by_target: Annotated[int, Field(ge=0, lt=2**53)]
     refusals: list[_PlainRefusal]
-    rate: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    rate: Annotated[float, Field(ge=1e-3, le=1e6)]
     expired: list[_PlainKey]
     rooms: dict[str, RoomArn]
     checksum: str

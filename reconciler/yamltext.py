@@ -69,6 +69,7 @@ _BLANK: Final = re.compile(rb"(?:[ \r\n]+|#[^\r\n]*)*+")
 # stands within a word gets them through it.
 _INNER_COLON: Final = re.compile(r"(?<=[\w.-]):(?=[\w./-])")
 _COLON: Final = "\ue03a"
+_STAND_IN: Final = re.compile(rb"\xee\x80\xba|\\u[eE]03[aA]|\\U0000[eE]03[aA]")  # as it stands, or as an escape
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +176,7 @@ def read(content: bytes, *, pure: bool = False) -> Document:
     if not (pure or faults or _is_disputed(content)):
         # From the bytes, as one emoji in a text makes Python hold four bytes for each of its characters.
         document = _read_by_c_parser(_Source(content, pure=False))
-        if document is None and _COLON.encode() not in content:
+        if document is None and not _STAND_IN.search(content):
             shielded = _INNER_COLON.sub(_COLON, decode(content)).encode()
             document = _read_by_c_parser(_Source(shielded, pure=False, shielded=True))
     if document is None:

@@ -12,7 +12,7 @@ PURE = {
     "banlist", "bans", "errors", "formatting", "guardrails", "jsonschema", "outcome", "plan", "planfile", "redaction",
     "schema", "state", "views", "yamladvice", "yamltext",
 }  # fmt: skip
-EFFECTS = {"apply", "chat", "commit", "pacing", "sandbox", "sources", "stores"}
+EFFECTS = {"apply", "atomic", "chat", "commit", "pacing", "sandbox", "sources", "stores"}
 SHELL = {"cli", "__main__", "__init__"}
 
 # What the pure part leaves to others: the clock, randomness, files, processes, the network, the terminal.

@@ -73,6 +73,8 @@ def test_both_parsers_read_a_sound_list_alike(case: tuple[str, list[str]]) -> No
 @example(f"{HEAD}&a: x\n*a: y\nbans: []\n")
 @example("%x\n---\nversion: 1\nbans: []\n")  # both parsers pass over a directive that they do not know
 @example(f"{HEAD}bans: [{{user_id: a, rooms: [{LOBBY}]}}]\n")  # the C parser balks at the colons
+@example(f'{HEAD}bans: [{{user_id: "a\\ue03ab", rooms: [{LOBBY}]}}]\n')  # it is not to become a colon
+@example(f'{HEAD}bans: [{{user_id: "a\\U0000E03Ab", rooms: [{LOBBY}]}}]\n')
 @example(f'{HEAD}bans: [{{user_id: "\\UFFFFFFFF", rooms: all}}]\n')  # the pure parser overflows
 def test_both_parsers_say_the_same_about_a_damaged_list(text: str) -> None:
     assert outcome(text, pure=False) == outcome(text, pure=True)

@@ -121,3 +121,56 @@ def test_a_changed_file_is_not_what_was_saved() -> None:
 def test_laying_the_file_out_anew_is_no_change() -> None:
     text = planfile.dumps(a_plan(), "bans.state.json")
     assert planfile.loads(json.dumps(json.loads(text), indent=7)).plan == a_plan()
+
+
+# A file whose checksum was made to fit
+
+
+def forged(plan: Plan, **members: object) -> str:
+    """The JSON of a plan with other members, and with the checksum of that."""
+    plain = json.loads(planfile.dumps(plan, "bans.state.json")) | members
+    del plain["checksum"]
+    return json.dumps({**plain, "checksum": planfile._checksum(plain)})
+
+
+def test_a_forged_plan_can_do_nothing_that_list_and_state_do_not_mean() -> None:
+    desired, state = ban_list(ban("a"), ban("b")), recorded(ban("old"))
+    plan = diff(desired, state, NOW)
+    changes = json.loads(planfile.dumps(plan, "x"))["changes"]
+    assert planfile.still_valid(planfile.loads(forged(plan)).plan, desired, state, NOW) == plan
+    for members in (
+        {"changes": [{**changes[0], "after": {"reason": "Other", "expires_at": None}}, *changes[1:]]},
+        {"changes": [*changes, {**changes[0], "user_id": "c", "address": "lobby/c"}]},
+        {"changes": [{**changes[0], "because": "lapsed"}, *changes[1:]]},
+        {"rooms": {"lobby": FINALS, "finals": LOBBY}},
+    ):
+        saved = planfile.loads(forged(plan, **members))
+        with pytest.raises(PlanStale, match="not what the list and the state mean"):
+            planfile.still_valid(saved.plan, desired, state, NOW)
+
+
+def test_a_plan_for_another_state_is_said_to_be_so() -> None:
+    desired = ban_list(ban("a"))
+    plan = diff(desired, recorded(ban("old")), NOW)
+    with pytest.raises(PlanStale, match="made for another state"):
+        planfile.still_valid(plan, desired, recorded(ban("old"), lineage="another"), NOW)
+
+
+@pytest.mark.parametrize("rate", [5e-324, 0, -1, 1e300])
+def test_a_rate_that_no_list_can_have_is_no_plan(rate: float) -> None:
+    with pytest.raises(PlanUnreadable, match="rate"):
+        planfile.loads(forged(a_plan(), rate=rate))
+
+
+def test_a_time_that_does_not_exist_is_no_plan() -> None:
+    changes = json.loads(planfile.dumps(a_plan(), "x"))["changes"]
+    changes[1]["before"]["expires_at"] = "2027-02-31T00:00:00Z"
+    with pytest.raises(PlanUnreadable, match="changes: "):
+        planfile.loads(forged(a_plan(), changes=changes))
+
+
+def test_the_layout_of_the_file_does_not_matter() -> None:
+    plain = json.loads(planfile.dumps(a_plan(), "x"))
+    turned = dict(reversed(plain.items()))
+    turned["changes"] = [dict(reversed(change.items())) for change in plain["changes"]]
+    assert planfile.loads(json.dumps(turned, indent=7)).plan == a_plan()

@@ -210,6 +210,20 @@ def test_a_newer_state_is_refused_with_the_way_out(path: Path) -> None:
         load_state(str(path))
 
 
+def test_a_device_in_place_of_the_state_is_not_read_without_an_end() -> None:
+    with pytest.raises(StateUnreadable, match="it is not a file"):
+        store(Path("/dev/zero")).read()
+
+
+@pytest.mark.parametrize("time", ["2027-02-31T00:00:00Z", "0001-01-01T00:00:00+10:00"])
+def test_a_journal_with_a_time_that_does_not_exist_is_damaged(path: Path, time: str) -> None:
+    head = f'{{"format_version": 1, "lineage": "{LINEAGE}", "serial": 0}}'
+    line = f'{{"room_arn": "{LOBBY}", "user_id": "a", "record": {{"expires_at": "{time}"}}}}'
+    beside(path, ".journal").write_text(f"{head}\n{line}\n")
+    with pytest.raises(StateDamaged, match="journal is damaged"):
+        store(path).read()
+
+
 def test_a_folder_in_place_of_the_state_is_unreadable(path: Path) -> None:
     path.mkdir()
     with pytest.raises(StateUnreadable, match="directory"):

@@ -9,12 +9,12 @@ from typing import Final
 
 import click
 
+from reconciler.atomic import replace_file
 from reconciler.cli import console
 from reconciler.cli.options import file_option, no_color_option, option, together
 from reconciler.errors import BanListError, BanListInvalid, BanListUnwritable
 from reconciler.formatting import format_content
 from reconciler.sources import load_ban_list, read_file
-from reconciler.stores.journal import replace_file
 from reconciler.views import escape
 from reconciler.views.diff import unified
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from reconciler import planfile
+from reconciler.atomic import replace_file
 from reconciler.cli import console
 from reconciler.cli.options import (
     all_option,
@@ -103,6 +104,9 @@ def _save(content: str, path: str) -> None:
     except (OSError, PlanError) as error:
         raise ReconcilerError(f"{path} exists and is not a saved plan, so the plan is not written over it.") from error
     try:
-        Path(path).write_text(content, encoding="utf-8")
+        if there.exists() and not there.is_file():  # such as /dev/stdout
+            there.write_text(content, encoding="utf-8")
+        else:
+            replace_file(Path(os.path.realpath(path)), content.encode())
     except OSError as error:
         raise ReconcilerError(f"{path}: the plan cannot be saved: {error.strerror}") from error

@@ -11,8 +11,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, BinaryIO, Final
 
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter
 
+from reconciler.atomic import new_file, sync_folder, write
 from reconciler.bans import BanKey, Record
 from reconciler.errors import StateDamaged, StateTooNew, StateUnreadable
 from reconciler.state import PlainRecord, RoomArn, Serial, State, UserId, record_from_plain, record_to_plain
@@ -105,8 +106,7 @@ class Journal:
         """A new file in place of the old, so that a line that was left half written is gone."""
         head = {"format_version": FORMAT_VERSION, "lineage": state.lineage, "serial": state.serial}
         lines = [json.dumps(head) + "\n", *(_line(key, record) for key, record in before.items())]
-        temporary = self.path.with_name(self.path.name + ".tmp")
-        file = temporary.open("wb", buffering=0)
+        temporary, file = new_file(self.path)
         try:
             _write(file, "".join(lines))
             temporary.replace(self.path)
@@ -124,7 +124,7 @@ class Journal:
             if head.format_version > FORMAT_VERSION:
                 raise StateTooNew(f"{self.path}: a later version of reconciler wrote it. Upgrade reconciler.")
             return head, dict(_change(_LINE.validate_json(line)) for line in lines[1:])
-        except ValidationError as error:
+        except ValueError as error:  # not what a journal holds, or a time that does not exist
             raise StateDamaged(
                 f"{self.path} is damaged. It holds what an interrupted run has done since the state was written. Look"
                 " at it, then remove it: the users in it may be disconnected once more, which does them no harm."
@@ -162,42 +162,9 @@ def _line(key: BanKey, record: Record | None) -> str:
 
 
 def _write(file: BinaryIO, text: str) -> None:
-    rest = memoryview(text.encode())
-    while rest:
-        rest = rest[os.write(file.fileno(), rest) :]
+    write(file, text.encode())
     os.fsync(file.fileno())
 
 
 def _change(line: _Line) -> tuple[BanKey, Record | None]:
     return BanKey(line.room_arn, line.user_id), None if line.record is None else record_from_plain(line.record)
-
-
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file as a whole, durably: at every moment there is the old one or the new one.
-
-    Raises:
-        OSError: it was not written, and the old one is as it was.
-    """
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            with suppress(FileNotFoundError):
-                os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder durable. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from reconciler import state as state_file
+from reconciler.atomic import TEMPORARY, replace_file
 from reconciler.errors import StateChanged, StateDamaged, StateLocked, StateTooNew, StateUnreadable, StateUnwritable
 from reconciler.state import State
 from reconciler.stores import holder
 from reconciler.stores.holder import Holder
-from reconciler.stores.journal import Journal, replace_file
+from reconciler.stores.journal import Journal
 from reconciler.stores.session import JournaledSession
 
 _LOCK_POLL: Final = 0.05  # seconds
@@ -87,6 +88,9 @@ class LocalStore:
     def load(self) -> tuple[State, _FileId]:
         """See `Place.load`."""
         before = self._file_id()
+        # A device, say, can be read without an end. (What a folder is, reading it says.)
+        if os.path.exists(self._path) and not os.path.isfile(self._path) and not os.path.isdir(self._path):
+            raise StateUnreadable(f"{self.location}: the state cannot be read: it is not a file")
         try:
             return state_file.loads(self._path.read_bytes()), before
         except FileNotFoundError as error:
@@ -117,7 +121,7 @@ class LocalStore:
 
     def _keep_backup(self) -> None:
         """Give this generation, which is about to be replaced, a second name. Raises OSError."""
-        temporary = self._beside(".backup.tmp")
+        temporary = self._beside(f".backup{TEMPORARY}")
         try:
             temporary.unlink(missing_ok=True)
             temporary.hardlink_to(self._path)
