@@ -44,16 +44,24 @@ DEFAULT_STATE: Final = "bans.state.json"
 MAX_BANS: Final = 2_000_000  # so many fit into memory; `rooms: all` in a short list could otherwise mean billions
 _AT_ONCE: Final = 10_000  # entries are checked and expanded so many at a time, so that few are held twice
 
-Find = Callable[[str], "Sequence[tuple[str, bytes]]"]
-"""The files that a pattern of `include` means, as names for messages and contents; raises `NotIncluded`."""
+
+@dataclass(frozen=True, slots=True)
+class NotIncluded:
+    """A pattern of `include` that cannot be read.
+
+    Attributes:
+        why: it cannot, and what to do.
+    """
+
+    why: str
 
 
-class NotIncluded(ValueError):
-    """What a pattern of `include` means cannot be read; the message says why, and what to do."""
+Find = Callable[[Sequence[str]], "Sequence[Sequence[tuple[str, bytes]] | NotIncluded]"]
+"""For each pattern of `include` the files that it means, as names for messages and contents."""
 
 
-def _no_files(_pattern: str) -> Sequence[tuple[str, bytes]]:
-    raise NotIncluded("files are included where a list is read from a file, and this one is not")
+def _no_files(patterns: Sequence[str]) -> Sequence[NotIncluded]:
+    return [NotIncluded("files are included where a list is read from a file, and this one is not") for _ in patterns]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +97,10 @@ class BanList:
     def room_names(self) -> dict[str, str]:
         """ARN → name."""
         return {arn: name for name, arn in self.rooms.items()}
+
+
+def _nothing_more(patterns: Sequence[str]) -> Sequence[Sequence[tuple[str, bytes]]]:
+    return [[] for _ in patterns]
 
 
 def parse(content: bytes, path: str = "bans.yaml", *, find: Find = _no_files, pure: bool = False) -> BanList:
@@ -253,7 +265,7 @@ class _Reader:
             if file.document.complete:
                 self._expand([file], _Common({}, (), _Rooms({}, None), Guardrails(), file, includes=False))
         else:
-            self._ban_list(file, path, "", lambda pattern: [(pattern, b"bans: []")])  # whatever it includes
+            self._ban_list(file, path, "", _nothing_more)
         return file.document
 
     def ban_list(self, content: bytes, path: str, find: Find) -> BanList:
@@ -285,7 +297,8 @@ class _Reader:
         default_rooms = self._default_rooms(main, defaults, raw.get("defaults"), rooms)
         included = [*self._included(main, head.get("include") or (), find)]
         if included:
-            versions = [digest, *(f"{of_content} {file.path}" for file, of_content in included)]
+            folder = os.path.join(os.path.dirname(path), "")  # the list may be named from another folder next time
+            versions = [digest, *(f"{of_content} {file.path.removeprefix(folder)}" for file, of_content in included)]
             digest = sha256("\0".join(versions).encode(errors="surrogateescape")).hexdigest()
         files = [main, *(file for file, _ in included)]
         bans = self._expand(files, _Common(defaults, default_rooms, rooms, guardrails, main, includes="include" in raw))
@@ -318,11 +331,9 @@ class _Reader:
 
     def _included(self, main: _File, patterns: Sequence[str], find: Find) -> Iterator[tuple[_File, str]]:
         """The files that are included, each once, with the digest of its content."""
-        for index, pattern in enumerate(patterns):
-            try:
-                found = find(pattern)
-            except NotIncluded as error:
-                self._error(main, ("include", index), str(error))
+        for index, found in enumerate(find(patterns) if patterns else ()):
+            if isinstance(found, NotIncluded):
+                self._error(main, ("include", index), found.why)
                 continue
             for path, content in found:
                 if path in self._files:

@@ -32,6 +32,7 @@ ALL_ROOMS: Final = "all"
 NEVER: Final = "never"
 EXAMPLE_TIME = "2027-01-31T00:00:00Z"
 EXAMPLE_ARN = "arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6"
+MAX_PATTERNS: Final = 100
 ROOM_NAME = re.compile(r"\w[\w.-]*")
 _TIME_SHAPE = re.compile(
     r"\d{4}-\d\d-\d\d(?:[Tt ](?P<time>\d\d:\d\d:\d\d(?:\.\d{1,9})?)(?P<zone>[Zz]|[+-]\d\d:\d\d)?)?", re.ASCII
@@ -174,7 +175,7 @@ class Head(TypedDict, total=False):
     rooms: dict[_RoomName, _RoomArn] | None
     defaults: Defaults | None
     guardrails: Limits | None
-    include: Annotated[list[_Pattern], Field(min_length=1)] | None
+    include: Annotated[list[_Pattern], Field(min_length=1, max_length=MAX_PATTERNS)] | None
 
 
 HEAD: Final = TypeAdapter(Head)
@@ -202,6 +203,8 @@ def explain(path: Path, detail: ErrorDetails) -> str:
             return f"{len(value):,} characters long, and at most {limit} are possible; shorten it"
         case "string_pattern_mismatch":
             return f"not the ARN of a room; it looks like {EXAMPLE_ARN}"
+        case "too_long":
+            return f"{len(value):,} patterns, and at most {MAX_PATTERNS} are possible; put more files into a folder"
         case "too_short" if path[-1] == "include":
             return "an empty list; name files such as bans.d/*.yaml, or leave the key out"
         case "too_short":

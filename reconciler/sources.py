@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from itertools import islice
@@ -47,6 +47,10 @@ def read_file(name: str) -> bytes:
         raise BanListUnreadable(f"{name}: the ban list cannot be read: {getattr(error, 'strerror', error)}") from error
 
 
+class _NotIncluded(Exception):
+    """What a pattern means cannot be read; the message says why, and what to do."""
+
+
 class _Folder:
     """The folder of a ban list: the only place that it can include files from.
 
@@ -59,26 +63,50 @@ class _Folder:
         self._name = os.path.dirname(ban_list)
         # Not where a linked list really lies: paths in it are read from where it is seen.
         self._root = os.path.realpath(self._name or os.curdir)
+        self._read: set[str] = set()
 
-    def find(self, pattern: str) -> Sequence[tuple[str, bytes]]:
-        """The files that a pattern means, in the order of their names. Raises NotIncluded."""
+    def find(self, patterns: Sequence[str]) -> Sequence[Sequence[tuple[str, bytes]] | NotIncluded]:
+        """The files that each pattern means, in the order of their names; see `banlist.Find`."""
+        found: list[Sequence[tuple[str, bytes]] | NotIncluded] = []
+        meant = {name for pattern in patterns for name in self._names(pattern)}
+        for pattern in patterns:
+            try:
+                found.append(self._files(pattern, meant))
+            except _NotIncluded as error:
+                found.append(NotIncluded(str(error)))
+        return found
+
+    def _names(self, pattern: str) -> list[str]:
+        with suppress(_NotIncluded):
+            return list(islice(self._matching(pattern), MAX_FILES + 1))
+        return []
+
+    def _files(self, pattern: str, meant: Collection[str]) -> Sequence[tuple[str, bytes]]:
         names = list(islice(self._matching(pattern), MAX_FILES + 1))
         if not names:
-            raise NotIncluded(
-                "there is no such file; correct the path, or put a file there (with `bans: []` to ban nobody)"
-            )
+            what = "no file matches" if _is_pattern(pattern) else "there is no such file"
+            raise _NotIncluded(f"{what}; put one there (with `bans: []` to ban nobody), or correct this")
         if len(names) > MAX_FILES:
-            raise NotIncluded(f"more than {MAX_FILES:,} files; put more bans into each")
+            raise _NotIncluded(f"more than {MAX_FILES:,} files; put more bans into each")
+        for name in self._matching(_other_suffix(pattern)):
+            # A ban in it would be lost without a word.
+            if name not in meant:
+                raise _NotIncluded(
+                    f"{os.path.join(self._name, name)} is left out for its ending; rename it or include it"
+                )
         files = []
         for name in names:
             path = os.path.join(self._name, name)
+            if path in self._read:  # another pattern means it too
+                continue
+            self._read.add(path)
             try:
                 files.append((path, self._included(path)))
-            except NotIncluded:
+            except _NotIncluded:
                 raise
             except (OSError, ValueError) as error:
                 why = getattr(error, "strerror", None) or str(error)
-                raise NotIncluded(f"{path} cannot be read: {why}") from error
+                raise _NotIncluded(f"{path} cannot be read: {why}") from error
         return files
 
     def _matching(self, pattern: str) -> Iterator[str]:
@@ -100,21 +128,21 @@ class _Folder:
                     yield path
 
     def _entries(self, folder: str, pattern: str) -> list[str]:
-        if not any(sign in pattern for sign in "*?["):
+        if not _is_pattern(pattern):
             return [pattern] if os.path.lexists(os.path.join(self._root, folder, pattern)) else []
         try:
             names = os.listdir(os.path.join(self._root, folder))
         except OSError as error:
             place = os.path.join(self._name, folder)
-            raise NotIncluded(f"the folder {place} cannot be read: {error.strerror}") from error
+            raise _NotIncluded(f"the folder {place} cannot be read: {error.strerror}") from error
         # As a shell has it: what is hidden is not meant by a wildcard, such as an editor's copy of a file.
         return sorted(name for name in names if fnmatchcase(name, pattern) and not name.startswith("."))
 
     def _real(self, name: str) -> str:
-        """Where a path below the folder really lies. Raises NotIncluded when that is outside."""
+        """Where a path below the folder really lies. Raises _NotIncluded when that is outside."""
         place = os.path.realpath(os.path.join(self._root, name))
         if os.path.commonpath([place, self._root]) != self._root:
-            raise NotIncluded(
+            raise _NotIncluded(
                 f"{os.path.join(self._name, name)} leads out of the folder of the list; put the file itself there"
             )
         return place
@@ -122,9 +150,9 @@ class _Folder:
     def _included(self, path: str) -> bytes:
         place = self._real(os.path.relpath(path, self._name or os.curdir))
         if place == self._ban_list:
-            raise NotIncluded("the list would include itself; put the files to include into a folder, such as bans.d")
+            raise _NotIncluded("the list would include itself; put the files to include into a folder, such as bans.d")
         if not stat.S_ISREG(os.stat(place).st_mode):
-            raise NotIncluded(f"{path} is not a file")
+            raise _NotIncluded(f"{path} is not a file")
         return _content(place)
 
 
@@ -135,6 +163,21 @@ def contents(paths: Iterable[str]) -> dict[str, bytes]:
         with suppress(OSError, ValueError):
             found[path] = _content(path)
     return found
+
+
+def _is_pattern(text: str) -> bool:
+    return any(sign in text for sign in "*?[")
+
+
+def _other_suffix(pattern: str) -> str:
+    """The pattern for YAML files with the other ending, if it is one for many files; else one that nothing matches."""
+    root, suffix = os.path.splitext(pattern)
+    if suffix not in _OTHER or not _is_pattern(os.path.basename(pattern)):
+        return ""
+    return root + _OTHER[suffix]
+
+
+_OTHER: Final = {".yaml": ".yml", ".yml": ".yaml"}
 
 
 def _content(path: str) -> bytes:

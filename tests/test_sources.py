@@ -121,8 +121,8 @@ def test_every_problem_of_every_file_is_reported_at_its_place(folder: Folder) ->
         ("[./a.yaml]", "write a path as bans.d/*.yaml, with `/` between the folders and nothing empty between them"),
         (r"[d\a.yaml]", "write a path as bans.d/*.yaml, with `/` between the folders and nothing empty between them"),
         ("['']", "write a path from the folder of this file, such as bans.d/*.yaml"),
-        ("[d/b.yaml]", "there is no such file; correct the path, or put a file there (with `bans: []` to ban nobody)"),
-        ("[d/*.yml]", "there is no such file; correct the path, or put a file there (with `bans: []` to ban nobody)"),
+        ("[d/b.yaml]", "there is no such file; put one there (with `bans: []` to ban nobody), or correct this"),
+        ("[e/*.yaml]", "no file matches; put one there (with `bans: []` to ban nobody), or correct this"),
         ("['*.yaml']", "the list would include itself; put the files to include into a folder, such as bans.d"),
         ("[outside.txt]", "outside.txt leads out of the folder of the list; put the file itself there"),
         ("['out/*.yaml']", "out leads out of the folder of the list; put the file itself there"),
@@ -145,6 +145,10 @@ def test_what_cannot_be_included_is_an_error_where_the_pattern_stands(
     ("include", "problem"),
     [
         ("bans.d/*.yaml", "4:10: include: a text stands here; write a list such as [bans.d/*.yaml] instead"),
+        (
+            f"[{', '.join('a' * 101)}]",
+            "4:10: include: 101 patterns, and at most 100 are possible; put more files into a folder",
+        ),
         ("[]", "4:10: include: an empty list; name files such as bans.d/*.yaml, or leave the key out"),
         ("[~]", "4:11: include[0]: has no value; write a text; if this very text is meant, put it in quotes"),
     ],
@@ -162,8 +166,7 @@ def test_links_that_stay_inside_are_followed_and_each_folder_is_looked_into_once
     (here / "teams" / "linked.yaml").symlink_to("../more.yaml")
     (here / "more.yaml").write_text(bans("b"))
     assert problems() == [
-        "bans.yaml:4:11: include[0]: there is no such file; correct the path,"
-        " or put a file there (with `bans: []` to ban nobody)"
+        "bans.yaml:4:11: include[0]: no file matches; put one there (with `bans: []` to ban nobody), or correct this"
     ]
     (here / "x" / "y").symlink_to("..")
     (here / "bans.yaml").write_text(f"{HEAD}include: [x/loop1/loop2/y/teams/*.yaml]\n")
@@ -200,3 +203,48 @@ def test_without_a_file_system_nothing_is_included() -> None:
 
     with pytest.raises(BanListInvalid, match="this one is not"):
         banlist.parse(f"{HEAD}include: [a.yaml]\n".encode())
+
+
+@pytest.mark.parametrize(
+    ("pattern", "other"), [("d/*.yaml", "d/b.yml"), ("d/*.yml", "d/b.yaml"), ("*/*.yaml", "d/b.yml")]
+)
+def test_a_file_that_only_its_ending_leaves_out_is_an_error(folder: Folder, pattern: str, other: str) -> None:
+    folder(
+        {"bans.yaml": f"{HEAD}include: ['{pattern}']\n", f"d/a.{pattern[-4:].strip('.')}": bans("a"), other: bans("b")}
+    )
+    assert problems() == [f"bans.yaml:4:11: include[0]: {other} is left out for its ending; rename it or include it"]
+
+
+def test_both_endings_can_be_included(folder: Folder) -> None:
+    folder({"bans.yaml": f"{HEAD}include: [d/*.yaml, d/*.yml]\n", "d/a.yaml": bans("a"), "d/b.yml": bans("b")})
+    assert users(load_ban_list("bans.yaml")) == ["a", "b"]
+
+
+def test_a_list_is_the_same_version_from_whichever_folder_it_is_read(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = folder({"bans.yaml": f"{HEAD}include: [d/*.yaml]\n", "d/a.yaml": bans("a")})
+    versions = [load_ban_list(path).sha256 for path in ("bans.yaml", "./bans.yaml", here / "bans.yaml")]
+    monkeypatch.chdir(here.parent)
+    assert {*versions, load_ban_list("team/bans.yaml").sha256} == {versions[0]}
+
+
+def test_a_linked_list_includes_from_the_folder_that_the_link_stands_in(folder: Folder) -> None:
+    here = folder({"../elsewhere/list.yaml": f"{HEAD}include: [d/*.yaml]\n", "d/a.yaml": bans("a")})
+    (here / "bans.yaml").symlink_to("../elsewhere/list.yaml")
+    assert users(load_ban_list("bans.yaml")) == ["a"]
+
+
+def test_however_many_patterns_mean_a_file_it_is_read_once(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    patterns = ", ".join(["d/*.yaml"] * 50)
+    folder({"bans.yaml": f"{HEAD}include: [{patterns}]\n", "d/a.yaml": bans("a")})
+    read: list[str] = []
+    content = sources._content
+
+    def counted(path: str) -> bytes:
+        read.append(Path(path).name)
+        return content(path)
+
+    monkeypatch.setattr(sources, "_content", counted)
+    assert users(load_ban_list("bans.yaml")) == ["a"]
+    assert read == ["bans.yaml", "a.yaml"]
