@@ -69,6 +69,8 @@ _BLANK: Final = re.compile(rb"(?:[ \r\n]+|#[^\r\n]*)*+")
 # stands within a word gets them through it.
 _INNER_COLON: Final = re.compile(r"(?<=[\w.-]):(?=[\w./-])")
 _COLON: Final = "\ue03a"
+# An unquoted text that is somebody's words, up to a `#` that begins a comment although no space follows it.
+_CUT: Final = re.compile(rb"[ -]*(?:user_id|reason|note) *: +(?![\"'\[{|>#&*!@`%])(?:(?! #)[^\r\n])*+ #[^ #\t\r\n]")
 _STAND_IN: Final = re.compile(rb"\xee\x80\xba|\\u[eE]03[aA]|\\U0000[eE]03[aA]")  # as it stands, or as an escape
 
 
@@ -182,6 +184,8 @@ def read(content: bytes, *, pure: bool = False) -> Document:
     if document is None:
         decode(content)  # the C parser has not shown yet that it is UTF-8
         document = _read(_Source(content, pure=True))
+    if document.complete:
+        faults += tuple(_cut_texts(content, document._source))
     return replace(document, faults=faults + document.faults) if faults else document
 
 
@@ -644,6 +648,18 @@ class _Frame:
 def _locate(source: _Source, wanted: frozenset[Path]) -> dict[Path, Place]:
     """Walks the events once more, now with paths."""
     places: dict[Path, Place] = {}
+    for path, key_mark, event in _placed(source):
+        if path in wanted and path not in places:
+            mark = _mark(event.start_mark)
+            if event.start_mark.index == event.end_mark.index and event.__class__ is ScalarEvent:
+                # The parsers disagree on where it is that nothing stands.
+                mark = key_mark or (mark if path else Mark(1, 1))
+            places[path] = Place(key_mark or mark, mark)
+    return places
+
+
+def _placed(source: _Source) -> Iterator[tuple[Path | None, Mark | None, Any]]:
+    """The event of each value with its path and the place of its key; no path below a key that is no text."""
     stack: list[_Frame] = []
     for event in _readable(source.events()):
         kind = event.__class__
@@ -662,15 +678,39 @@ def _locate(source: _Source, wanted: frozenset[Path]) -> dict[Path, Place]:
         else:
             key_mark = frame.key_mark if frame is not None else None
             path = frame.next_path() if frame is not None else ()
-            if path in wanted and path not in places:
-                mark = _mark(event.start_mark)
-                if event.start_mark.index == event.end_mark.index and kind is ScalarEvent:
-                    # The parsers disagree on where it is that nothing stands.
-                    mark = key_mark or (mark if stack else Mark(1, 1))
-                places[path] = Place(key_mark or mark, mark)
+            yield path, key_mark, event
         if opens:
             stack.append(_Frame(path, is_mapping=kind is MappingStartEvent))
-    return places
+
+
+def _cut_texts(content: bytes, source: _Source) -> Iterator[Fault]:
+    """Texts of which YAML takes a part for a comment: who writes `player #7` without quotes bans `player`."""
+    lines = _lines_that_may_be_cut(content)
+    if not lines:
+        return
+    for path, _, event in _placed(source):
+        if path is None or event.__class__ is not ScalarEvent or not event.implicit[0]:
+            continue
+        line = lines.get(event.end_mark.line)
+        if line is not None and event.start_mark.line == event.end_mark.line:
+            column = line.find("#", event.end_mark.column)
+            yield Fault(Mark(event.end_mark.line + 1, column + 1), path, yamladvice.CUT)
+
+
+def _lines_that_may_be_cut(content: bytes) -> dict[int, str]:
+    """Lines by their number, counted from 0, in which an unquoted text may end in a comment that looks like text."""
+    found: dict[int, str] = {}
+    number = counted = 0
+    at = content.find(b" #")
+    while at >= 0:
+        start = content.rfind(b"\n", 0, at) + 1
+        end = content.find(b"\n", at)
+        if _CUT.match(content, start):
+            number += content.count(b"\n", counted, start)
+            counted = start
+            found[number] = content[start : end if end >= 0 else None].decode()
+        at = content.find(b" #", end) if end >= 0 else -1
+    return found
 
 
 def _readable(events: Iterable[Any]) -> Iterator[Any]:

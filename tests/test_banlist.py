@@ -568,3 +568,52 @@ def test_a_short_list_cannot_mean_billions_of_bans() -> None:
 )
 def test_what_people_write_for_rooms_is_understood_enough_to_correct_it(rooms: str, advice: str) -> None:
     assert advice in problems_of(f"{HEAD}bans:\n- user_id: a\n  rooms: {rooms}\n")
+
+
+# Text that YAML takes for a comment
+
+
+@pytest.mark.parametrize(
+    "line", ["user_id: player #7", "user_id:  -x   #7  # why", "user_id: C# #1", "user_id : a #b # c"]
+)
+@both_parsers
+def test_an_unquoted_text_that_ends_in_what_is_no_comment_is_an_error(line: str, pure: bool) -> None:
+    with pytest.raises(BanListInvalid) as caught:
+        parse(f"{HEAD}bans:\n  - {line}\n    rooms: all\n", pure=pure)
+    column = f"  - {line}".index(" #") + 2
+    assert str(caught.value) == (
+        f"b.yaml:6:{column}: bans[0].user_id: the text ends before this, as ` #` begins a comment;"
+        " put all of it in quotes, or write `# ` with a space"
+    )
+
+
+def test_every_text_that_is_cut_is_found_among_many_lines() -> None:
+    entry = '- user_id: "a{0} #1" # fine\n  rooms: all #fine\n  reason: Rule #{0}\n  note: see #{0}\n'
+    text = f"# head #1\n{HEAD}bans:\n" + "".join(entry.format(number) for number in range(50))
+    lines = problems_of(text).splitlines()
+    assert len(lines) == 100
+    assert [line.split(": ")[1] for line in lines[:3]] == ["bans[0].reason", "bans[0].note", "bans[1].reason"]
+    assert lines[-1].startswith("b.yaml:206:13: bans[49].note: ")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "- user_id: a # comment\n  rooms: all\n",
+        "- user_id: a ## comment\n  rooms: all\n",
+        "- user_id: a #\n  rooms: all\n",
+        "- user_id: 'a #b'\n  rooms: all\n",
+        "- user_id: a#b\n  rooms: all #all\n",
+        "- {user_id: 'a #b', rooms: all} #x\n",
+        "- user_id: a\n  rooms: all\n  note: |\n    user_id: player #7\n",
+        "- user_id: a\n  rooms: all\n  note: 'x\n    reason: y #7'\n",
+        "# user_id: player #7\n- user_id: a\n  rooms: all\n",
+    ],
+)
+def test_a_comment_and_a_quoted_text_are_no_cut_texts(entry: str) -> None:
+    assert len(bans_of(f"bans:\n{entry}")) == 2
+
+
+def test_a_long_line_of_spaces_is_looked_at_once() -> None:
+    spaces = " " * 200_000
+    assert len(bans_of(f"bans:\n- user_id: a{spaces}# b\n  rooms: all\n  note: x{spaces}y # c\n")) == 2
