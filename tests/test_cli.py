@@ -487,6 +487,36 @@ def test_the_sandbox_runs_a_command_and_shows_what_it_asked(folder: Path) -> Non
     )
 
 
+def test_what_happens_in_the_sandbox_is_not_recorded_as_done(folder: Path) -> None:
+    here = [sys.executable, "-m", "reconciler"]
+    result = run("sandbox", "--", *here, "apply", "--auto-approve")
+    assert "worked on a copy of the state, and nothing is recorded in bans.state.json." in result.stderr
+    assert not Path("bans.state.json").exists()
+    assert run("import", "--auto-approve").returncode == 0
+    before = Path("bans.state.json").read_bytes()
+    assert "No changes." in run("sandbox", "--", *here, "plan").stdout  # the copy begins as the state is
+    Path("bans.yaml").write_text(banning("a"))
+    assert (
+        "Apply complete: 1 banned, 0 updated, 1 lifted."
+        in run("sandbox", "--", *here, "apply", "--auto-approve").stdout
+    )
+    assert Path("bans.state.json").read_bytes() == before
+
+
+def test_a_state_that_is_named_is_used_in_the_sandbox_too(folder: Path) -> None:
+    here = [sys.executable, "-m", "reconciler"]
+    environment = os.environ | {"RECONCILER_STATE": "tried.json"}
+    result = run("sandbox", "--", *here, "apply", "--auto-approve", env=environment)
+    assert "copy of the state" not in result.stderr
+    assert len(load_state("tried.json").records) == 1
+
+
+def test_a_list_with_its_state_on_s3_can_be_tried_in_the_sandbox(folder: Path) -> None:
+    Path("bans.yaml").write_text("state: s3://bucket/key\n" + AWS_EXAMPLE)
+    result = run("sandbox", "--", sys.executable, "-m", "reconciler", "apply", "--auto-approve")
+    assert "Apply complete: 1 banned" in result.stdout
+
+
 def test_the_sandbox_ends_with_the_status_of_its_command(folder: Path) -> None:
     assert run("sandbox", "--", "sh", "-c", "exit 7").returncode == 7
     assert run("sandbox", "--", "sh", "-c", "kill -9 $$").returncode == 137

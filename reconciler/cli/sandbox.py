@@ -4,13 +4,16 @@ import gc
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from reconciler import state as state_file
 from reconciler.banlist import BanList
 from reconciler.bans import BanKey, address
 from reconciler.cli import console
@@ -18,6 +21,8 @@ from reconciler.cli.options import file_option, no_color_option, option, redact_
 from reconciler.errors import ReconcilerError
 from reconciler.redaction import Redaction
 from reconciler.sources import load_ban_list
+from reconciler.state import State
+from reconciler.stores import open_store
 from reconciler.views import escape
 
 if TYPE_CHECKING:
@@ -75,7 +80,8 @@ def command(
     It answers on a loopback address as Amazon IVS Chat does, and disconnects nobody. The rooms of the ban list exist.
 
     With COMMAND, it runs that with an environment in which AWS clients call the sandbox, shows what they asked, and
-    ends with it: reconciler sandbox -- reconciler apply. Without, it runs until you stop it.
+    ends with it: reconciler sandbox -- reconciler apply. The command works on a copy of the state, unless
+    RECONCILER_STATE is set. Without COMMAND, the sandbox runs until you stop it.
     """
     try:
         from reconciler.sandbox import SandboxOptions, running  # noqa: PLC0415 - aiohttp is an extra
@@ -109,7 +115,8 @@ def command(
         ) as box:
             if not command:
                 return _serve(box.url, len(settings.rooms))
-            status = _run(command, box.url)
+            with _scratch_state(ban_list) as state:
+                status = _run(command, box.url, state)
             _show(box.requests, names, redact)
             return status
     except BrokenPipeError:  # the reader of our output has gone
@@ -139,7 +146,23 @@ def _serve(url: str, rooms: int) -> int:
     return 128 + signal.SIGINT
 
 
-def _run(command: tuple[str, ...], url: str) -> int:
+@contextmanager
+def _scratch_state(ban_list: BanList) -> Iterator[str]:
+    """A copy of the state for the run of one command: the real one is not to record what happened to nobody."""
+    if given := os.environ.get("RECONCILER_STATE"):
+        yield given
+        return
+    location = ban_list.state_location
+    state = State() if "://" in location else open_store(location, console.diagnostic).read()
+    with TemporaryDirectory(prefix="reconciler-") as folder:
+        path = Path(folder) / "bans.state.json"
+        if state.lineage is not None:
+            path.write_bytes(state_file.dumps(state))
+        yield str(path)
+    console.diagnostic(f"The command worked on a copy of the state, and nothing is recorded in {location}.")
+
+
+def _run(command: tuple[str, ...], url: str, state: str) -> int:
     """Run a command against the sandbox, and return its exit status."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= {
@@ -148,6 +171,7 @@ def _run(command: tuple[str, ...], url: str) -> int:
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_ENDPOINT_URL_IVSCHAT": url,
         "AWS_ENDPOINT_URL_STS": url,
+        "RECONCILER_STATE": state,
         "NO_PROXY": ",".join(filter(None, ["127.0.0.1", os.environ.get("NO_PROXY")])),
     }
     try:
