@@ -36,6 +36,7 @@ from reconciler.schema import (
     Entry,
     Head,
     explain,
+    likely_key,
     unknown_in_included,
 )
 from reconciler.yamltext import Document, Mark, Path
@@ -357,7 +358,8 @@ class _Reader:
     def _head(self, main: _File, data: dict[str, Any]) -> Head:
         raw = {key: value for key, value in data.items() if key != "bans"}
         if "version" not in raw:
-            self._error(main, ("version",), "missing; begin the list with `version: 1`")
+            part = "" if raw else "; or is this a file that another list includes? Then check that list"
+            self._error(main, ("version",), f"missing; begin the list with `version: 1`{part}")
         try:
             return HEAD.validate_python(raw)
         except ValidationError as error:
@@ -400,6 +402,8 @@ class _Reader:
             index, *inside = detail["loc"]
             detail["loc"] = (first + int(index), *inside)
             broken |= {(int(index), str(key)) for key in inside[:1] or ("user_id", "rooms")}
+            if detail["type"] == "extra_forbidden" and (meant := likely_key(str(inside[0]), "bans")):
+                broken.add((int(index), meant))  # it is not missing, it is misspelt
         self._explain(file, ("bans",), details)
         sound: list[Any] = list(raw)
         for index in {index for index, _ in broken}:
@@ -568,6 +572,7 @@ class _Reader:
         names = {arn: name for name, arn in common.rooms.arns.items()}
         users = {key.user_id for keys in repeated.values() for key in keys}
         first: dict[BanKey, tuple[_File, int]] = {}
+        rooms_of: dict[tuple[str, int], int] = {}
         quiet = _Reader(pure=self._pure)
         for file in files:
             for some in quiet._entries(file, required=False):
@@ -576,6 +581,7 @@ class _Reader:
                         arns: Sequence[str] | None = common.default_rooms
                         if "rooms" in entry:
                             arns = quiet._arns(file, index, entry["rooms"], common.rooms, {})
+                        rooms_of[file.path, index] = len(arns or ())
                         for arn in arns or ():
                             first.setdefault(BanKey(arn, user_id), (file, index))
         for (path, index), keys in repeated.items():
@@ -586,10 +592,13 @@ class _Reader:
                 rooms_by_first.setdefault((earlier_file.path, earlier), []).append(name)
             for (earlier_path, earlier), where in rooms_by_first.items():
                 more = f" and {len(where) - 1:,} more" if len(where) > 1 else ""
+                advice = "keep one of the two entries"
+                if len(keys) < rooms_of[path, index]:  # keeping the other one would lift the rest
+                    advice = f"take {'that room' if len(where) == 1 else 'those rooms'} out of one of the two entries"
                 self._error(
                     self._files[path],
                     ("bans", index, "user_id"),
-                    f"{{place}} bans this user in {where[0]}{more} already; keep one of the two entries",
+                    f"{{place}} bans this user in {where[0]}{more} already; {advice}",
                     repeats=(self._files[earlier_path], ("bans", earlier, "user_id")),
                 )
 

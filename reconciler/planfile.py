@@ -1,6 +1,7 @@
 """A plan as JSON: what `--format json` prints, and what `--out` saves for `apply PLAN`."""
 
 import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -53,15 +54,19 @@ def dumps(plan: Plan, state_location: str, *, redacted: bool = False) -> str:
         "expired": [{"room_arn": key.room_arn, "user_id": key.user_id} for key in plan.expired],
         "rooms": {name: arn for arn, name in plan.room_names.items()},
     }
-    changes = [_plain(plan, change) for change in plan.changes]
-    head["checksum"] = _checksum(head | {"changes": changes})
+    rows: list[str] = []
+
+    def written() -> Iterator[dict[str, object]]:
+        """Each change as plain data, which is let go again: of a hundred thousand that is a lot."""
+        for change in plan.changes:
+            plain = _plain(plan, change)
+            rows.append(f"    {_json(plain)}")
+            yield plain
+
+    head["checksum"] = _checksum(head, written())
     lines = [f"  {_json(key)}: {_json(value)}," for key, value in head.items()]
-    if changes:
-        rows = ",\n".join(f"    {_json(change)}" for change in changes)
-        lines.append(f'  "changes": [\n{rows}\n  ]')
-    else:
-        lines.append('  "changes": []')
-    return "\n".join(["{", *lines, "}"]) + "\n"
+    changes = ["[", ",\n".join(rows), "  ]"] if rows else ["[]"]
+    return "\n".join(["{", *lines, '  "changes": ' + "\n".join(changes), "}"]) + "\n"
 
 
 def loads(content: bytes | str) -> SavedPlan:
@@ -70,7 +75,8 @@ def loads(content: bytes | str) -> SavedPlan:
     Raises:
         PlanUnreadable: it is not one, or one of a later version.
         PlanEdited: its checksum is not that of its content. (That stops accidents. Who may write the file may write the
-            checksum too, so it is `still_valid` that keeps a plan to what the list and the state mean.)
+            checksum too, so it is `still_valid` that keeps a plan to what the list and the state mean. Which state that
+            is, the plan says: a plan is as much to be trusted as the place that it is kept in.)
     """
     try:
         file = _File.model_validate_json(content)
@@ -80,7 +86,7 @@ def loads(content: bytes | str) -> SavedPlan:
     except ValueError as error:
         raise PlanUnreadable(f"changes: {error}") from error
     plain = json.loads(content)
-    if plain.pop("checksum") != _checksum(plain):
+    if plain.pop("checksum") != _checksum(plain, plain.pop("changes")):
         raise PlanEdited("its content was changed since it was saved. Make a new plan, and apply that.")
     plan = Plan(
         created_at=file.created_at,
@@ -228,9 +234,12 @@ def _why_not_a_plan(content: bytes | str, error: ValidationError) -> PlanUnreada
     return PlanUnreadable(f"{where}: {first['msg']}" if where else first["msg"])
 
 
-def _checksum(plain: dict[str, object]) -> str:
-    """Of the content, however it is laid out."""
-    return sha256(_CANONICAL.encode(plain).encode()).hexdigest()
+def _checksum(head: Mapping[str, object], changes: Iterable[Mapping[str, object]]) -> str:
+    """Of the content, however it is laid out: of everything but the changes, then of one change after the other."""
+    content = sha256(_CANONICAL.encode(head).encode())
+    for change in changes:
+        content.update(b"\n" + _CANONICAL.encode(change).encode())
+    return content.hexdigest()
 
 
 _CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"))

@@ -251,10 +251,16 @@ def unknown_in_included(key: str) -> str:
     return "there is no such key; a file that is included holds just `bans`"
 
 
+def likely_key(key: str, section: str) -> str | None:
+    """The key that was probably meant by one that there is not."""
+    keys = list(KEYS[section])
+    plain = key.casefold().replace("-", "_").replace(" ", "_")
+    return next(iter(get_close_matches(plain, keys, 1)), None)
+
+
 def _unknown_key(path: Path) -> str:
     section = str(path[0]) if len(path) > 1 else ""
-    keys = list(KEYS[section])
-    close = get_close_matches(str(path[-1]), keys, 1)
+    meant = likely_key(str(path[-1]), section)
     return "there is no such key; " + (
-        f"did you mean `{close[0]}`?" if close else f"the keys here are {', '.join(keys)}"
+        f"did you mean `{meant}`?" if meant else f"the keys here are {', '.join(KEYS[section])}"
     )

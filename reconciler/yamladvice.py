@@ -15,6 +15,10 @@ TAG: Final = (
     "a tag (!) is not supported; every value is text already, so leave it out, or quote a text that begins with !"
 )
 CUT: Final = "the text ends before this, as ` #` begins a comment; put all of it in quotes, or write `# ` with a space"
+CONFLICT: Final = (
+    "an unfinished merge stands here, from `<<<<<<<` to `>>>>>>>`; keep the bans of both sides that are meant, and"
+    " remove the lines with these signs"
+)
 DIRECTIVE: Final = "a line that begins with % is an order to YAML, which is not supported; remove the line"
 
 # Searched from the top for "context: problem" of the pure parser's error; True: the fault lies where the context is.

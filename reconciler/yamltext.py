@@ -64,6 +64,7 @@ _ODD_BLOCKS: Final = [
 ]
 # Half a character, as an escape in double quotes.
 _HALF: Final = re.compile(rb"\\(?:u|U0000)[dD][89a-fA-F]")
+_CONFLICT: Final = re.compile(b"^<<<<<<< ", re.MULTILINE)  # as git leaves it
 _BLANK: Final = re.compile(rb"(?:[ \r\n]+|#[^\r\n]*)*+")
 # libyaml takes the colons of an unquoted ARN or time inside [ ] or { } for YAML's own. A stand-in for every colon that
 # stands within a word gets them through it.
@@ -416,7 +417,11 @@ def _read(source: _Source) -> Document:
     try:
         builder.take(source.events())
     except MarkedYAMLError as error:
-        builder.stop(*_explain(error))
+        conflict = _CONFLICT.search(source.content)
+        if conflict is None:
+            builder.stop(*_explain(error))
+        else:
+            builder.stop(Mark(source.content.count(b"\n", 0, conflict.start()) + 1, 1), yamladvice.CONFLICT)
     except _Balked:
         pass
     except YAMLError:

@@ -261,7 +261,6 @@ b.yaml:5:3: rooms."the bar": a room's name is made of letters, digits, `_`, `-` 
 b.yaml:7:13: guardrails.max_bans: not a whole number; write digits alone, such as 30
 b.yaml:11:20: bans[0].rooms[1]: there is no room "loby" under `rooms`; did you mean `lobby`?
 b.yaml:12:13: bans[0].reason: an empty text; write a value, or leave the key out
-b.yaml:13:5: bans[1].rooms: missing; add a line such as `rooms: [lobby]`, or `rooms: all`
 b.yaml:14:5: bans[1].user_id: this key stands here twice; keep one of the two
 b.yaml:15:5: bans[1].room: there is no such key; did you mean `rooms`?
 b.yaml:16:17: bans[1].expires_at: 2027-01-31 has no time and no time zone; write 2027-01-31T00:00:00Z
@@ -284,7 +283,25 @@ b.yaml:26:14: bans[7].user_id: line 24 bans this user in lobby already; keep one
         ("", "b.yaml:1:1: the file is empty; write `version: 1` and, to ban nobody, `bans: []`"),
         ("# nothing\n---\n", "b.yaml:1:1: the file is empty; write `version: 1` and, to ban nobody, `bans: []`"),
         ("- a\n", "b.yaml:1:1: a ban list is made of `key: value` lines; begin it with `version: 1`"),
-        ("bans: []\n", "b.yaml:1:1: version: missing; begin the list with `version: 1`"),
+        (
+            "bans: []\n",
+            "b.yaml:1:1: version: missing; begin the list with `version: 1`;"
+            " or is this a file that another list includes? Then check that list",
+        ),
+        (
+            f"{HEAD}bans:\n- User-ID: a\n  rooms: all\n",
+            "b.yaml:6:3: bans[0]: there is no such key; did you mean `user_id`?",
+        ),
+        (
+            f"{HEAD}bans:\n- user_id: a\n  rooms: [lobby]\n- user_id: a\n  rooms: [lobby, finals]\n",
+            "b.yaml:8:12: bans[1].user_id: line 6 bans this user in lobby already;"
+            " take that room out of one of the two entries",
+        ),
+        (
+            f"{HEAD}bans:\n<<<<<<< HEAD\n- user_id: a\n=======\n- user_id: b\n>>>>>>> other\n",
+            "b.yaml:6:1: an unfinished merge stands here, from `<<<<<<<` to `>>>>>>>`;"
+            " keep the bans of both sides that are meant, and remove the lines with these signs",
+        ),
         ("version: 1\n", "b.yaml:1:1: bans: missing; list the bans under `bans:`, or write `bans: []` to ban nobody"),
         ("version: 1\nbans:\n", "b.yaml:2:1: bans: has no value; write `bans: []` to ban nobody"),
         (
