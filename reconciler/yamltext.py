@@ -694,7 +694,7 @@ def _cut_texts(content: bytes, source: _Source) -> Iterator[Fault]:
     if not lines:
         return
     for path, _, event in _placed(source):
-        if path is None or event.__class__ is not ScalarEvent or not event.implicit[0]:
+        if path is None or event.__class__ is not ScalarEvent or not event.implicit[0] or not event.value:
             continue
         line = lines.get(event.end_mark.line)
         if line is not None and event.start_mark.line == event.end_mark.line:

@@ -60,6 +60,8 @@ def test_both_parsers_read_a_sound_list_alike(case: tuple[str, list[str]]) -> No
 @example(f"{HEAD}bans:\n- user_id: a\tb\n  rooms: all\n")  # the C parser takes a tab inside and behind a text
 @example(f"{HEAD}bans:\n- user_id: a\t\n  rooms: all\n")
 @example(f"{HEAD}bans:\n- {{user_id\tx: a, rooms: all}}\n")
+@example(f"{HEAD}bans:\n- user_id: a\n  rooms:\n  reason: b #c\n")
+@example(f"{HEAD}bans:\n- user_id:  #7'a'\n  rooms: all\n")
 @example(f"{HEAD}bans:\n- user_id: a\n  rooms:\n")  # they place what is not there differently
 @example(f"{HEAD}bans:\n- {{user_id: , rooms: all}}\n")
 @example("---")
