@@ -72,7 +72,9 @@ _INNER_COLON: Final = re.compile(r"(?<=[\w.-]):(?=[\w./-])")
 _COLON: Final = "\ue03a"
 # An unquoted text that is somebody's words, up to a `#` that begins a comment although no space follows it.
 _CUT: Final = re.compile(rb"[ -]*(?:user_id|reason|note) *: +(?![\"'\[{|>#&*!@`%])(?:(?! #)[^\r\n])*+ #[^ #\t\r\n]")
-_STAND_IN: Final = re.compile(rb"\xee\x80\xba|\\u[eE]03[aA]|\\U0000[eE]03[aA]")  # as it stands, or as an escape
+# A text in which the stand-in stands already, as itself or as an escape, or a colon right behind a quote or a bracket,
+# which may then be YAML's own: these are for the pure parser.
+_NOT_TO_BE_SHIELDED: Final = re.compile(rb"""\xee\x80\xba|\\u[eE]03[aA]|\\U0000[eE]03[aA]|["'\]}]:[^ \r\n,\]}]""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +181,7 @@ def read(content: bytes, *, pure: bool = False) -> Document:
     if not (pure or faults or _is_disputed(content)):
         # From the bytes, as one emoji in a text makes Python hold four bytes for each of its characters.
         document = _read_by_c_parser(_Source(content, pure=False))
-        if document is None and not _STAND_IN.search(content):
+        if document is None and not _NOT_TO_BE_SHIELDED.search(content):
             shielded = _INNER_COLON.sub(_COLON, decode(content)).encode()
             document = _read_by_c_parser(_Source(shielded, pure=False, shielded=True))
     if document is None:
