@@ -1,14 +1,14 @@
 """The part of GitHub's API that shows a plan: the comments of pull requests, on loopback."""
 
-import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from email.message import Message
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.ci.loopback import serving
 
 REPOSITORY = "OWNER/REPOSITORY"
 TOKEN = "a-token"
@@ -66,27 +66,9 @@ def github() -> Iterator[Github]:
     """Run the server."""
     state = Github()
 
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            signed_in = self.headers.get("Authorization") == f"Bearer {TOKEN}"
-            status, body = state.answer(self.command, self.path, json.loads(raw or b"{}")) if signed_in else (401, {})
-            encoded = json.dumps(body).encode()
-            self.send_response(status)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(encoded)))
-            self.end_headers()
-            self.wfile.write(encoded)
+    def answer(method: str, path: str, headers: Message, content: dict[str, Any]) -> tuple[int, object]:
+        signed_in = headers.get("Authorization") == f"Bearer {TOKEN}"
+        return state.answer(method, path, content) if signed_in else (401, {})
 
-        do_GET = do_POST = do_PATCH = _answer  # noqa: N815 - named by http.server
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        state.url = f"http://127.0.0.1:{server.server_port}"
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    with serving(answer) as state.url:
         yield state
-        server.shutdown()
-        thread.join()

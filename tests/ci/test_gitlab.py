@@ -1,15 +1,13 @@
 """The example for GitLab: its scripts as they stand, and the note, without a GitLab."""
 
-import json
 import os
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from email.message import Message
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -17,6 +15,7 @@ from ruamel.yaml import YAML
 
 from reconciler.sandbox import Sandbox, SandboxOptions, running
 from tests.ci.conftest import FINALS, GIT, LOBBY, ROOT, Repository, banning, git
+from tests.ci.loopback import serving
 
 EXAMPLE = ROOT / "docs/examples/gitlab"
 PLAN = "<!-- reconciler-plan: bans.yaml -->\n\n1 to ban\n"
@@ -125,43 +124,27 @@ class Gitlab:
     url: str = ""
     notes: list[dict[str, Any]] = field(default_factory=list)
 
+    def answer(self, method: str, path: str, headers: Message, content: dict[str, Any]) -> tuple[int, object]:
+        """The status and the content for a request."""
+        if headers.get("PRIVATE-TOKEN") != "note-token":
+            return 403, {}
+        if path == "/user":
+            return 200, {"id": 1}
+        if match := re.fullmatch(r"/projects/3/merge_requests/7/notes/(\d+)", path):
+            self.notes[int(match[1])]["body"] = content["body"]
+            return 200, {}
+        if method == "POST":
+            self.notes.append({"id": len(self.notes), "author": {"id": 1}, "body": content["body"]})
+            return 201, {}
+        page = int(re.search(r"[?&]page=(\d+)", path)[1])  # type: ignore[index]
+        return 200, self.notes[100 * (page - 1) : 100 * page]
+
 
 @pytest.fixture
 def gitlab() -> Iterator[Gitlab]:
     state = Gitlab()
-
-    class Handler(BaseHTTPRequestHandler):
-        def _answer(self) -> None:
-            content = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
-            answer: object = {}
-            if self.headers.get("PRIVATE-TOKEN") != "note-token":
-                self.send_response(403)
-            else:
-                self.send_response(200)
-                if self.path == "/user":
-                    answer = {"id": 1}
-                elif match := re.fullmatch(r"/projects/3/merge_requests/7/notes/(\d+)", self.path):
-                    state.notes[int(match[1])]["body"] = content["body"]
-                elif self.command == "POST":
-                    state.notes.append({"id": len(state.notes), "author": {"id": 1}, "body": content["body"]})
-                else:
-                    page = int(re.search(r"[?&]page=(\d+)", self.path)[1])  # type: ignore[index]
-                    answer = state.notes[100 * (page - 1) : 100 * page]
-            self.end_headers()
-            self.wfile.write(json.dumps(answer).encode())
-
-        do_GET = do_POST = do_PUT = _answer  # noqa: N815 - named by http.server
-
-        def log_message(self, format: str, *arguments: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        state.url = f"http://127.0.0.1:{server.server_port}"
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    with serving(state.answer) as state.url:
         yield state
-        server.shutdown()
-        thread.join()
 
 
 def note(gitlab: Gitlab, body: str, folder: Path, token: str = "note-token") -> subprocess.CompletedProcess[str]:

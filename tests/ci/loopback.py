@@ -1,0 +1,48 @@
+"""A JSON API on loopback, for what talks to GitHub or GitLab."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from email.message import Message
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+Answer = Callable[[str, str, Message, dict[str, Any]], tuple[int, object]]
+
+
+@contextmanager
+def serving(answer: Answer) -> Iterator[str]:
+    """Run a server.
+
+    Args:
+        answer: the status and the content for a method, a path, headers and the content of a request.
+
+    Yields:
+        Its address.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            content = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+            status, body = answer(self.command, self.path, self.headers, content)
+            encoded = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(encoded)))
+            self.end_headers()
+            self.wfile.write(encoded)
+
+        do_GET = do_POST = do_PATCH = do_PUT = _answer  # noqa: N815 - named by http.server
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
