@@ -20,7 +20,7 @@ def check() -> int:
     Raises:
         StepFailed: it is not, or cannot.
     """
-    state = _state_file()
+    state = plan.state_file()
     if state is None:
         return 0
     branch = _branch()
@@ -41,7 +41,7 @@ def main() -> int:
     Raises:
         StepFailed: the branch does not take it. It is then on a branch of its own.
     """
-    state = _state_file()
+    state = plan.state_file()
     if state is not None:
         _take_in_journal(state)
     if state is None or not _must("status", "--porcelain", "--", state):
@@ -79,17 +79,13 @@ def main() -> int:
     )
 
 
-def _state_file() -> str | None:
-    """The file of the state; None if it is kept elsewhere."""
-    location = str(plan.saved()["state"]["location"])
-    return None if "://" in location else location
-
-
 def _take_in_journal(state: str) -> None:
     """Put into the state what an apply had recorded before it was killed; a later job has no journal to find it in."""
     if not Path(f"{state}.journal").exists():
         return
-    pulled = subprocess.run(["reconciler", "state", "pull"], env=runner.options(), stdout=subprocess.PIPE, check=False)
+    # It is the state itself that goes into the file, so `state pull` does not redact, and refuses to be asked for that.
+    environment = runner.options(without="RECONCILER_REDACT")
+    pulled = subprocess.run(["reconciler", "state", "pull"], env=environment, stdout=subprocess.PIPE, check=False)
     if pulled.returncode == 0:
         Path(state).write_bytes(pulled.stdout)
     else:

@@ -1,35 +1,35 @@
-"""Check the list, plan, and keep what the later steps need: the plan itself, and its text."""
+"""Check the list, plan, and keep what the later steps need: the plan itself, and the comment that shows it."""
 
 import json
+import os
 import subprocess
+from pathlib import Path
 from typing import Any
 
 import runner
 
 SIGNS = ("ban", "update", "lift", "repeat")
-CHANGES = 2  # how a plan with changes ends, where --detailed-exitcode is asked for
+PLAN = "plan.json"
+BODY = "plan.md"
 
 
 def main() -> int:
-    """Validate, with annotations; then plan.
+    """Validate, with annotations; then plan, with the whole plan in the log.
 
     Returns:
         0, also when the list or the plan is refused: `finish` fails the job, after the plan was shown.
     """
-    environment = runner.options()
-    saved, body = runner.scratch("plan.json"), runner.scratch("plan.md")
-    saved.unlink(missing_ok=True)
-
-    # Its output is made for the runner: annotations, at the lines of the list.
-    valid = subprocess.run(["reconciler", "validate", "--format", "github"], env=environment, check=False)
-    command = ["reconciler", "plan", "--format", "markdown", "--out", str(saved)]
-    planned = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=False)
-    body.write_bytes(planned.stdout)
-
-    code = valid.returncode or (0 if planned.returncode == CHANGES else planned.returncode)
+    _forget()
+    try:
+        _refuse_a_list_from_elsewhere()
+        code = _plan()
+        _refuse_a_committed_journal()
+    except runner.StepFailed as failure:
+        _forget()
+        runner.output(exit_code=1)
+        runner.annotate("error", str(failure))
+        return 0
     runner.output(exit_code=code, **_figures())
-    if code and not valid.returncode:
-        runner.annotate("error", "There is no plan that can be applied. What is wrong is said where the plan is shown.")
     return 0
 
 
@@ -40,16 +40,99 @@ def saved() -> dict[str, Any]:
         StepFailed: there is none.
     """
     try:
-        content: dict[str, Any] = json.loads(runner.scratch("plan.json").read_text(encoding="utf-8"))
+        content: dict[str, Any] = json.loads(runner.scratch(PLAN).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise runner.StepFailed("There is no plan, so nothing is applied.") from error
     return content
+
+
+def state_file() -> str | None:
+    """The file of the state; None if it is kept elsewhere.
+
+    Raises:
+        StepFailed: there is no plan.
+    """
+    location = str(saved()["state"]["location"])
+    return None if "://" in location else location
 
 
 def finish() -> int:
     """End as the plan has ended, now that it was shown."""
     code = runner.setting("EXIT_CODE")
     return int(code) if code.isdigit() else 1
+
+
+def _plan() -> int:
+    """Keep the plan and its comment, and print the whole plan, since the comment may have no room for it.
+
+    Returns:
+        The exit code of the check or, if the list is sound, of the plan.
+    """
+    environment = runner.options(without="RECONCILER_DETAILED_EXITCODE")
+    plan = runner.scratch(PLAN)
+
+    # Its output is made for the runner: annotations, at the lines of the list.
+    valid = subprocess.run(["reconciler", "validate", "--format", "github"], env=environment, check=False)
+    with runner.plain_output():
+        command = ["reconciler", "plan", "--format", "markdown", "--out", str(plan)]
+        planned = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=False)
+        if plan.exists():
+            whole = ["reconciler", "show", str(plan), "--format", "text", "--all", "--no-color"]
+            subprocess.run(whole, env=environment, check=False)
+    runner.scratch(BODY).write_bytes(planned.stdout)
+
+    if not planned.stdout:
+        runner.annotate("error", "There is no plan. The log of this step says why.")
+    elif planned.returncode and not valid.returncode:
+        runner.annotate("error", "The plan is refused, and says why: where it is shown, and in the log of this step.")
+    return valid.returncode or planned.returncode
+
+
+def _refuse_a_list_from_elsewhere() -> None:
+    """Make sure that the list is a file of the checkout, since what is wrong in it is quoted where people see it.
+
+    Raises:
+        StepFailed: it is not; a symbolic link may lead to a file of the runner.
+    """
+    workspace = runner.setting("GITHUB_WORKSPACE")
+    if workspace and not Path(os.path.realpath(runner.ban_list())).is_relative_to(os.path.realpath(workspace)):
+        raise runner.StepFailed(
+            "The ban list is outside of the checkout, or a symbolic link leads out of it. It was not read: put the file"
+            " itself into the repository."
+        )
+
+
+def _refuse_a_committed_journal() -> None:
+    """Make sure that the plan is made for the state alone: a journal beside it adds to it, and no review shows that.
+
+    Raises:
+        StepFailed: git has a journal.
+    """
+    state = state_file() if runner.scratch(PLAN).exists() else None
+    if state is None:
+        return
+    journal = f"{os.path.realpath(state)}.journal"
+    if os.path.lexists(journal) and _is_committed(journal):
+        raise runner.StepFailed(
+            "The journal beside the state is in git, and would change what is planned. Take it out with"
+            " `git rm --cached`, and let .gitignore name it."
+        )
+
+
+def _is_committed(path: str) -> bool:
+    # In a container the checkout may belong to another user, and git would not look at it.
+    git = ["git", "-C", os.path.dirname(path), "-c", "safe.directory=*"]
+    try:
+        listed = subprocess.run([*git, "ls-files", "--error-unmatch", "--", path], capture_output=True, check=False)
+        return listed.returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def _forget() -> None:
+    """Leave the later steps no plan: there is none yet, or none that counts."""
+    for name in (PLAN, BODY):
+        runner.scratch(name).unlink(missing_ok=True)
 
 
 def _figures() -> dict[str, object]:

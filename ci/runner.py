@@ -22,10 +22,21 @@ def setting(name: str) -> str:
     return os.environ.get(name, "")
 
 
-def options() -> dict[str, str]:
-    """The environment for the command, with the inputs of the action as its options."""
+def options(*, without: str = "") -> dict[str, str]:
+    """The environment for the command, with the inputs of the action as its options.
+
+    Args:
+        without: a variable of the environment that this command must not get.
+    """
     given = {f"RECONCILER_{name}": setting(f"INPUT_{name}") for name in ("FILE", "STATE")}
-    return dict(os.environ) | {name: value for name, value in given.items() if value}
+    environment = dict(os.environ) | {name: value for name, value in given.items() if value}
+    environment.pop(without, None)
+    return environment
+
+
+def ban_list() -> str:
+    """The path of the ban list, as the command is told it."""
+    return options().get("RECONCILER_FILE") or "bans.yaml"
 
 
 def scratch(name: str) -> Path:

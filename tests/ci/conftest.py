@@ -143,6 +143,7 @@ class Runner:
             "GITHUB_API_URL": self.api.url,
             "GITHUB_SERVER_URL": "https://github.com",
             "GITHUB_REPOSITORY": REPOSITORY,
+            "GITHUB_WORKSPACE": str(self.folder),
             "GITHUB_REF": "refs/heads/main",
             "GITHUB_RUN_ID": "42",
             "GITHUB_TOKEN": TOKEN,

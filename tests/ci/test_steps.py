@@ -6,18 +6,23 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from reconciler import load_state
 from reconciler.sandbox import SandboxOptions, running
-from tests.ci.conftest import FINALS, LOBBY, Repository, Runner, banning, git
+from reconciler.views import markdown
+from tests.ci.conftest import FINALS, LOBBY, ROOT, Repository, Runner, Step, banning, git
 from tests.ci.github import Github
 
 MARKER = "<!-- reconciler-plan: bans.yaml -->"
 PLAN = f"{MARKER}\n\n1 to ban\n"
-COMMENT = {"INPUT_COMMENT": "true"}
+COMMENT = {"INPUT_COMMENT": "true", "PLANNED": "success"}
+RUN = "https://github.com/OWNER/REPOSITORY/actions/runs/42"
+NO_PLAN = f"{MARKER}\n**There is no plan.** [The log of this run]({RUN}) says why.\n"
 
 
 # The comment
@@ -61,7 +66,7 @@ def test_a_token_of_a_person_takes_that_person_s_comment(runner: Runner, api: Gi
 def test_lists_in_one_repository_have_a_comment_each(runner: Runner, api: Github) -> None:
     for path in ("eu/bans.yaml", "us/bans.yaml", "eu/bans.yaml"):
         runner.hand_on("plan.md", PLAN.replace("bans.yaml", path))
-        runner.run("show", **COMMENT)
+        runner.run("show", **COMMENT, INPUT_FILE=path)
     assert len(api.comments) == 2
 
 
@@ -80,7 +85,7 @@ def test_without_a_pull_request_or_if_told_so_the_plan_stands_on_the_page(
 ) -> None:
     (tmp_path / "event.json").write_text(json.dumps(event))
     runner.hand_on("plan.md", PLAN)
-    shown = runner.run("show", INPUT_COMMENT="false" if "pull_request" in event else "true")
+    shown = runner.run("show", PLANNED="success", INPUT_COMMENT="false" if "pull_request" in event else "true")
     assert shown.summary == PLAN + "\n"
     assert not api.requests
 
@@ -105,13 +110,136 @@ def test_a_github_that_fails_is_asked_again_and_never_comments_twice(runner: Run
     assert len([request for request in api.requests if request.startswith("POST")]) == 1
 
 
-def test_a_plan_that_could_not_be_made_is_said_on_the_page(runner: Runner, api: Github) -> None:
-    runner.hand_on("plan.md", "")
-    assert "There is no plan" in runner.run("show", **COMMENT).summary
-    assert not api.comments
+def shown_after(runner: Runner, **variables: str) -> Step:
+    """Plan, and then show what there is to show."""
+    planned = runner.run("plan", **variables)
+    assert planned.code == 0, planned.log
+    runner.run("show", **COMMENT, **variables)
+    return planned
+
+
+def missing(folder: Path) -> None:
+    (folder / "bans.yaml").unlink()
+
+
+def damaged_state(folder: Path) -> None:
+    (folder / "bans.state.json").write_text("{")
+
+
+def bad_location(folder: Path) -> None:
+    with (folder / "bans.yaml").open("a") as file:
+        file.write("state: https://example.com/state\n")
+
+
+def outside(folder: Path) -> None:
+    (folder.parent / "elsewhere.yaml").write_text("secret: 1\n")
+    (folder / "bans.yaml").unlink()
+    (folder / "bans.yaml").symlink_to("../elsewhere.yaml")
+
+
+def linked_folder(folder: Path) -> None:
+    (folder.parent / "elsewhere").mkdir()
+    (folder / "bans.yaml").rename(folder.parent / "elsewhere" / "bans.yaml")
+    (folder / "bans.yaml").symlink_to(folder.parent / "elsewhere" / "bans.yaml")
+
+
+@pytest.mark.parametrize("broken", [missing, damaged_state, bad_location, outside, linked_folder])
+def test_no_plan_takes_the_place_of_the_one_that_was_shown(
+    runner: Runner, api: Github, broken: Callable[[Path], None]
+) -> None:
+    (runner.folder / "bans.yaml").write_text(banning("zed"))
+    api.add(PLAN.replace("bans.yaml", "other/bans.yaml"))
+    assert shown_after(runner).outputs["exit-code"] == "0"
+    assert "1 to ban" in api.comments[1]["body"]
+    broken(runner.folder)
+    planned = shown_after(runner)
+    assert planned.outputs == {"exit-code": planned.outputs["exit-code"]}
+    assert planned.outputs["exit-code"] != "0"
+    assert "::error title=reconciler::" in planned.log
+    assert [comment["body"] for comment in api.comments[1:]] == [NO_PLAN]
+    assert "other/bans.yaml" in api.comments[0]["body"]
+
+
+def test_no_plan_is_said_in_a_new_comment_too(runner: Runner, api: Github) -> None:
+    shown_after(runner)
+    assert [comment["body"] for comment in api.comments] == [NO_PLAN]
+
+
+def test_what_an_earlier_list_left_is_not_shown_for_one_whose_plan_was_not_begun(runner: Runner, api: Github) -> None:
+    runner.hand_on("plan.md", PLAN)
+    for outcome in ("failure", "skipped"):
+        runner.run("show", INPUT_COMMENT="true", PLANNED=outcome)
+    assert [comment["body"] for comment in api.comments] == [NO_PLAN]
+
+
+@pytest.mark.parametrize(
+    "path", ["bans.yaml", "./bans.yaml", "eu//bans.yaml", "a--b/ü %-->.yaml", "\udcff.yaml", "x" * 1001, "é" * 400]
+)
+def test_the_marker_is_that_of_the_plan(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "ci"))
+    for name in ("show", "plan", "runner", "comments"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    assert import_module("show").marker(path) + "\n" == markdown.marker(path)
 
 
 # The plan and its figures
+
+
+def test_the_log_has_the_whole_plan(runner: Runner) -> None:
+    users = [f"user-{number:04}" for number in range(400)]
+    (runner.folder / "bans.yaml").write_text(banning(*users))
+    log = runner.run("plan").log
+    assert not [user for user in users if user not in log]
+    (runner.folder / "bans.yaml").write_text(banning())
+    assert "No changes." in runner.run("plan").log
+
+
+def test_the_log_names_nobody_if_the_repository_wants_it_so(runner: Runner) -> None:
+    (runner.folder / "bans.yaml").write_text(banning("zed"))
+    log = runner.run("plan", RECONCILER_REDACT="true", RECONCILER_REDACT_KEY="0123456789abcdef").log
+    assert "user-" in log
+    assert "zed" not in log
+
+
+def test_a_plan_in_the_log_can_give_the_runner_no_commands(runner: Runner) -> None:
+    (runner.folder / "bans.yaml").write_text(banning("::error::x"))
+    lines = runner.run("plan").log.splitlines()
+    stop = next(line for line in lines if line.startswith("::stop-commands::"))
+    go = lines.index(f"::{stop.removeprefix('::stop-commands::')}::")
+    shown = [number for number, line in enumerate(lines) if "::error::x" in line]
+    assert shown
+    assert lines.index(stop) < min(shown) <= max(shown) < go
+
+
+def test_a_list_outside_of_the_checkout_is_not_read(runner: Runner) -> None:
+    (runner.folder / "bans.yaml").symlink_to("/proc/self/environ")
+    planned = runner.run("plan", HIDDEN="a-secret")
+    assert "a symbolic link leads out of it" in planned.log
+    assert "a-secret" not in planned.log
+    assert planned.outputs == {"exit-code": "1"}
+
+
+def test_a_list_behind_a_link_in_the_checkout_is_planned(runner: Runner) -> None:
+    (runner.folder / "eu.yaml").write_text(banning("zed"))
+    (runner.folder / "bans.yaml").symlink_to("eu.yaml")
+    assert runner.run("plan").outputs["to-ban"] == "1"
+
+
+def test_an_option_that_is_wrong_is_a_failure(runner: Runner) -> None:
+    (runner.folder / "bans.yaml").write_text(banning("zed"))
+    assert runner.run("plan", RECONCILER_TARGET="nonsense").outputs == {"exit-code": "1"}
+
+
+@pytest.mark.parametrize("option", [{}, {"RECONCILER_DETAILED_EXITCODE": "1"}])
+def test_an_annotation_says_where_the_reason_is(runner: Runner, option: dict[str, str]) -> None:
+    (runner.folder / "bans.yaml").write_text(banning("zed", "yan") + "guardrails:\n  max_bans: 1\n")
+    log = runner.run("plan", **option).log
+    assert "::The plan is refused, and says why: where it is shown, and in the log of this step." in log
+    assert "max_bans" in log
+    (runner.folder / "bans.state.json").write_text("{")
+    log = runner.run("plan", **option).log
+    assert "::There is no plan. The log of this step says why." in log
+    assert "bans.state.json is not a state file" in log
 
 
 def test_the_plan_gives_its_figures(runner: Runner) -> None:
@@ -210,7 +338,10 @@ def test_the_state_alone_is_committed(checkout: Runner, repository: Repository) 
     assert kept.outputs["state-commit"] == git(repository.origin, "rev-parse", "main")
 
 
-def test_what_an_apply_did_before_it_was_killed_is_committed(checkout: Runner, repository: Repository) -> None:
+@pytest.mark.parametrize("redact", [{}, {"RECONCILER_REDACT": "true", "RECONCILER_REDACT_KEY": "0123456789abcdef"}])
+def test_what_an_apply_did_before_it_was_killed_is_committed(
+    checkout: Runner, repository: Repository, redact: dict[str, str]
+) -> None:
     (checkout.folder / "bans.yaml").write_text(banning(*(f"user-{number}" for number in range(50))))
     with running(SandboxOptions(rooms=(LOBBY, FINALS), latency=0.1)) as sandbox:
         environment = dict(os.environ) | {
@@ -222,9 +353,28 @@ def test_what_an_apply_did_before_it_was_killed_is_committed(checkout: Runner, r
                 time.sleep(0.02)
             process.kill()
     checkout.hand_on("plan.json", json.dumps({"state": {"location": "bans.state.json"}}))
-    kept = checkout.run("keep")
+    kept = checkout.run("keep", **redact)
     assert kept.code == 0, kept.log
-    assert len(parse_state(repository.read("bans.state.json"))) >= 4
+    banned = parse_state(repository.read("bans.state.json"))
+    assert len(banned) >= 4
+    assert not [user for user in banned if user in kept.log]
+
+
+def test_a_journal_in_git_is_refused_and_one_that_an_apply_left_is_not(
+    checkout: Runner, repository: Repository
+) -> None:
+    (checkout.folder / "states").mkdir()
+    state = "states/bans.json"
+    (checkout.folder / "link.json").symlink_to(state)
+    (checkout.folder / "bans.yaml").write_text(banning("zed") + "state: link.json\n")
+    journal = checkout.folder / f"{state}.journal"
+    journal.write_text("")
+    assert checkout.run("plan").outputs["exit-code"] == "0"
+    git(checkout.folder, "add", "--force", str(journal))
+    planned = checkout.run("plan")
+    assert planned.outputs == {"exit-code": "1"}
+    assert "The journal beside the state is in git" in planned.log
+    assert "There is no plan" in checkout.run("show", PLANNED="success").summary
 
 
 def test_a_state_that_has_not_changed_is_no_commit(checkout: Runner, repository: Repository) -> None:

@@ -132,6 +132,7 @@ class Actions:
         payload.write_text(json.dumps(content))
         summary = self.folder / "summary.md"
         summary.write_text("")
+        variables = {"RECONCILER_INSTALL": "false"} | self.variables
         done = subprocess.run(
             [
                 ACT or "", event,
@@ -143,8 +144,7 @@ class Actions:
                 "--no-cache-server", "--no-skip-checkout",
                 *self._stand_ins(),
                 *more,
-                *(f"--var={name}={value}" for name, value in self.variables.items()),
-                "--var=RECONCILER_INSTALL=false",
+                *(f"--var={name}={value}" for name, value in variables.items()),
                 *(f"--secret={name}={value}" for name, value in self.secrets.items()),
                 f"--env=GITHUB_API_URL={self.api.url}",
                 f"--env=GITHUB_REPOSITORY={REPOSITORY}",
@@ -236,6 +236,20 @@ def test_a_broken_list_is_marked_at_its_line(actions: Actions, repository: Repos
     assert planned.code == 1
     assert re.search(r"::error file=bans\.yaml,line=8,col=\d+.*raeson", planned.log), planned.log
     assert "**The ban list has 1 problem.**" in api.comments[0]["body"]
+
+
+def test_a_tool_that_cannot_be_installed_leaves_no_older_plan(
+    actions: Actions, repository: Repository, api: Github
+) -> None:
+    repository.push("ban-zed", bans__yaml=banning("zed"))
+    assert actions.pull_request("ban-zed").code == 0
+    assert "Plan: 1 to ban" in api.comments[0]["body"]
+    actions.variables["RECONCILER_INSTALL"] = "true"
+    repository.push("ban-zed", **{"ci/install__sh": "exit 1\n"})
+    planned = actions.pull_request("ban-zed")
+    assert planned.code == 1
+    assert len(api.comments) == 1
+    assert "**There is no plan.**" in api.comments[0]["body"]
 
 
 def test_a_token_that_may_not_comment_leaves_the_plan_on_the_page(
