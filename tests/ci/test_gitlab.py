@@ -89,6 +89,73 @@ def test_an_apply_that_fails_in_part_commits_what_was_done(
     assert '"zed"' in repository.read("bans.state.json")
 
 
+@pytest.mark.parametrize("redact", [{}, {"RECONCILER_REDACT": "true", "RECONCILER_REDACT_KEY": "0123456789abcdef"}])
+def test_what_an_apply_did_before_it_was_killed_is_committed(
+    repository: Repository, sandbox: Sandbox, tmp_path: Path, redact: dict[str, str]
+) -> None:
+    allow_push_options(repository)
+    repository.push("main", bans__yaml=banning("zed"))
+    assert apply(repository, sandbox, tmp_path).returncode == 0
+    repository.push("main", bans__yaml=banning("zed", "yan"))
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    real = Path(sys.executable).parent / "reconciler"
+    # Killed between its record of a call and the end, when it would have written the state.
+    (programs / "reconciler").write_text(
+        f"""#!/bin/sh
+[ "$1" = apply ] || exec {real} "$@"
+cp bans.state.json before
+{sys.executable} -c '
+import os, sys
+from reconciler.stores.journal import Journal
+Journal.remove = lambda journal: os._exit(137)
+from reconciler.cli import main
+main()
+' "$@"
+code=$?
+mv before bans.state.json
+exit $code
+"""
+    )
+    (programs / "reconciler").chmod(0o755)
+    path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])
+    done = apply(repository, sandbox, tmp_path, PATH=path, **redact)
+    assert done.returncode == 137, done.stdout
+    assert '"yan"' in repository.read("bans.state.json")
+    assert '"zed"' in repository.read("bans.state.json")
+
+
+def plan(repository: Repository, folder: Path) -> tuple[subprocess.CompletedProcess[str], str]:
+    """Run the script of the job that plans, without a token; also what it leaves to show."""
+    job = YAML(typ="safe").load((EXAMPLE / ".gitlab-ci.yml").read_text())["plan"]
+    workspace = folder / "planned"
+    git(folder, "clone", "--quiet", "--depth=1", repository.origin.as_uri(), str(workspace))
+    done = subprocess.run(
+        ["bash", "-eo", "pipefail", "-c", "\n".join(job["script"])],
+        cwd=workspace, env={"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}, check=False,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
+    )  # fmt: skip
+    return done, (workspace / "plan.md").read_text()
+
+
+def test_the_log_has_the_whole_plan(repository: Repository, tmp_path: Path) -> None:
+    users = [f"user-{number:04}" for number in range(400)]
+    repository.push("main", bans__yaml=banning(*users))
+    done, shown = plan(repository, tmp_path)
+    assert done.returncode == 0
+    assert not [user for user in users if user not in done.stdout]
+    assert "400 to ban" in shown
+
+
+def test_the_log_has_the_problems_of_the_list(repository: Repository, tmp_path: Path) -> None:
+    repository.push("main", bans__yaml=banning("zed").replace("reason:", "raeson:"))
+    done, shown = plan(repository, tmp_path)
+    assert done.returncode == 1
+    assert "bans.yaml:8:" in done.stdout
+    assert "raeson" in done.stdout
+    assert "**The ban list has 1 problem.**" in shown
+
+
 def test_a_list_that_bans_nobody_leaves_nothing_to_commit(
     repository: Repository, sandbox: Sandbox, tmp_path: Path
 ) -> None:
