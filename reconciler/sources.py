@@ -141,7 +141,7 @@ class _Folder:
     def _real(self, name: str) -> str:
         """Where a path below the folder really lies. Raises _NotIncluded when that is outside."""
         place = os.path.realpath(os.path.join(self._root, name))
-        if os.path.commonpath([place, self._root]) != self._root:
+        if os.path.commonpath([place, self._root]) != self._root or ".git" in place[len(self._root) :].split(os.sep):
             raise _NotIncluded(
                 f"{os.path.join(self._name, name)} leads out of the folder of the list; put the file itself there"
             )

@@ -127,6 +127,8 @@ def test_every_problem_of_every_file_is_reported_at_its_place(folder: Folder) ->
         ("[outside.txt]", "outside.txt leads out of the folder of the list; put the file itself there"),
         ("['out/*.yaml']", "out leads out of the folder of the list; put the file itself there"),
         ("[pipe]", "pipe is not a file"),
+        ("[.git/config]", ".git leads out of the folder of the list; put the file itself there"),
+        ("[of-git]", "of-git leads out of the folder of the list; put the file itself there"),
         ("[dangling]", "dangling cannot be read: No such file or directory"),
     ],
 )
@@ -137,6 +139,9 @@ def test_what_cannot_be_included_is_an_error_where_the_pattern_stands(
     (here / "outside.txt").symlink_to("../outside")
     (here / "out").symlink_to("..")
     (here / "dangling").symlink_to("nowhere")
+    (here / ".git").mkdir()
+    (here / ".git/config").write_text(bans("c"))
+    (here / "of-git").symlink_to(".git/config")
     os.mkfifo(here / "pipe")
     assert problems() == [f"bans.yaml:4:11: include[0]: {problem}"]
 
