@@ -133,6 +133,15 @@ _STEP: Final = r'\[\d+\]|"(?:[^"\\]|\\.)*"|[^.\[\]"]+|.'
 _KNOWN: Final = frozenset(key for keys in KEYS.values() for key in keys)
 
 
+def without(message: str, doubtful: Iterable[str]) -> str:
+    """A message without texts that may name somebody, as they stand or as Python quotes them."""
+    texts = {form for text in doubtful for form in (text, repr(text)[1:-1]) if form}
+    if not texts:
+        return message
+    longest_first = sorted(texts, key=len, reverse=True)
+    return re.sub(f"(?<!\\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\\w)", HIDDEN, message)
+
+
 def _without_keys(path: str) -> str:
     """A problem's path up to the first key that the schema does not know."""
     shown = ""

@@ -10,6 +10,7 @@ import pytest
 
 from reconciler.redaction import Redaction
 from reconciler.sandbox import Sandbox, SandboxOptions, running
+from reconciler.views import escape
 from tests import hostile
 from tests.command_line import Reconciler, Result
 from tests.test_hostile import assert_harmless_in_a_log, runner_reads
@@ -183,6 +184,13 @@ def test_no_name_of_a_file_is_more_than_a_name(command: Reconciler) -> None:
             result = command(*arguments, "-f", name)
             assert result.code == 0
             assert_harmless_in_a_log(result.out + result.err)
+        Path(name).write_text(banning("alice").replace('"alice"', "00123  "))
+        for arguments in (["fmt", "--check"], ["fmt", "--diff"], ["fmt"]):
+            result = command(*arguments, "-f", name)
+            assert result.code == ("--check" in arguments)
+            assert_harmless_in_a_log(result.out)
+            assert_harmless_in_a_log(result.err)
+        assert result.out == f"{escape.line(name)} was changed.\n"
         Path(name).unlink()
 
 
@@ -315,10 +323,93 @@ def test_an_error_names_nobody(command: Reconciler, key: None, arguments: list[s
     assert "alice" in command(*arguments).err
 
 
+BY_MISTAKE = [
+    ["apply", "lobby/alice"],
+    ["show", "lobby/alice"],
+    ["show", "./lobby//alice"],
+    ["lobby/alice"],
+    ["-lobby/alice"],
+    ["state", "lobby/alice"],
+    ["state", "push", "alice"],
+    ["plan", "--lobby/alice"],
+    ["plan", "--lobby/alice=x"],
+    ["plan", "lobby/alice", "lobby/alice smith"],
+    ["plan", "--format", "alice"],
+    ["plan", "--out", "lobby/alice"],
+    ["plan", "--state", "alice://x"],
+    ["apply", "--auto-approve", "--state", "lobby//alice"],
+    ["apply", "--auto-approve", "--rate=alice"],
+    ["validate", "-f", "lobby/alice"],
+    ["validate", "-flobby/alice"],
+    ["fmt", "lobby/alice", "al'ice\"\\\n"],
+    ["sandbox", "--room", "lobby/alice"],
+]
+
+
+@pytest.mark.parametrize("arguments", BY_MISTAKE, ids=" ".join)
+def test_no_error_repeats_an_argument_that_is_no_file(
+    command: Reconciler, key: None, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    Path("bans.yaml").write_text(banning("bob"))
+    shown = command(*arguments)
+    assert shown.code == 1
+    assert "alice" in shown.out + shown.err or arguments in (["-lobby/alice"], ["plan", "--lobby/alice=x"])
+    monkeypatch.setenv("RECONCILER_REDACT", "1")
+    hidden = command(*arguments)
+    assert (hidden.code, "Error: " in hidden.err) == (1, True)
+    assert "alice" not in hidden.out + hidden.err
+    assert "al'ice" not in hidden.out + hidden.err
+    monkeypatch.delenv("RECONCILER_REDACT")
+    if len(arguments) > 1 and arguments[0] != "state":  # the option can stand behind a command that knows it
+        assert "alice" not in command(*arguments, "--redact").err
+
+
+def test_an_error_still_names_files_options_and_the_state(
+    command: Reconciler, key: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECONCILER_REDACT", "1")
+    Path("moderation").mkdir()
+    Path("moderation/bans.yaml").write_text(WRONG)
+    wrong = command("validate", "-f", "moderation/bans.yaml").err
+    assert wrong.startswith("moderation/bans.yaml:")
+    assert wrong.endswith("Error: moderation/bans.yaml has 6 problems. Nothing was done.\n")
+    assert "'--format'" in command("plan", "--format", "alice").err
+    Path("bans.yaml").write_text(banning("bob"))
+    assert "Error: s3://bucket: a state on S3 is " in command("plan", "--state", "s3://bucket").err
+    assert "--target and --replace go with" in command("apply", "alice", "--target", "lobby/bob").err
+    Path("plan.json").write_text("{}")
+    assert command("apply", "plan.json").err.startswith("Error: plan.json is not a saved plan")
+
+
+@pytest.mark.parametrize("value", ["0", "false", ""])
+def test_a_variable_that_says_no_hides_nothing(
+    command: Reconciler, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    monkeypatch.setenv("RECONCILER_REDACT", value)
+    assert "lobby/alice: the plan cannot be read" in command("show", "lobby/alice").err
+
+
+def test_a_diff_of_a_list_is_not_printed_where_user_ids_are_hidden(
+    command: Reconciler, key: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("bans.yaml").write_text(banning("alice", "00123").replace('"00123"', "00123"))
+    assert "alice" in command("fmt", "--diff").out
+    monkeypatch.setenv("RECONCILER_REDACT", "1")
+    for arguments, option in ((["--diff"], "--diff"), (["--diff", "--check"], "--diff"), (["-"], "-")):
+        result = command("fmt", *arguments)
+        assert (result.code, result.out) == (1, "")
+        assert f"Error: `fmt {option}` prints what stands in the list and cannot redact it" in result.err
+        assert "alice" not in result.err
+    assert command("fmt", "--check").err.startswith("bans.yaml is not in its canonical form.\n")
+    assert command("fmt").out == "bans.yaml was changed.\n"
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         ["validate"],
+        ["fmt"],
+        ["fmt", "--check"],
         ["plan"],
         ["apply", "--auto-approve"],
         ["plan", "--format", "json"],
@@ -335,6 +426,15 @@ def test_the_problems_of_a_list_name_nobody(command: Reconciler, key: None, argu
     assert "bob" not in result.out + result.err
     assert "has 6 problems" in result.err
     assert "alice" in command(*arguments).out + command(*arguments).err
+
+
+def test_the_problems_of_several_files_name_nobody(command: Reconciler, key: None) -> None:
+    for name in ("one.yaml", "two.yaml"):
+        Path(name).write_text(WRONG)
+    result = command("fmt", "--redact", "one.yaml", "two.yaml", "lobby/alice")
+    assert result.err.endswith("Error: 3 files cannot be formatted. Nothing was done.\n")
+    assert "one.yaml:" in result.err
+    assert "alice" not in result.out + result.err
 
 
 def test_the_sandbox_names_nobody(command: Reconciler, key: None) -> None:

@@ -3,7 +3,7 @@
 import json
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 
 import cmarkgfm
@@ -18,6 +18,7 @@ from reconciler.errors import Problem, RequestInvalid
 from reconciler.guardrails import Refusal
 from reconciler.outcome import Outcome, tally
 from reconciler.views import diagnostics, escape, json_lines, markdown, text
+from reconciler.views.diff import unified
 from tests import hostile
 from tests.builders import FINALS, LOBBY, NOW, TOMORROW, YESTERDAY
 
@@ -92,8 +93,13 @@ def applied(plan: Plan) -> tuple[list[Outcome], str]:
     return outcomes, text.applied(plan, outcomes, tally([*plan.changes, *plan.changes], outcomes), said)
 
 
+def a_large_plan(plan: Plan) -> Plan:
+    return replace(plan, changes=plan.changes * 20)
+
+
 TEXT_VIEWS: dict[str, Callable[[str], str]] = {
     "a plan": lambda said: text.plan(everywhere(said)),
+    "a large plan": lambda said: text.plan(a_large_plan(everywhere(said))),
     "an apply": lambda said: applied(everywhere(said))[1],
     "a state": lambda said: text.state(a_state(said), {LOBBY: f"room-{said}"}, said, NOW),
     "a record": lambda said: text.record(
@@ -109,9 +115,17 @@ TEXT_VIEWS: dict[str, Callable[[str], str]] = {
 @pytest.mark.parametrize("view", TEXT_VIEWS)
 def test_on_a_terminal_and_in_a_log_it_is_only_seen(said: str, view: str) -> None:
     shown, harmless = TEXT_VIEWS[view](said), TEXT_VIEWS[view](HARMLESS)
-    if view != "addresses":  # the room of a list begins with a letter or a digit
-        assert_harmless_in_a_log(shown)
+    assert_harmless_in_a_log(shown)
     assert shown.count("\n") == harmless.count("\n")
+
+
+@every_text
+def test_in_a_diff_it_is_only_seen(said: str) -> None:
+    for before, after in ((f"{said}\nold", f"{said}\nnew"), (said, HARMLESS), (HARMLESS, f"{HARMLESS}\n{said}\n")):
+        for stays in ("", f"     {said}\n"):
+            shown = unified(stays + before, stays + after, said)
+            assert_harmless_in_a_log(shown)
+            assert all(line.startswith((" ", "-", "+", "@@ -", "\\ No newline")) for line in shown.splitlines())
 
 
 def apply_as_json(plan: Plan) -> list[str]:

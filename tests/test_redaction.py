@@ -11,7 +11,7 @@ from reconciler import BanKey, Because, Plan, State, diff, planfile
 from reconciler import state as state_file
 from reconciler.errors import AddressUnknown, BanListInvalid, PlanUnreadable, Problem, RequestInvalid, StateDamaged
 from reconciler.outcome import Outcome, tally
-from reconciler.redaction import Redaction
+from reconciler.redaction import Redaction, without
 from reconciler.views import diagnostics, json_lines, markdown, text
 from tests.builders import FINALS, LOBBY, NEXT_WEEK, NOW, ROOMS, TOMORROW, YESTERDAY, ban, ban_list, many, recorded
 
@@ -200,3 +200,21 @@ def test_an_error_names_the_redacted_address() -> None:
 def test_diagnostics_can_leave_out_what_stands_in_the_file() -> None:
     problem = Problem("f", 1, 1, "", "x")
     assert "alice" not in diagnostics.as_json([problem], {"f": b"alice"}, snippets=False)
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        ("alice cannot be read", "… cannot be read"),
+        ("No such command 'lobby/alice'.", "No such command '…'."),
+        ("malice and alicesmith", "malice and alicesmith"),
+        (r"'al\ice' and al\ice", "'…' and …"),
+        ("nothing of it", "nothing of it"),
+    ],
+)
+def test_what_is_doubtful_is_taken_out_whole(message: str, shown: str) -> None:
+    assert without(message, ["alice", "lobby/alice", "al\\ice", ""]) == shown
+
+
+def test_without_doubt_a_message_stays() -> None:
+    assert without("a message", []) == "a message"

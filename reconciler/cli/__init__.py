@@ -9,6 +9,7 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -74,7 +75,7 @@ def main() -> NoReturn:
 
 
 def _run() -> int:
-    run = Run()
+    run = Run(sys.argv[1:], _known_words)
     try:
         result = cli.main(prog_name="reconciler", standalone_mode=False, obj=run)
         sys.stdout.flush()
@@ -90,13 +91,13 @@ def _run() -> int:
     except ReconcilerError as error:
         shown = run.shown(error)
         if not isinstance(shown, BanListInvalid):
-            console.error(str(shown))
+            console.error(run.text(str(shown)))
             return 1
         from reconciler.cli.problems import counted  # noqa: PLC0415 - most lists are sound
 
         for problem in shown.problems:
-            console.diagnostic(str(problem))
-        console.error(counted(shown))
+            console.diagnostic(run.text(str(problem)))
+        console.error(run.text(counted(shown)))
         return 1
     except (click.Abort, KeyboardInterrupt):
         console.diagnostic("Interrupted. Nothing was done.")
@@ -117,8 +118,24 @@ def _run() -> int:
 
 def _usage_error(error: click.ClickException, run: Run) -> str:
     message = error.format_message()
-    extra = run.redaction is not None and message.startswith("Got unexpected extra argument")
-    return "Got unexpected extra arguments" if extra else message  # an address, with its option forgotten
+    extra = run.redacts and message.startswith("Got unexpected extra argument")
+    return "Got unexpected extra arguments" if extra else run.text(message)
+
+
+def _known_words(arguments: Sequence[str]) -> frozenset[str]:
+    """The commands, options and choices that these arguments may use."""
+    words = {"-", "--", "-h", "--help", "--redact", *_COMMANDS}
+    commands: list[click.Command] = [cli]
+    for argument in arguments:
+        if isinstance(group := commands[-1], click.Group):
+            found = group.get_command(click.Context(group), argument)
+            commands += [found] if found is not None else []
+    for command in commands:
+        words.update(command.commands if isinstance(command, click.Group) else ())
+        for parameter in command.params:
+            words.update(parameter.opts, parameter.secondary_opts)
+            words.update(parameter.type.choices if isinstance(parameter.type, click.Choice) else ())
+    return frozenset(words)
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:

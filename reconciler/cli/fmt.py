@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -11,14 +12,21 @@ import click
 
 from reconciler.atomic import replace_file
 from reconciler.cli import console
-from reconciler.cli.options import file_option, no_color_option, option, together
+from reconciler.cli.options import file_option, no_color_option, option, redact_option, together
+from reconciler.cli.progress import busy
+from reconciler.cli.run import Run
 from reconciler.errors import BanListError, BanListInvalid, BanListUnwritable
 from reconciler.formatting import format_content
+from reconciler.redaction import Redaction
 from reconciler.sources import load_ban_list, read_file
 from reconciler.views import escape
 from reconciler.views.diff import unified
 
 _STDIN: Final = "-"
+_REFUSED: Final = (
+    "`fmt {}` prints what stands in the list and cannot redact it; `fmt --check` names the files that would change."
+    " To print it all the same, unset RECONCILER_REDACT."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +48,9 @@ class _File:
 @option("--check", is_flag=True, help="Write nothing; exit with 1 when a file would change, and name it.")
 @option("--diff", is_flag=True, help="Write nothing; print what would change.")
 @option("--sort", is_flag=True, help="Sort the bans by user ID; comments go with their entry.")
-@together(file_option, no_color_option)
-def command(files: tuple[str, ...], file: str, check: bool, diff: bool, sort: bool) -> int:
+@together(file_option, redact_option, no_color_option)
+@click.pass_obj
+def command(run: Run, files: tuple[str, ...], file: str, check: bool, diff: bool, sort: bool, redact: Redaction) -> int:
     """Write ban lists in their canonical form, with as few changes as possible.
 
     User IDs that other YAML tools would take for a number, a time or a truth value are put in quotes, line ends are
@@ -49,11 +58,18 @@ def command(files: tuple[str, ...], file: str, check: bool, diff: bool, sort: bo
     means never changes. A list with problems is left as it is.
 
     FILE is a ban list, or a file with nothing but `bans` that a list includes; - reads standard input and prints.
-    Without FILE, the ban list of -f is formatted, with the files that it includes.
+    Without FILE, the ban list of -f is formatted, with the files that it includes. With --redact problems quote nothing
+    of the list, and --diff, which does, is refused.
     """
-    read, failed = _read(files or _files_of(file), sort=sort)
+    paths = files or (file,)
+    if redact and diff:
+        raise click.UsageError(_REFUSED.format("--diff"))
+    if redact and _STDIN in paths and not check:
+        raise click.UsageError(_REFUSED.format("-"))
+    with nullcontext() if _STDIN in paths else busy("Formatting"):
+        read, failed = _read(files or _files_of(file), sort=sort)
     if failed:
-        return _report(failed)
+        return _report(failed, run)
     if diff:
         _show(read)
     if check:
@@ -86,12 +102,12 @@ def _formatted(path: str, *, sort: bool) -> _File:
     return _File(path, name, content, format_content(content, name, sort=sort))
 
 
-def _report(failed: Sequence[BanListError]) -> int:
+def _report(failed: Sequence[BanListError], run: Run) -> int:
     if len(failed) == 1:
         raise failed[0]
-    for error in failed:
+    for error in map(run.shown, failed):
         problems = error.problems if isinstance(error, BanListInvalid) else [error]
-        console.diagnostic(*(str(problem) for problem in problems))
+        console.diagnostic(*(run.text(str(problem)) for problem in problems))
     console.error(f"{len(failed)} files cannot be formatted. Nothing was done.")
     return 1
 
@@ -99,8 +115,10 @@ def _report(failed: Sequence[BanListError]) -> int:
 def _show(files: Iterable[_File]) -> None:
     colour = console.wants_colour(sys.stdout)
     for file in files:
-        before, after = (content.decode() for content in (file.content, file.formatted))
-        console.out(unified(before, after, file.name, colour=colour))
+        with busy(f"Comparing {file.name}"):
+            before, after = (content.decode() for content in (file.content, file.formatted))
+            shown = unified(before, after, file.name, colour=colour)
+        console.out(shown)
 
 
 def _check(files: Iterable[_File]) -> int:
@@ -119,7 +137,7 @@ def _write(files: Sequence[_File]) -> None:
             click.echo(file.formatted, nl=False)
         elif file.changes:
             _replace(file)
-            console.out(f"{escape.terminal(file.name)} was changed.\n")
+            console.out(f"{escape.line(file.name)} was changed.\n")
     if not any(file.changes or file.path == _STDIN for file in files):
         console.out("No changes.\n")
 

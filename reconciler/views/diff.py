@@ -60,7 +60,10 @@ def _range(start: int, end: int) -> str:
 
 
 def _shown(sign: str, line: str, code: int, *, colour: bool) -> str:
-    text = _coloured(sign + escape.terminal(line.removesuffix("\n")), code, colour=colour)
+    said = line.removesuffix("\n")
+    # Behind the space of a line that stays, a workflow command would still be one.
+    shown = escape.terminal(said) if sign.strip() else escape.line(said)
+    text = _coloured(sign + shown, code, colour=colour)
     return text if line.endswith("\n") else f"{text}\n\\ No newline at end of file"
 
 

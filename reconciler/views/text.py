@@ -145,7 +145,7 @@ def record(key: BanKey, record: Record, room_names: Mapping[str, str], now: date
 
 def addresses(names: Named, keys: Iterable[BanKey], indent: str = "  ") -> str:
     """One address a line."""
-    return "".join(f"{indent}{_address(key, names.room_names)}\n" for key in keys)
+    return "".join(f"{indent}{escape.line(_address(key, names.room_names))}\n" for key in keys)
 
 
 def made(plan: Plan) -> str:
@@ -186,7 +186,7 @@ def _by_room(plan: Plan, ban_list: str, *, colour: bool) -> Iterator[str]:
     share_of = dict(zip(groups, shares, strict=True))
     for room_arn in shown:
         of_room = rooms[room_arn]
-        name = escape.terminal(plan.room_names.get(room_arn, room_arn))
+        name = escape.line(plan.room_names.get(room_arn, room_arn))
         yield f"{name}: {_counted({action: len(changes) for action, changes in of_room.items()})}"
         some = [
             change for action in Action for change in of_room.get(action, ())[: share_of.get((room_arn, action), 0)]
