@@ -147,6 +147,64 @@ def test_a_list_that_is_not_there_is_json_too(command: Reconciler, name: str) ->
     assert "no such file" in result.err
 
 
+@pytest.mark.parametrize("kind", ["missing", "a folder", "not readable"])
+def test_why_a_list_cannot_be_read_is_an_annotation_and_a_comment(
+    command: Reconciler, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    if kind == "a folder":
+        Path("bans.yaml").mkdir()
+    elif kind == "not readable":
+        Path("bans.yaml").write_text(banning("alice"))
+        monkeypatch.setattr("reconciler.sources.MAX_SIZE", 1)
+    annotated = command("validate", "--format", "github")
+    [line] = annotated.out.splitlines()
+    name, properties, message = runner_reads(line)
+    assert (annotated.code, name, properties["title"]) == (1, "error", "Ban list")
+    assert properties.get("file") == ("bans.yaml" if kind == "not readable" else None)
+    assert annotated.err == f"Error: {message}\n"
+    commented = command("plan", "--format", "markdown")
+    assert commented.code == 1
+    assert commented.out == f"<!-- reconciler-plan: bans.yaml -->\n**There is no plan.** `{message}`\n"
+    assert commented.err == annotated.err
+    assert command("validate").out == ""
+    assert command("plan").out == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "summary"),
+    [
+        ("{", [], "The state cannot be used"),
+        ("", ["--state", "ftp://x"], "The state cannot be used"),
+        ("", ["--target", "lobby/nobody"], "There is no plan"),
+    ],
+)
+def test_why_there_is_no_plan_is_a_comment_and_a_diagnostic(
+    command: Reconciler, content: str, options: list[str], summary: str
+) -> None:
+    Path("bans.yaml").write_text(banning("alice"))
+    if content:
+        Path("bans.state.json").write_text(content)
+    as_text = command("plan", *options)
+    assert (as_text.code, as_text.out) == (1, "")
+    why = as_text.err.removeprefix("Error: ").rstrip("\n")
+    commented, diagnosed = (command("plan", "--format", each, *options) for each in ("markdown", "json"))
+    assert (commented.code, commented.err) == (diagnosed.code, diagnosed.err) == (1, as_text.err)
+    first, second = commented.out.splitlines()
+    assert first == "<!-- reconciler-plan: bans.yaml -->"
+    assert second.startswith("**There is no plan.** `")
+    assert why in second
+    found = json.loads(diagnosed.out)
+    assert (found["valid"], found["error_count"]) == (False, 1)
+    assert found["diagnostics"] == [{"severity": "error", "summary": summary, "detail": why}]
+
+
+def test_the_comment_of_a_list_that_is_gone_is_found_again_where_user_ids_are_hidden(
+    command: Reconciler, key: None
+) -> None:
+    gone = command("plan", "--format", "markdown", "--redact", "-f", "lists/bans.yml")
+    assert gone.out.startswith("<!-- reconciler-plan: lists/bans.yml -->\n**There is no plan.** `…: there is no such")
+
+
 def test_annotations_name_files_from_the_root_of_the_repository(
     command: Reconciler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -341,6 +399,12 @@ BY_MISTAKE = [
     ["apply", "--auto-approve", "--rate=alice"],
     ["validate", "-f", "lobby/alice"],
     ["validate", "-flobby/alice"],
+    ["validate", "--format", "json", "-f", "lobby/alice"],
+    ["validate", "--format", "github", "-f", "lobby/alice"],
+    ["plan", "--format", "json", "-f", "lobby/alice"],
+    ["plan", "--format", "markdown", "-f", "lobby/alice"],
+    ["plan", "--format", "markdown", "--state", "alice://x"],
+    ["plan", "--format", "markdown", "--target", "lobby/alice"],
     ["fmt", "lobby/alice", "al'ice\"\\\n"],
     ["sandbox", "--room", "lobby/alice"],
 ]

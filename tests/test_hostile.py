@@ -196,6 +196,14 @@ def test_an_annotation_is_one_error_with_the_text_in_its_place(said: str) -> Non
         assert_harmless_in_a_log(line.replace("::error", "error", 1))
 
 
+@every_text
+@pytest.mark.parametrize("in_a_file", [True, False])
+def test_an_annotation_of_an_error_is_one_error(said: str, in_a_file: bool) -> None:
+    [line] = diagnostics.github_failed(said, said if in_a_file else None).splitlines()
+    where = {"file": escape.terminal(said)} if in_a_file else {}
+    assert runner_reads(line) == ("error", {**where, "title": "Ban list"}, escape.terminal(said))
+
+
 # Markdown
 
 
@@ -319,7 +327,15 @@ def test_in_a_problem_it_is_text_in_a_cell(said: str, parser: str) -> None:
 
 
 @every_text
+@pytest.mark.parametrize("parser", PARSERS)
+def test_in_an_error_it_is_code(said: str, parser: str) -> None:
+    one, _ = assert_only_code_differs(parser, markdown.failed(said, said), markdown.failed(HARMLESS, HARMLESS))
+    assert one.code == [escape.terminal(said)]
+
+
+@every_text
 def test_a_comment_in_a_log_is_harmless(said: str) -> None:
+    assert_harmless_in_a_log(markdown.failed(said, said))
     assert_harmless_in_a_log(markdown.plan(everywhere(said)))
     assert_harmless_in_a_log(markdown.problems(some_problems(said), said))
 

@@ -67,10 +67,15 @@ def command(
         from reconciler.cli import problems  # noqa: PLC0415 - most lists are sound
 
         return problems.report(error, format, file, redact)
-    store = store_for(ban_list, state)
-    with busy("Comparing with the state"):
-        recorded = store.read()
-        plan = planned(ban_list, recorded, target=target, replace=replace, redact=redact, now=datetime.now(UTC))
+    try:
+        store = store_for(ban_list, state)
+        with busy("Comparing with the state"):
+            recorded = store.read()
+            plan = planned(ban_list, recorded, target=target, replace=replace, redact=redact, now=datetime.now(UTC))
+    except ReconcilerError as error:
+        from reconciler.cli import problems  # noqa: PLC0415 - nor is there often a state that cannot be read
+
+        problems.fail(error, format, file)
     if out is not None or format == "json":
         from reconciler.commit import commit_of  # noqa: PLC0415 - it runs git, which a plan that is only shown need not
 

@@ -1,12 +1,18 @@
-"""The problems of a ban list, in the format that was asked for."""
+"""Why a ban list is not valid, or has no plan, in the format that was asked for."""
 
 import os
 from dataclasses import replace
+from typing import Final, NoReturn
+
+import click
 
 from reconciler.cli import console
-from reconciler.errors import BanListError, BanListInvalid
+from reconciler.cli.run import Run
+from reconciler.errors import BanListError, BanListInvalid, ReconcilerError, StateError
 from reconciler.redaction import Redaction
 from reconciler.sources import contents
+
+_YAML: Final = (".yaml", ".yml")
 
 
 def report(error: BanListError, format: str, file: str, redact: Redaction) -> int:
@@ -14,7 +20,7 @@ def report(error: BanListError, format: str, file: str, redact: Redaction) -> in
 
     Args:
         error: why the list cannot be used.
-        format: `json`, `github` or `markdown`; with `text`, and where a format cannot say it, the error is raised.
+        format: `json`, `github` or `markdown`; with `text`, and without single problems, the error is raised.
         file: the list, as it was named to us.
         redact: what to show in place of user IDs.
 
@@ -34,9 +40,35 @@ def report(error: BanListError, format: str, file: str, redact: Redaction) -> in
             console.out(markdown.problems(problems, file))
         console.error(counted(error))
         return 1
+    return fail(error, format, file)
+
+
+def fail(error: ReconcilerError, format: str, file: str) -> NoReturn:
+    """Print on stdout why there is no verdict or no plan, and raise the error, which goes to stderr.
+
+    Args:
+        error: why.
+        format: `json`, `github` or `markdown`; with `text` nothing is printed here.
+        file: the list, as it was named to us.
+    """
+    from reconciler.views import diagnostics, markdown  # noqa: PLC0415 - most lists and states are sound
+
+    run = click.get_current_context().ensure_object(Run)
+    why = run.text(str(run.shown(error)))
     if format == "json":
-        console.out(diagnostics.as_json([], {}, error=str(error)))
+        console.out(diagnostics.as_json([], {}, error=why, summary=_summary(error)))
+    elif format == "github":
+        console.out(diagnostics.github_failed(why, from_root(file) if os.path.isfile(file) else None))
+    elif format == "markdown":
+        # The marker has to be that of the comment that is there already; a file of YAML is no user.
+        console.out(markdown.failed(why, file if file.endswith(_YAML) else run.text(file)))
     raise error
+
+
+def _summary(error: ReconcilerError) -> str:
+    if isinstance(error, BanListError):
+        return "The ban list cannot be read"
+    return "The state cannot be used" if isinstance(error, StateError) else "There is no plan"
 
 
 def counted(error: BanListInvalid) -> str:

@@ -36,6 +36,17 @@ def github(problems: Sequence[Problem]) -> str:
     return "".join(lines)
 
 
+def github_failed(error: str, file: str | None = None) -> str:
+    """A workflow command for why a list cannot be used at all.
+
+    Args:
+        error: why.
+        file: the list as a path from the root of the repository, if it is there.
+    """
+    where = "" if file is None else f"file={_property(file)},"
+    return f"::error {where}title=Ban list::{_message(error)}\n"
+
+
 def _message(text: str) -> str:
     return escape.terminal(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
@@ -45,7 +56,12 @@ def _property(text: str) -> str:
 
 
 def as_json(
-    problems: Sequence[Problem], contents: Mapping[str, bytes], *, snippets: bool = True, error: str | None = None
+    problems: Sequence[Problem],
+    contents: Mapping[str, bytes],
+    *,
+    snippets: bool = True,
+    error: str | None = None,
+    summary: str = "The ban list cannot be read",
 ) -> str:
     """The verdict on a list as a JSON object.
 
@@ -53,12 +69,13 @@ def as_json(
         problems: none, if it is valid.
         contents: of the files that the problems are in; of one that is left out only the starts are known.
         snippets: show what stands there.
-        error: why the list cannot be read at all.
+        error: why the list cannot be read at all, or not be planned.
+        summary: that in a few words.
     """
     sources = {file: _Source(content) for file, content in contents.items()}
     diagnostics = [_diagnostic(problem, sources.get(problem.file), snippets=snippets) for problem in problems]
     if error is not None:
-        diagnostics.append({"severity": "error", "summary": "The ban list cannot be read", "detail": error})
+        diagnostics.append({"severity": "error", "summary": summary, "detail": error})
     rows = ",\n".join(f"    {_json(diagnostic)}" for diagnostic in diagnostics)
     return "\n".join(
         [

@@ -103,6 +103,16 @@ def problems(problems: Sequence[Problem], ban_list: str, *, limit: int = LIMIT) 
     return "\n".join(parts)
 
 
+def failed(error: str, ban_list: str) -> str:
+    """Why there is no plan at all, as the comment that would hold it; ends with a line break.
+
+    Args:
+        error: why.
+        ban_list: the list that was to be planned.
+    """
+    return marker(ban_list) + f"**There is no plan.** {_code(_cut(error, 2 * _MAX_MESSAGE))}\n"
+
+
 def _problem_row(problem: Problem) -> str:
     where = _cell(_cut(problem.path)) if problem.path else ""
     return _row(f"{problem.line}:{problem.column}", where, _cell(_cut(problem.message, _MAX_MESSAGE)))
