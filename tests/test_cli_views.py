@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -514,6 +515,48 @@ def test_the_sandbox_names_nobody(command: Reconciler, key: None) -> None:
     assert ran.returncode == 0
     assert "alice" not in ran.stdout + ran.stderr
     assert ran.stdout.count(REDACT.user("alice")) == 4  # the plan and its reason, the request and its reason
+
+
+# Skipped
+
+
+@pytest.mark.parametrize("redacted", [False, True])
+def test_bans_that_expired_since_the_plan_was_made_are_lines_of_json(
+    command: Reconciler, sandbox: Sandbox, key: None, monkeypatch: pytest.MonkeyPatch, redacted: bool
+) -> None:
+    soon = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    Path("bans.yaml").write_text(banning("carol"))
+    command("apply", "--auto-approve")
+    Path("bans.yaml").write_text(
+        banning("alice", "bob", "carol").replace("bob was rude", "x").replace('x"\n', f'x"\n    expires_at: {soon}\n')
+        + f"    expires_at: {soon}\n"
+    )
+    command("plan", "--out", "plan.json")
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "Later":
+            later = datetime.now(tz) + timedelta(hours=2)
+            return cls.fromtimestamp(later.timestamp(), tz)
+
+    monkeypatch.setattr("reconciler.cli.apply.datetime", Later)
+    result = command("apply", "plan.json", "--format", "json", *(["--redact"] if redacted else []))
+    assert result.code == 0
+    name = REDACT.user if redacted else str
+    start, bob, carol, alice, summary = map(json.loads, result.out.splitlines())
+    assert start["type"] == "apply_start"
+    assert start["summary"] == {"ban": 1, "update": 0, "lift": 0, "repeat": 0, "disconnect_calls": 1}
+    for line, user, kind in ((bob, "bob", "ban_skipped"), (carol, "carol", "update_skipped")):
+        assert line == {
+            "format_version": 1,
+            "type": kind,
+            "address": f"lobby/{name(user)}",
+            "room_arn": ARN,
+            "user_id": name(user),
+            "because": "expired",
+        }
+    assert (alice["type"], alice["user_id"]) == ("ban_complete", name("alice"))
+    assert (summary["banned"], summary["complete"]) == (1, True)
 
 
 # The commit

@@ -130,7 +130,13 @@ def test_in_a_diff_it_is_only_seen(said: str) -> None:
 
 def apply_as_json(plan: Plan) -> list[str]:
     outcomes, _ = applied(plan)
-    return [json_lines.apply_start(plan), json_lines.refused(plan), *(json_lines.outcome(plan, o) for o in outcomes)]
+    skipped = json_lines.skipped(plan, plan.changes[0])
+    return [
+        json_lines.apply_start(plan),
+        json_lines.refused(plan),
+        *(json_lines.outcome(plan, o) for o in outcomes),
+        skipped,
+    ]
 
 
 @every_text

@@ -172,3 +172,26 @@ The rest was not tried, since calls to its account and region could not succeed.
 What is done is recorded in bans.state.json. Apply again to go on from here.
 """
     )
+
+
+def test_an_apply_that_did_nothing_says_that_nothing_is_recorded() -> None:
+    plan = diff(ban_list(ban("a"), ban("b")), State(), NOW)
+    outcomes = [Outcome(plan.changes[0], error=AccessDenied("Allow it."))]
+    ended = tally(plan.changes, outcomes)
+    shown = text.applied(plan, outcomes, ended, "bans.state.json")
+    assert shown.endswith("\nNothing is recorded. Apply again to go on from here.\n")
+    assert "bans.state.json" not in shown
+    saved = text.applied(plan, outcomes, ended, "bans.state.json", saved_plan=True)
+    assert saved.endswith("\nNothing is recorded. Make a new plan to go on from here.\n")
+
+
+def test_whatever_was_done_is_said_to_be_recorded() -> None:
+    key = ban("c")[0]
+    plan = diff(
+        ban_list(ban("a"), ban("b", reason="x"), ban("c")), recorded(ban("b"), ban("c"), ban("d")), NOW, replace=[key]
+    )
+    assert len({change.action for change in plan.changes}) == 4
+    for change in plan.changes:
+        outcomes = [Outcome(change, change.record(NOW, "id"))]
+        shown = text.applied(plan, outcomes, tally(plan.changes, outcomes), "bans.state.json")
+        assert "\nWhat is done is recorded in bans.state.json. " in shown

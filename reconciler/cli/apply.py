@@ -6,6 +6,7 @@ import sys
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from datetime import UTC, datetime
 from queue import SimpleQueue
 from threading import Event
@@ -31,6 +32,7 @@ from reconciler.cli.options import (
     together,
 )
 from reconciler.cli.progress import busy, progress
+from reconciler.cli.run import Run
 from reconciler.cli.show import load_plan
 from reconciler.cli.stopping import stopping
 from reconciler.errors import ChatError, PlanRefused
@@ -161,13 +163,16 @@ def _carry_out(
 ) -> int:
     gc.enable()  # see `reconciler.cli.main`
     now = datetime.now(UTC)
-    changes = [change for change in plan.changes if change.after is None or change.after.in_force(now)]
+    skipped = [change for change in plan.changes if change.after is not None and not change.after.in_force(now)]
+    if skipped:
+        plan = replaced(plan, changes=tuple(c for c in plan.changes if c.after is None or c.after.in_force(now)))
+    changes = plan.changes
     if as_json:
         console.out(json_lines.apply_start(plan))
-    elif len(changes) < len(plan.changes):
-        skipped = len(plan.changes) - len(changes)
-        bans = "ban" if skipped == 1 else "bans"
-        console.out(f"Skipped: {skipped:,} {bans} that expired since the plan was made.\n")
+        console.out("".join(json_lines.skipped(plan, redact.change(change)) for change in skipped))
+    elif skipped:
+        bans = "ban" if len(skipped) == 1 else "bans"
+        console.out(f"Skipped: {len(skipped):,} {bans} that expired since the plan was made.\n")
     outcomes: list[Outcome] = []
     throttled: SimpleQueue[Endpoint] = SimpleQueue()
     with stopping() as stop:
@@ -184,7 +189,7 @@ def _carry_out(
                             console.out(json_lines.throttled(throttled.get()))
                         console.out(json_lines.outcome(plan, redact.outcome(outcome)))
         except ChatError as error:  # before the first call
-            console.error(str(error))
+            console.error(click.get_current_context().ensure_object(Run).text(str(error)))
         finally:
             # Also what an interrupted run has left in the journal, and what was done before an error.
             session.save()

@@ -6,7 +6,7 @@ from typing import Final
 
 from reconciler.bans import Endpoint
 from reconciler.outcome import Outcome, Tally
-from reconciler.plan import Action, Plan
+from reconciler.plan import Action, Because, Change, Plan
 from reconciler.state import record_to_plain
 from reconciler.views.escape import json_safe
 
@@ -14,7 +14,7 @@ FORMAT_VERSION: Final = 1
 
 
 def apply_start(plan: Plan) -> str:
-    """What is about to be done: `apply_start`."""
+    """What is about to be done: `apply_start`. What is skipped is not in the plan any more."""
     counts = plan.counts
     summary = {action.value: counts[action] for action in Action} | {"disconnect_calls": plan.calls.total()}
     return _line("apply_start", {"summary": summary})
@@ -27,10 +27,15 @@ def refused(plan: Plan) -> str:
     )
 
 
+def skipped(plan: Plan, change: Change) -> str:
+    """A change whose ban expired since the plan was made: `ban_skipped`, `update_skipped` or `repeat_skipped`."""
+    return _line(f"{change.action}_skipped", {**_ban(plan, change), "because": Because.EXPIRED})
+
+
 def outcome(plan: Plan, outcome: Outcome) -> str:
     """One change: `ban_complete`, `update_complete`, `lift_complete`, `repeat_complete`, or the same with `_failed`."""
     change = outcome.change
-    ban = {"address": plan.address(change.key), "room_arn": change.key.room_arn, "user_id": change.key.user_id}
+    ban = _ban(plan, change)
     if outcome.error is not None:
         error = {"code": type(outcome.error).__name__, "message": str(outcome.error)}
         return _line(f"{change.action}_failed", {**ban, "error": error})
@@ -46,6 +51,10 @@ def throttled(endpoint: Endpoint) -> str:
 def summary(tally: Tally) -> str:
     """How it ended: `summary`."""
     return _line("summary", asdict(tally) | {"complete": tally.complete})
+
+
+def _ban(plan: Plan, change: Change) -> dict[str, object]:
+    return {"address": plan.address(change.key), "room_arn": change.key.room_arn, "user_id": change.key.user_id}
 
 
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False)

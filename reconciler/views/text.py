@@ -101,7 +101,9 @@ def applied(
     if tally.not_started and failures and not interrupted:
         lines.append("The rest was not tried, since calls to its account and region could not succeed.")
     if not tally.complete:
-        lines.append(f"What is done is recorded in {escape.terminal(state_location)}. {go_on}")
+        done = tally.banned + tally.updated + tally.lifted + tally.repeated
+        kept = f"What is done is recorded in {escape.terminal(state_location)}." if done else "Nothing is recorded."
+        lines.append(f"{kept} {go_on}")
     return "\n".join(lines) + "\n"
 
 
