@@ -325,6 +325,21 @@ def test_as_the_name_of_a_room_or_a_file_or_a_guardrail_it_is_code(said: str, pa
 
 @every_text
 @pytest.mark.parametrize("parser", PARSERS)
+def test_in_the_overview_of_a_large_plan_it_is_code(said: str, parser: str) -> None:
+    def comment(plan: Plan) -> str:
+        return markdown.plan(a_large_plan(plan)).partition("\n<details")[0]
+
+    harmless = comment(a_plan(HARMLESS))
+    assert harmless.count(HARMLESS) >= 4
+    reason, _ = assert_only_code_differs(parser, comment(a_plan(said, reason=True)), harmless)
+    assert escape.clear(said)[:150] in [code[:150] for code in reason.code]
+    room, _ = assert_only_code_differs(parser, comment(a_plan(said, names=True)), harmless)
+    assert escape.terminal(said) in room.code
+    assert SOMEBODY not in harmless.partition("Hint")[0]
+
+
+@every_text
+@pytest.mark.parametrize("parser", PARSERS)
 def test_in_a_problem_it_is_text_in_a_cell(said: str, parser: str) -> None:
     one, _ = assert_only_code_differs(
         parser, markdown.problems(some_problems(said), said), markdown.problems(some_problems(HARMLESS), HARMLESS)
@@ -343,13 +358,15 @@ def test_in_an_error_it_is_code(said: str, parser: str) -> None:
 def test_a_comment_in_a_log_is_harmless(said: str) -> None:
     assert_harmless_in_a_log(markdown.failed(said, said))
     assert_harmless_in_a_log(markdown.plan(everywhere(said)))
+    assert_harmless_in_a_log(markdown.plan(a_large_plan(everywhere(said))))
     assert_harmless_in_a_log(markdown.problems(some_problems(said), said))
 
 
 @every_text
 def test_a_comment_has_no_line_that_begins_with_the_text_of_others(said: str) -> None:
     """GitLab looks for quick actions, such as /close, at the start of lines."""
-    for comment in (markdown.plan(everywhere(said)), markdown.problems(some_problems(said), said)):
+    plans = markdown.plan(everywhere(said)), markdown.plan(a_large_plan(everywhere(said)))
+    for comment in (*plans, markdown.problems(some_problems(said), said), markdown.failed(said, said)):
         assert all(line.startswith(("<", "**", ">", "|", "`", "Hint: ")) for line in comment.splitlines() if line)
 
 

@@ -1,5 +1,6 @@
 """The comment in a pull request: what it says, and that it always fits."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from reconciler import BanKey, Guardrails, Plan, State, diff
 from reconciler.errors import Problem
 from reconciler.views import markdown
-from tests.builders import FINALS, LOBBY, NEXT_WEEK, NOW, TOMORROW, YESTERDAY, ban, ban_list, many, recorded
+from tests.builders import FINALS, LOBBY, NEXT_WEEK, NOW, ROOMS, TOMORROW, YESTERDAY, ban, ban_list, many, recorded
 
 
 def units(text: str) -> int:
@@ -122,6 +123,97 @@ def test_a_long_table_is_folded_and_a_short_one_is_not() -> None:
     assert "<details><summary><b>21 to ban" in markdown.plan(diff(ban_list(*many(21)), State(), NOW))
 
 
+def overview(comment: str) -> str:
+    """What stands between the verdict and the first fold."""
+    return comment.split("\n\n", 1)[1].partition("<details")[0]
+
+
+def test_a_long_plan_says_first_who_is_banned_where_and_why() -> None:
+    rooms = ROOMS | {"stage": "arn:aws:ivschat:us-west-2:123456789012:room/stage0000000"}
+    desired = ban_list(
+        *(ban(f"u{number}", reason="Spam" if number % 3 else "Threats | `x`") for number in range(120)),
+        *(ban(f"u{number}", room=FINALS, reason="Spam") for number in range(50)),
+        *(ban(f"s{number}", room=rooms["stage"]) for number in range(30)),
+        *(ban(f"moved{number}", reason=f"new {number}") for number in range(18)),
+        guardrails=Guardrails(max_lift_percent=100),
+        rooms=rooms,
+    )
+    state = recorded(
+        *(ban(f"moved{number}") for number in range(18)), *(ban(f"old{number}", room=FINALS) for number in range(15))
+    )
+    comment = markdown.plan(diff(desired, state, NOW))
+    assert overview(comment) == (
+        """\
+**200 bans of 150 users in 3 rooms.** Reasons: `Spam` (130), `` Threats | `x` `` (40), none (30).
+
+| Room | To ban | To update | To lift |
+| --- | ---: | ---: | ---: |
+| `lobby` | 120 | 18 | 0 |
+| `finals` | 50 | 0 | 15 |
+| `stage` | 30 | 0 | 0 |
+
+"""
+    )
+    assert re.findall("<details.*?</b>", comment) == [
+        "<details><summary><b>200 to ban</b>",
+        "<details><summary><b>18 to update</b>",
+        "<details><summary><b>15 to lift</b>",
+    ]
+
+
+def test_a_few_bans_are_open_beside_many_updates() -> None:
+    moved = [ban(f"moved{number}", reason="new") for number in range(30)]
+    plan = diff(ban_list(ban("a", reason="x"), *moved), recorded(*(ban(f"moved{n}") for n in range(30))), NOW)
+    comment = markdown.plan(plan)
+    assert "<details open><summary><b>1 to ban" in comment
+    assert "<details><summary><b>30 to update" in comment
+    assert overview(comment).startswith("**1 ban of 1 user in 1 room.** Reason: `x` (1).\n\n| Room | To ban |")
+
+
+def test_a_plan_of_twenty_changes_needs_no_overview() -> None:
+    lifts = many(10, "gone")
+    comment = markdown.plan(diff(ban_list(*many(10)), recorded(*lifts), NOW))
+    assert "<details open><summary><b>10 to ban" in comment
+    assert "<details open><summary><b>10 to lift" in comment
+    assert "| Room |" not in comment
+    more = markdown.plan(diff(ban_list(*many(11)), recorded(*lifts), NOW))
+    assert "<details open><summary><b>11 to ban" in more
+    assert "<details><summary><b>10 to lift" in more
+    assert "| `lobby` | 11 | 0 | 10 |\n" in more
+
+
+def test_a_plan_that_bans_nobody_counts_its_rooms_alone() -> None:
+    repeated = many(25)
+    plan = diff(ban_list(*repeated), recorded(*repeated), NOW, replace=[key for key, _ in repeated])
+    assert overview(markdown.plan(plan)) == (
+        """\
+| Room | To ban | To repeat | To update | To lift |
+| --- | ---: | ---: | ---: | ---: |
+| `lobby` | 0 | 25 | 0 | 0 |
+
+"""
+    )
+
+
+def test_of_many_rooms_and_reasons_the_most_frequent_are_named_and_the_rest_is_counted() -> None:
+    arns = list(ROOMS_1000.values())
+    bans = [
+        ban(f"user{number}", room=arns[room], reason=f"reason {min(room, 4)}")
+        for room in range(12)
+        for number in range(12 - room)
+    ]
+    state = recorded(ban("old", room=arns[11]))
+    shown = overview(markdown.plan(diff(ban_list(*bans, rooms=ROOMS_1000), state, NOW)))
+    assert shown.startswith(
+        "**78 bans of 12 users in 12 rooms.** Reasons: `reason 4` (36), `reason 0` (12), `reason 1` (11), and 2 others."
+    )
+    lines = shown.splitlines()[2:]
+    assert lines[2:4] == ["| `room0` | 12 | 0 | 0 |", "| `room1` | 11 | 0 | 0 |"]
+    assert lines[11:13] == ["| `room9` | 3 | 0 | 0 |", "| and 2 more rooms | 3 | 0 | 1 |"]
+    fewer = overview(markdown.plan(diff(ban_list(*bans[:-1], rooms=ROOMS_1000), State(), NOW)))
+    assert fewer.splitlines()[-2] == "| and 1 more room | 2 | 0 | 0 |"
+
+
 def test_a_saved_plan_names_its_commit() -> None:
     from dataclasses import replace
 
@@ -153,7 +245,8 @@ def test_two_long_paths_have_two_short_markers() -> None:
 
 
 def shown_rows(comment: str) -> int:
-    return sum(line.startswith("| `") for line in comment.splitlines())
+    """Of the tables of changes, not of the overview above them."""
+    return sum(line.startswith("| `") for line in comment.partition("<details")[2].splitlines())
 
 
 def missing(comment: str) -> int:

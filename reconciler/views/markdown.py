@@ -6,6 +6,7 @@ in the text that has come out.) Inside a table a `|` is written `\|`, as GFM wan
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,7 +22,9 @@ from reconciler.plan import Action, Because, Change, Plan
 from reconciler.views import escape, text
 
 LIMIT: Final = 65_000  # UTF-16 units: GitHub takes 65,536 characters
-_OPEN: Final = 20  # a table of at most so many rows is not folded
+_OPEN: Final = 20  # a table of at most so many rows is not folded; a plan of more changes has an overview
+_ROOMS: Final = 10  # that the overview names
+_REASONS: Final = 3
 _FRAME: Final = 400  # units that the fold of an action takes at most, with what is said of the rest
 _MIN_TABLE: Final = 400  # units that a table gets at least, so that it has a few rows
 _REST: Final = 60  # units that what is said of the rest of a table takes at most
@@ -57,7 +60,8 @@ def marker(ban_list: str) -> str:
 def plan(plan: Plan, *, rate: float | None = None, limit: int = LIMIT) -> str:
     """A plan as a comment; ends with a line break.
 
-    Where not everything has room, each action and each room gets a share, and the counts of what is left out are given.
+    A plan of many changes has an overview of who is banned where and why, in numbers. Where not everything has room,
+    each action and each room gets a share, and the counts of what is left out are given.
 
     Args:
         plan: what to show.
@@ -65,13 +69,14 @@ def plan(plan: Plan, *, rate: float | None = None, limit: int = LIMIT) -> str:
         limit: UTF-16 units that the comment may have.
     """
     name = _code(_cut(PurePath(plan.ban_list).name))
+    groups = _grouped(plan.changes, most=limit // len("| `` |  |\n"))
     before = [marker(plan.ban_list) + _verdict(plan, name, rate)]
-    before += _refusals(plan, name) + _hints(plan, name)
+    before += _refusals(plan, name) + _overview(plan, groups) + _hints(plan, name)
     after = []
     if plan.commit is not None:
         after.append(f"Made {text.time(plan.created_at)} at commit {_code(plan.commit[:7])}.\n")
     used = sum(map(_units, before)) + sum(map(_units, after)) + len(before) + len(after)
-    return "\n".join([*before, *_tables(plan, name.replace("|", r"\|"), limit - used), *after])
+    return "\n".join([*before, *_tables(plan, groups, name.replace("|", r"\|"), limit - used), *after])
 
 
 def problems(problems: Sequence[Problem], ban_list: str, *, limit: int = LIMIT) -> str:
@@ -161,8 +166,51 @@ class _Group:
     rows: list[str] = field(default_factory=list)
 
 
-def _tables(plan: Plan, name: str, limit: int) -> Iterator[str]:
-    groups = _grouped(plan.changes, most=limit // len("| `` |  |\n"))
+_Groups = Mapping[Action, Mapping[str, _Group]]  # the second by room ARN
+
+
+def _overview(plan: Plan, groups: _Groups) -> list[str]:
+    """What a reviewer has to know of a plan that is too long to be read."""
+    if len(plan.changes) <= _OPEN:
+        return []
+    bans = [change for change in plan.changes if change.action is Action.BAN]
+    if not bans:
+        return [_rooms(plan, groups)]
+    users = len({change.key.user_id for change in bans})
+    where = _counted(len(groups[Action.BAN]), "room")
+    who = f"**{_counted(len(bans), 'ban')} of {_counted(users, 'user')} in {where}.**"
+    return [f"{who} {_reasons(bans)}\n", _rooms(plan, groups)]
+
+
+def _reasons(bans: Iterable[Change]) -> str:
+    counts = Counter(change.after.reason for change in bans if change.after is not None)
+    named = [
+        f"{'none' if reason is None else _code(_cut(escape.clear(reason)))} ({count:,})"
+        for reason, count in counts.most_common(_REASONS)
+    ]
+    if more := len(counts) - len(named):
+        named.append(f"and {more:,} {'other' if more == 1 else 'others'}")
+    return f"Reason{'' if len(counts) == 1 else 's'}: {', '.join(named)}."
+
+
+def _rooms(plan: Plan, groups: _Groups) -> str:
+    """How many changes of each kind each room has, those with the most bans first."""
+    actions = [action for action in _ORDER if action in groups or action is not Action.REPEAT]
+    rooms: dict[str, list[int]] = {}
+    for column, action in enumerate(actions):
+        for room_arn, group in groups.get(action, {}).items():
+            rooms.setdefault(room_arn, [0] * len(actions))[column] = group.count
+    largest = sorted(rooms.items(), key=lambda room: (room[1][0], sum(room[1])), reverse=True)
+    rows = [_row("Room", *(_TITLES[action].capitalize() for action in actions)), _row("---", *["---:"] * len(actions))]
+    for room_arn, counts in largest[:_ROOMS]:
+        rows.append(_row(_cell(_cut(plan.room_names.get(room_arn, room_arn))), *(f"{count:,}" for count in counts)))
+    if rest := largest[_ROOMS:]:
+        sums = map(sum, zip(*(counts for _, counts in rest), strict=True))
+        rows.append(_row(f"and {_more(len(rest), 'room')}", *(f"{count:,}" for count in sums)))
+    return "".join(rows)
+
+
+def _tables(plan: Plan, groups: _Groups, name: str, limit: int) -> Iterator[str]:
     actions = [action for action in _ORDER if action in groups]
     # The least first: what it leaves over is for those that need more.
     for index, action in enumerate(sorted(actions, key=lambda action: _count(groups[action]))):
@@ -172,7 +220,7 @@ def _tables(plan: Plan, name: str, limit: int) -> Iterator[str]:
         yield _section(plan, action, groups[action])
 
 
-def _grouped(changes: Iterable[Change], most: int) -> dict[Action, dict[str, _Group]]:
+def _grouped(changes: Iterable[Change], most: int) -> _Groups:
     groups: dict[Action, dict[str, _Group]] = {}
     for change in changes:
         room_arn = change.key.room_arn
@@ -207,7 +255,9 @@ def _fill(plan: Plan, name: str, action: Action, by_room: Mapping[str, _Group], 
 def _section(plan: Plan, action: Action, by_room: Mapping[str, _Group]) -> str:
     count = _count(by_room)
     shown = [group for group in by_room.values() if group.rows]
-    opened = " open" if count <= _OPEN else ""
+    # Beside many bans, a few updates and lifts are not what a reviewer should see first.
+    weighed = count if action in (Action.BAN, Action.REPEAT) else len(plan.changes)
+    opened = " open" if weighed <= _OPEN else ""
     parts = [f"<details{opened}><summary><b>{count:,} {_TITLES[action]}</b>: {_WHAT[action]}</summary>\n"]
     for group in shown:
         table = _table_head(plan, action, group) + "".join(group.rows)
@@ -293,6 +343,10 @@ def _code(shown: str) -> str:
 
 def _cut(shown: str, most: int = _MAX_SHOWN) -> str:
     return shown if len(shown) <= most else shown[:most] + "…"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _more(count: int, noun: str = "") -> str:
