@@ -6,6 +6,8 @@ import pty
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -149,3 +151,47 @@ def test_what_takes_long_says_so_on_a_terminal_and_nowhere_else(reconciler: Reco
     assert b"Reading ban[bold]s.yaml" in shown
     quiet = subprocess.run([sys.executable, "-c", SLOW], capture_output=True, check=True)
     assert quiet.stderr == b""
+
+
+def test_show_fmt_and_a_plan_that_is_saved_say_what_takes_long(
+    reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+
+    @contextmanager
+    def busy(what: str) -> Iterator[None]:
+        said.append(what)
+        yield
+        said.append("done")
+
+    for module in ("show", "fmt", "plan"):
+        monkeypatch.setattr(f"reconciler.cli.{module}.busy", busy)
+    reconciler("plan", "--out", "plan.json")
+    assert said == ["Reading bans.yaml", "done", "Comparing with the state", "done", "Saving plan.json", "done"]
+    said.clear()
+    reconciler("show", "plan.json")
+    assert said == ["Reading plan.json", "done"]
+    said.clear()
+    reconciler("show")
+    assert said == ["Reading bans.yaml", "done", "Reading the state", "done"]
+    said.clear()
+    reconciler("fmt", "--diff")
+    assert said == ["Formatting", "done", "Comparing bans.yaml", "done"]
+
+
+@pytest.mark.parametrize("command", ["plan", "show", "apply"])
+def test_reasons_are_cut_to_the_width_of_a_terminal_and_nowhere_else(reconciler: Reconciler, command: str) -> None:
+    Path("bans.yaml").write_text(banning("a") + f"    reason: {'word ' * 40}\n")
+    whole = f'"{("word " * 40).strip()}"'
+    assert reconciler("plan", "--out", "plan.json").out.splitlines()[0].endswith(whole)
+    arguments = {"plan": ["plan"], "show": ["show", "plan.json"], "apply": ["apply", "plan.json"]}[command]
+    for columns, options, cut in (("60", [], True), ("300", [], False), ("60", ["--all"], False)):
+        environment = {**os.environ, "COLUMNS": columns, "AWS_ENDPOINT_URL_IVSCHAT": "http://127.0.0.1:9"}
+        ours, theirs = pty.openpty()
+        program = [sys.executable, "-m", "reconciler", *arguments, *options, "--no-color"]
+        subprocess.run(program, stdout=theirs, stderr=subprocess.DEVNULL, check=False, env=environment)
+        first = os.read(ours, 10_000).decode().splitlines()[0]
+        os.close(ours)
+        os.close(theirs)
+        assert first.endswith('…"' if cut else whole)
+        assert not cut or len(first) == 60

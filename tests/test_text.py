@@ -1,5 +1,10 @@
 """Plans and states as people read them, whole."""
 
+import re
+
+import pytest
+from rich.cells import cell_len
+
 from reconciler import BanKey, State, diff
 from reconciler.errors import AccessDenied, RoomNotFound
 from reconciler.guardrails import Guardrails
@@ -105,6 +110,65 @@ def test_long_estimates_are_in_minutes_and_hours() -> None:
     assert "about 17 min at 1 calls/s" in text.plan(plan, rate=1)
     assert "about 2 h 47 min at 0.1 calls/s" in text.plan(plan, rate=0.1)
     assert text.plan(plan, rate=0).endswith("1,000 DisconnectUser calls.\n")
+
+
+@pytest.mark.parametrize("rate", [5e-324, 1e-300, 1e-5, 1e308])
+def test_an_estimate_is_given_for_every_rate(rate: float) -> None:
+    plan = diff(ban_list(*many(1000)), State(), NOW)
+    about = "about 1 s" if rate > 1 else "more than a year"
+    assert text.plan(plan, rate=rate).endswith(f"1,000 DisconnectUser calls, {about} at {rate:g} calls/s.\n")
+
+
+def test_reasons_are_cut_where_a_line_is_wider_than_the_terminal() -> None:
+    long = "A reason that is far too long to stand in a line of a terminal with its columns"
+    desired = ban_list(
+        ban("a", reason="Spam"),
+        ban("bob", reason=long, until=TOMORROW),
+        ban("wide", reason="違反" * 30),
+        ban("escaped", reason="\u202e" * 30),
+        ban("moved", reason=long),
+        ban("later", reason=long, until=TOMORROW),
+    )
+    state = recorded(ban("moved", reason="Spam"), ban("later", reason=long), ban("gone", reason=long))
+    plan = diff(desired, state, NOW)
+    assert text.plan(plan, width=100).splitlines()[:7] == [
+        '  + lobby/a         disconnect   "Spam"',
+        '  + lobby/bob       disconnect   "A reason that is far too long to st…"   until 2026-11-23 16:00 UTC',
+        '  + lobby/wide      disconnect   "違反違反違反違反違反違反違反違反違反違反違反違反違反違反違反違反…"',
+        '  + lobby/escaped   disconnect   "' + r"\u202e" * 20 + '…"',
+        '  ~ lobby/moved     update       reason "Spam" → "A reason that is far too long to stand in a line…"',
+        "  ~ lobby/later     update       expires never → 2026-11-23 16:00 UTC",
+        "  - lobby/gone      lift         removed from bans.yaml",
+    ]
+
+
+@pytest.mark.parametrize("width", range(20, 220))
+def test_a_line_fits_unless_twenty_characters_of_a_reason_do_not(width: int) -> None:
+    desired = ban_list(
+        ban("a", reason="x" * 150),
+        ban("b", reason="違" * 75, until=TOMORROW),
+        ban("c", reason="y" * 130),
+        ban("d", reason="z" * 20),
+    )
+    plan = diff(desired, recorded(ban("c", reason="q" * 30)), NOW)
+    whole = text.plan(plan).splitlines()
+    for line, full in zip(text.plan(plan, width=width).splitlines()[:4], whole, strict=False):
+        if cell_len(full) <= width:
+            assert line == full
+        elif cell_len(line) > width:
+            for reason in re.findall('"(.*?)"', line):
+                assert len(reason.removesuffix("…")) == 20
+        else:
+            assert "…" in line
+            assert cell_len(line) >= width - 2  # the room is used: a wide character may not fit
+        assert line.count('"') == full.count('"')
+
+
+def test_nothing_is_cut_of_a_plan_that_is_shown_whole() -> None:
+    plan = diff(ban_list(*(ban(f"u{number}", reason="x" * 200) for number in range(150))), State(), NOW)
+    assert text.plan(plan, width=80).count('xx…"') == 100
+    assert text.plan(plan, width=80, everything=True) == text.plan(plan, everything=True)
+    assert "x…" not in text.plan(plan)
 
 
 def test_columns_line_up_for_wide_characters() -> None:

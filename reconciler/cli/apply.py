@@ -31,6 +31,7 @@ from reconciler.cli.options import (
     target_option,
     together,
 )
+from reconciler.cli.plan import terminal_width
 from reconciler.cli.progress import busy, progress
 from reconciler.cli.run import Run
 from reconciler.cli.show import load_plan
@@ -118,7 +119,11 @@ def command(
             todo = planned(ban_list, recorded, target=target, replace=replace, redact=redact, now=datetime.now(UTC))
         if format == "text":
             shown = text.plan(
-                redact.plan(todo), rate=rate, colour=console.wants_colour(sys.stdout), everything=everything
+                redact.plan(todo),
+                rate=rate,
+                colour=console.wants_colour(sys.stdout),
+                everything=everything,
+                width=terminal_width(),
             )
             console.out(shown)
         if todo.refusals:

@@ -1,6 +1,7 @@
 """`reconciler plan`: what would `apply` do?"""
 
 import os
+import shutil
 import sys
 from dataclasses import replace as replaced
 from datetime import UTC, datetime
@@ -81,7 +82,9 @@ def command(
 
         plan = replaced(plan, commit=commit_of(file, os.environ, ban_list.included))
     if out is not None:
-        _save(planfile.dumps(plan, store.location), out)
+        with busy(f"Saving {out}"):
+            content = planfile.dumps(plan, store.location)
+            _save(content, out)
     show_plan(redact.plan(plan), store.location, format, everything=everything, redacted=bool(redact))
     if plan.refusals:
         return 1
@@ -97,7 +100,13 @@ def show_plan(plan: Plan, state_location: str, format: str, *, everything: bool,
 
         console.out(markdown.plan(plan))
     else:
-        console.out(text.plan(plan, colour=console.wants_colour(sys.stdout), everything=everything))
+        colour = console.wants_colour(sys.stdout)
+        console.out(text.plan(plan, colour=colour, everything=everything, width=terminal_width()))
+
+
+def terminal_width() -> int | None:
+    """How many cells a line on stdout has; None where that is no terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _save(content: str, path: str) -> None:

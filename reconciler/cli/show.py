@@ -19,6 +19,7 @@ from reconciler.cli.options import (
     together,
 )
 from reconciler.cli.plan import show_plan
+from reconciler.cli.progress import busy
 from reconciler.errors import PlanEdited, PlanUnreadable
 from reconciler.planfile import SavedPlan
 from reconciler.redaction import Redaction
@@ -57,7 +58,8 @@ def load_plan(path: str) -> SavedPlan:
         PlanUnreadable: it cannot be opened, or is not a plan.
     """
     try:
-        return planfile.loads(Path(path).read_bytes())
+        with busy(f"Reading {path}"):
+            return planfile.loads(Path(path).read_bytes())
     except (OSError, ValueError) as error:
         raise PlanUnreadable(f"{path}: the plan cannot be read: {getattr(error, 'strerror', error)}") from error
     except PlanEdited as error:
@@ -76,10 +78,13 @@ def _show_plan(saved: SavedPlan, format: str, redact: Redaction, *, everything: 
 
 
 def _show_state(file: str, location: str | None, format: str, redact: Redaction) -> None:
-    ban_list = list_for_names(file, location)
+    with busy(f"Reading {file}"):
+        ban_list = list_for_names(file, location)
     store = store_for(ban_list, location)
-    recorded = redact.state(store.read())
-    if format == "json":
-        console.out(state.dumps(recorded, redacted=bool(redact)).decode())
-    else:
-        console.out(text.state(recorded, ban_list.room_names, store.location, datetime.now(UTC)))
+    with busy("Reading the state"):
+        recorded = redact.state(store.read())
+        if format == "json":
+            shown = state.dumps(recorded, redacted=bool(redact)).decode()
+        else:
+            shown = text.state(recorded, ban_list.room_names, store.location, datetime.now(UTC))
+    console.out(shown)

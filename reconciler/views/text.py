@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePath
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from reconciler.bans import Ban, BanKey, Record
@@ -19,6 +20,8 @@ _WORDS: Final = {Action.BAN: "disconnect", Action.UPDATE: "update", Action.LIFT:
 _WIDEST_ADDRESS: Final = 60  # terminal cells; longer ones push their own line's columns aside
 _SHOWN: Final = 100  # changes, of a plan that has more
 _ROOMS_SHOWN: Final = 25
+_LEAST_REASON: Final = 20  # characters of a reason that are shown, however narrow the terminal
+_YEAR: Final = 365 * 24 * 3600
 
 
 class Named(Protocol):
@@ -29,7 +32,9 @@ class Named(Protocol):
         """ARN → name."""
 
 
-def plan(plan: Plan, *, rate: float | None = None, colour: bool = False, everything: bool = False) -> str:
+def plan(
+    plan: Plan, *, rate: float | None = None, colour: bool = False, everything: bool = False, width: int | None = None
+) -> str:
     """A plan, change by change, with its summary, hints and refusals; ends with a line break.
 
     Of a plan with more than a hundred changes a hundred are shown, some of each kind in each room, with the counts.
@@ -39,15 +44,18 @@ def plan(plan: Plan, *, rate: float | None = None, colour: bool = False, everyth
         rate: DisconnectUser calls a second in each account and region, for the estimate; 0 is without a limit,
             None as the list has it.
         colour: with ANSI colours.
-        everything: every change, however many there are.
+        everything: every change, however many there are, and whole.
+        width: cells of the terminal; reasons are cut so that changes fit, as far as they can. None cuts nothing.
     """
+    if everything:
+        width = None
     ban_list = escape.terminal(PurePath(plan.ban_list).name)
     lines: list[str] = []
     if plan.changes:
         if everything or len(plan.changes) <= _SHOWN:
-            lines += _changes(plan, plan.changes, ban_list, colour=colour)
+            lines += _changes(plan, plan.changes, ban_list, colour=colour, width=width)
         else:
-            lines += _by_room(plan, ban_list, colour=colour)
+            lines += _by_room(plan, ban_list, colour=colour, width=width)
         lines += ["", summary(plan), calls(plan, plan.rate if rate is None else rate)]
     elif plan.left_out:
         lines.append("No changes to the targets.")
@@ -175,7 +183,7 @@ def _counted(counts: Mapping[Action, int]) -> str:
     return ", ".join(f"{counts[action]:,} to {action}" for action in Action if action in counts)
 
 
-def _by_room(plan: Plan, ban_list: str, *, colour: bool) -> Iterator[str]:
+def _by_room(plan: Plan, ban_list: str, *, colour: bool, width: int | None) -> Iterator[str]:
     """The counts of each room, and below them some changes of each kind."""
     rooms: dict[str, dict[Action, list[Change]]] = {}
     for change in plan.changes:
@@ -193,7 +201,7 @@ def _by_room(plan: Plan, ban_list: str, *, colour: bool) -> Iterator[str]:
         some = [
             change for action in Action for change in of_room.get(action, ())[: share_of.get((room_arn, action), 0)]
         ]
-        yield from _changes(plan, some, ban_list, colour=colour)
+        yield from _changes(plan, some, ban_list, colour=colour, width=width)
         more = {
             action: len(changes) - share_of[room_arn, action]
             for action, changes in of_room.items()
@@ -211,10 +219,6 @@ def _by_room(plan: Plan, ban_list: str, *, colour: bool) -> Iterator[str]:
     yield f"{sum(shares):,} of {len(plan.changes):,} changes are shown; --all shows every one."
 
 
-def _in_order(of_action: tuple[Action, object]) -> int:
-    return list(Action).index(of_action[0])
-
-
 def _shares(sizes: Sequence[int], total: int) -> list[int]:
     """How many of each group to show: as many of each, as far as they have so many."""
     shares = [0] * len(sizes)
@@ -225,19 +229,63 @@ def _shares(sizes: Sequence[int], total: int) -> list[int]:
     return shares
 
 
-def _changes(plan: Plan, changes: Sequence[Change], ban_list: str, *, colour: bool) -> Iterator[str]:
+def _changes(plan: Plan, changes: Sequence[Change], ban_list: str, *, colour: bool, width: int | None) -> Iterator[str]:
     addresses = [address(plan, change.key) for change in changes]
-    width = _column(addresses)
+    column = _column(addresses)
     for change, shown in zip(changes, addresses, strict=True):
         action = change.action
         sign = _SIGNS[action]
         if colour:
             sign = f"\x1b[{_COLOURS[action]}m{sign}\x1b[0m"
-        details = "   ".join(_details(change, plan, ban_list))
-        yield f"  {sign} {_padded(shown, width)}   {_WORDS[action]:10}   {details}".rstrip()
+        what = f"{_padded(shown, column)}   {_WORDS[action]:10}   "
+        details = _fitting(change, plan, ban_list, None if width is None else width - _cells(what) - 4)
+        yield f"  {sign} {what}{details}".rstrip()
 
 
-def _details(change: Change, plan: Plan, ban_list: str) -> Iterator[str]:
+def _fitting(change: Change, plan: Plan, ban_list: str, room: int | None) -> str:
+    """The details of a change in so many cells, if cutting its reasons is enough for that."""
+    whole = "   ".join(_details(change, plan, ban_list))
+    reasons = {terms.reason for terms in _quoted_terms(change) if terms.reason is not None}
+    if room is None or _cells(whole) <= room or not reasons:
+        return whole
+    sizes = {reason: _cells(escape.quoted(reason)) for reason in reasons}
+    room -= _cells(whole) - sum(sizes.values())
+    cut = {}
+    for index, reason in enumerate(sorted(reasons, key=lambda reason: (sizes[reason], reason))):
+        cut[reason] = _cut(reason, room // (len(reasons) - index))
+        room -= _cells(cut[reason])
+    return "   ".join(_details(change, plan, ban_list, cut))
+
+
+def _quoted_terms(change: Change) -> Iterator[Ban]:
+    """The terms whose reasons the details of a change quote."""
+    before, after = change.before, change.after
+    if after is None:
+        return
+    if change.because is not Because.CHANGED or before is None:
+        yield after
+    elif before.ban.reason != after.reason:
+        yield from (before.ban, after)
+
+
+def _cut(reason: str, cells: int) -> str:
+    """A quoted reason in so many cells, but with no fewer than 20 characters of it."""
+    whole = _beginning(reason, len(reason))
+    if _cells(whole) <= cells:
+        return whole
+    least, most = min(_LEAST_REASON, len(reason)), len(reason)
+    while least < most:  # the longest beginning that fits
+        middle = (least + most + 1) // 2
+        least, most = (middle, most) if _cells(_beginning(reason, middle)) <= cells else (least, middle - 1)
+    return _beginning(reason, least)
+
+
+def _beginning(reason: str, length: int) -> str:
+    return escape.quoted(reason if length == len(reason) else f"{reason[:length]}…")
+
+
+def _details(change: Change, plan: Plan, ban_list: str, cut: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
+    """What is said of a change; `cut` has what to show in place of a reason."""
     before, after = change.before, change.after
     if after is None:
         lapsed = before is not None and not before.ban.in_force(plan.created_at)
@@ -247,12 +295,12 @@ def _details(change: Change, plan: Plan, ban_list: str) -> Iterator[str]:
             yield _expired(before.ban) if before is not None and lapsed else f"expired according to {ban_list}"
     elif change.because is Because.CHANGED and before is not None:
         if before.ban.reason != after.reason:
-            yield f"reason {_reason(before.ban.reason)} → {_reason(after.reason)}"
+            yield f"reason {_reason(before.ban.reason, cut)} → {_reason(after.reason, cut)}"
         if before.ban.expires_at != after.expires_at:
             yield f"expires {_until(before.ban.expires_at)} → {_until(after.expires_at)}"
     else:
         if after.reason is not None:
-            yield escape.quoted(after.reason)
+            yield _reason(after.reason, cut)
         if after.expires_at is not None:
             yield f"until {time(after.expires_at)}"
         if change.because is Because.LAPSED and before is not None and before.ban.expires_at is not None:
@@ -278,8 +326,8 @@ def _expired(ban: Ban) -> str:
     return f"expired {time(ban.expires_at)}" if ban.expires_at is not None else "expired"
 
 
-def _reason(reason: str | None) -> str:
-    return "none" if reason is None else escape.quoted(reason)
+def _reason(reason: str | None, cut: Mapping[str, str] = MappingProxyType({})) -> str:
+    return "none" if reason is None else cut.get(reason) or escape.quoted(reason)
 
 
 def _until(expires_at: datetime | None) -> str:
@@ -294,12 +342,15 @@ def calls(plan: Plan, rate: float) -> str:
     total = _count(calls.total(), "DisconnectUser call")
     if not rate:
         return f"{total}."
-    seconds = math.ceil(max(calls.values()) / rate)
+    seconds = max(calls.values()) / rate
     where = f" in each of {len(calls)} regions" if len(calls) > 1 else ""
-    return f"{total}, about {_duration(seconds)} at {rate:g} calls/s{where}."
+    return f"{total}, {'' if seconds > _YEAR else 'about '}{_duration(seconds)} at {rate:g} calls/s{where}."
 
 
-def _duration(seconds: int) -> str:
+def _duration(seconds: float) -> str:
+    if seconds > _YEAR:  # infinite, where the rate is next to nothing
+        return "more than a year"
+    seconds = math.ceil(seconds)
     if seconds < 120:
         return f"{seconds} s"
     minutes = math.ceil(seconds / 60)
