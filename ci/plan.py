@@ -81,9 +81,11 @@ def _plan() -> int:
             subprocess.run(whole, env=environment, check=False)
     runner.scratch(BODY).write_bytes(planned.stdout)
 
-    if not planned.stdout:
+    if valid.returncode:
+        pass  # its annotations say it
+    elif not plan.exists():
         runner.annotate("error", "There is no plan. The log of this step says why.")
-    elif planned.returncode and not valid.returncode:
+    elif planned.returncode:
         runner.annotate("error", "The plan is refused, and says why: where it is shown, and in the log of this step.")
     return valid.returncode or planned.returncode
 

@@ -32,7 +32,12 @@ class SavedPlan:
 
 
 def dumps(plan: Plan, state_location: str, *, redacted: bool = False) -> str:
-    """The JSON of a plan, one change a line.
+    """The JSON of a plan, one change a line; see `lines`."""
+    return "".join(lines(plan, state_location, redacted=redacted))
+
+
+def lines(plan: Plan, state_location: str, *, redacted: bool = False) -> Iterator[str]:
+    """The JSON of a plan line by line, each with its line break: one emoji makes a text of all four times as large.
 
     Args:
         plan: the plan.
@@ -64,9 +69,13 @@ def dumps(plan: Plan, state_location: str, *, redacted: bool = False) -> str:
             yield plain
 
     head["checksum"] = _checksum(head, written())
-    lines = [f"  {_json(key)}: {_json(value)}," for key, value in head.items()]
-    changes = ["[", ",\n".join(rows), "  ]"] if rows else ["[]"]
-    return "\n".join(["{", *lines, '  "changes": ' + "\n".join(changes), "}"]) + "\n"
+    yield "{\n"
+    for key, value in head.items():
+        yield f"  {_json(key)}: {_json(value)},\n"
+    yield '  "changes": [\n' if rows else '  "changes": []\n'
+    for number, row in enumerate(rows, 1):
+        yield f"{row},\n" if number < len(rows) else f"{row}\n  ]\n"
+    yield "}\n"
 
 
 def loads(content: bytes | str) -> SavedPlan:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler import planfile
 from reconciler.redaction import Redaction
 from reconciler.sandbox import Sandbox, SandboxOptions, running
 from reconciler.views import escape
@@ -582,15 +583,14 @@ def test_a_plan_that_is_only_shown_does_not_ask_git(command: Reconciler, monkeyp
 
 
 def test_a_plan_without_a_commit_can_be_shown_and_one_of_an_older_version_too(command: Reconciler) -> None:
-    from hashlib import sha256
-
     Path("bans.yaml").write_text(banning("alice"))
     plain = json.loads(command("plan", "--out", "plan.json", "--format", "json").out)
     assert plain["commit"] is None
     assert "commit" not in command("show", "plan.json").out
     del plain["commit"], plain["checksum"]
-    canonical = json.dumps(plain, sort_keys=True, separators=(",", ":"))
-    Path("plan.json").write_text(json.dumps({**plain, "checksum": sha256(canonical.encode()).hexdigest()}))
+    changes = plain.pop("changes")
+    checksum = planfile._checksum(plain, changes)
+    Path("plan.json").write_text(json.dumps({**plain, "checksum": checksum, "changes": changes}))
     assert command("show", "plan.json").code == 0
 
 

@@ -83,8 +83,7 @@ def command(
         plan = replaced(plan, commit=commit_of(file, os.environ, ban_list.included))
     if out is not None:
         with busy(f"Saving {out}"):
-            content = planfile.dumps(plan, store.location)
-            _save(content, out)
+            _save(b"".join(line.encode() for line in planfile.lines(plan, store.location)), out)
     show_plan(redact.plan(plan), store.location, format, everything=everything, redacted=bool(redact))
     if plan.refusals:
         return 1
@@ -109,7 +108,7 @@ def terminal_width() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def _save(content: str, path: str) -> None:
+def _save(content: bytes, path: str) -> None:
     """Save a plan, but never over a file that is something else: the ban list, say, or the state."""
     try:
         there = Path(path)
@@ -119,8 +118,8 @@ def _save(content: str, path: str) -> None:
         raise ReconcilerError(f"{path} exists and is not a saved plan, so the plan is not written over it.") from error
     try:
         if there.exists() and not there.is_file():  # such as /dev/stdout
-            there.write_text(content, encoding="utf-8")
+            there.write_bytes(content)
         else:
-            replace_file(Path(os.path.realpath(path)), content.encode())
+            replace_file(Path(os.path.realpath(path)), content)
     except OSError as error:
         raise ReconcilerError(f"{path}: the plan cannot be saved: {error.strerror}") from error
