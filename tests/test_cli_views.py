@@ -620,3 +620,10 @@ def test_a_plan_imports_only_what_it_needs(command: Reconciler, key: None, argum
     assert not imported & {"boto3", "botocore", "rich", "aiohttp", "filelock"}
     assert ("reconciler.views.markdown" in imported) == ("markdown" in arguments)
     assert "reconciler.views.diagnostics" not in imported
+
+
+def test_a_list_that_cannot_be_used_for_names_is_not_named_if_it_may_be_a_user(command: Reconciler, key: None) -> None:
+    shown = command("show", "-f", "lobby/alice", "--state", "bans.state.json", "--redact")
+    assert shown.code == 0
+    assert "cannot be used, so rooms are shown by their ARNs" in shown.err
+    assert "alice" not in shown.out + shown.err

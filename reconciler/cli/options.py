@@ -135,7 +135,8 @@ def list_for_names(file: str, location: str | None) -> BanList:
         without = BanList(path=file)
         if location is None and not os.path.exists(without.state_location):
             raise
-        console.diagnostic(f"{file} cannot be used, so rooms are shown by their ARNs.")
+        run = click.get_current_context().ensure_object(Run)
+        console.diagnostic(run.text(f"{file} cannot be used, so rooms are shown by their ARNs."))
         return without
 
 
