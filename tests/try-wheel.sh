@@ -28,6 +28,6 @@ PYTHON
 grep -q "The sandbox needs aiohttp" without-extra
 
 python -m pip install --quiet --disable-pip-version-check "${wheel}[sandbox]"
-reconciler sandbox -- reconciler apply --auto-approve
+RECONCILER_STATE=bans.state.json reconciler sandbox -- reconciler apply --auto-approve
 test "$(reconciler plan)" = 'No changes. The state matches bans.yaml.'
 echo "The wheel works in an empty environment."
