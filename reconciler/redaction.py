@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final, TypeVar
+from typing import Final
 
 from reconciler.bans import Ban, BanKey, Record
 from reconciler.errors import AddressUnknown, BanListInvalid, ChatError, Problem, ReconcilerError
@@ -22,8 +22,6 @@ from reconciler.state import State
 MIN_KEY: Final = 16  # characters
 HIDDEN: Final = "…"
 _DIGITS: Final = 12  # of the hash, in hexadecimal: among 100,000 users two share one once in 50,000 keys
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)

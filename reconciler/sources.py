@@ -5,7 +5,7 @@ import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
@@ -63,51 +63,47 @@ class _Folder:
         self._name = os.path.dirname(ban_list)
         # Not where a linked list really lies: paths in it are read from where it is seen.
         self._root = os.path.realpath(self._name or os.curdir)
-        self._read: set[str] = set()
 
     def find(self, patterns: Sequence[str]) -> Sequence[Sequence[tuple[str, bytes]] | NotIncluded]:
         """The files that each pattern means, in the order of their names; see `banlist.Find`."""
         found: list[Sequence[tuple[str, bytes]] | NotIncluded] = []
-        meant = {name for pattern in patterns for name in self._names(pattern)}
+        names_of: dict[str, list[str]] = {}
+        refused: dict[str, NotIncluded] = {}
         for pattern in patterns:
             try:
-                found.append(self._files(pattern, meant))
+                names_of[pattern] = self._names(pattern)
+            except _NotIncluded as error:
+                refused[pattern] = NotIncluded(str(error))
+        meant = set(chain.from_iterable(names_of.values()))
+        read: set[str] = set()
+        for pattern in patterns:
+            if pattern in refused:
+                found.append(refused[pattern])
+                continue
+            names = [name for name in names_of[pattern] if name not in read]  # another pattern may mean it too
+            read.update(names)
+            try:
+                self._refuse_left_out(pattern, meant)
+                found.append([(os.path.join(self._name, name), self._included(name)) for name in names])
             except _NotIncluded as error:
                 found.append(NotIncluded(str(error)))
         return found
 
     def _names(self, pattern: str) -> list[str]:
-        with suppress(_NotIncluded):
-            return list(islice(self._matching(pattern), MAX_FILES + 1))
-        return []
-
-    def _files(self, pattern: str, meant: Collection[str]) -> Sequence[tuple[str, bytes]]:
         names = list(islice(self._matching(pattern), MAX_FILES + 1))
         if not names:
             what = "no file matches" if _is_pattern(pattern) else "there is no such file"
             raise _NotIncluded(f"{what}; put one there (with `bans: []` to ban nobody), or correct this")
         if len(names) > MAX_FILES:
             raise _NotIncluded(f"more than {MAX_FILES:,} files; put more bans into each")
+        return names
+
+    def _refuse_left_out(self, pattern: str, meant: Collection[str]) -> None:
+        """A ban in a file that only its ending leaves out would be lost without a word."""
         for name in self._matching(_other_suffix(pattern)):
-            # A ban in it would be lost without a word.
             if name not in meant:
-                raise _NotIncluded(
-                    f"{os.path.join(self._name, name)} is left out for its ending; rename it or include it"
-                )
-        files = []
-        for name in names:
-            path = os.path.join(self._name, name)
-            if path in self._read:  # another pattern means it too
-                continue
-            self._read.add(path)
-            try:
-                files.append((path, self._included(path)))
-            except _NotIncluded:
-                raise
-            except (OSError, ValueError) as error:
-                why = getattr(error, "strerror", None) or str(error)
-                raise _NotIncluded(f"{path} cannot be read: {why}") from error
-        return files
+                path = os.path.join(self._name, name)
+                raise _NotIncluded(f"{path} is left out for its ending; rename it or include it")
 
     def _matching(self, pattern: str) -> Iterator[str]:
         """Paths below the folder, each folder on the way looked into once, however it is linked."""
@@ -147,13 +143,17 @@ class _Folder:
             )
         return place
 
-    def _included(self, path: str) -> bytes:
-        place = self._real(os.path.relpath(path, self._name or os.curdir))
+    def _included(self, name: str) -> bytes:
+        path = os.path.join(self._name, name)
+        place = self._real(name)
         if place == self._ban_list:
             raise _NotIncluded("the list would include itself; put the files to include into a folder, such as bans.d")
-        if not stat.S_ISREG(os.stat(place).st_mode):
-            raise _NotIncluded(f"{path} is not a file")
-        return _content(place)
+        try:
+            if stat.S_ISREG(os.stat(place).st_mode):
+                return _content(place)
+        except (OSError, ValueError) as error:
+            raise _NotIncluded(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise _NotIncluded(f"{path} is not a file")
 
 
 def contents(paths: Iterable[str]) -> dict[str, bytes]:
