@@ -65,11 +65,6 @@ _Path = tuple[str | None, ...]
 _USER_IDS: Final = frozenset({("bans", _EACH, "user_id"), ("guardrails", "protected_users", _EACH)})
 
 
-def format_text(text: str, path: str = "bans.yaml", *, sort: bool = False, pure: bool = False) -> str:
-    """`format_content` for a text."""
-    return format_content(text.encode(errors="surrogatepass"), path, sort=sort, pure=pure).decode()
-
-
 def format_content(content: bytes, path: str = "bans.yaml", *, sort: bool = False, pure: bool = False) -> bytes:
     """The canonical form of a ban list, or of a file that holds nothing but `bans`.
 

@@ -14,9 +14,9 @@ from ruamel.yaml.error import YAMLError
 
 from reconciler import banlist, yamltext
 from reconciler.errors import BanListInvalid, FormattingUnsafe
-from reconciler.formatting import format_content, format_text, is_ambiguous
+from reconciler.formatting import format_content, is_ambiguous
 from tests.builders import FINALS, LOBBY
-from tests.yaml_texts import ban_list_texts, damaged_texts
+from tests.yaml_texts import ban_list_texts, damaged_texts, format_text
 
 HEAD = f"version: 1\nrooms: {{lobby: '{LOBBY}', finals: '{FINALS}'}}\n"
 

@@ -15,11 +15,10 @@ from hypothesis import HealthCheck, given, settings
 
 from reconciler import banlist, jsonschema
 from reconciler.errors import BanListInvalid
-from reconciler.formatting import format_text
 from reconciler.schema import KEYS as KEYS_OF_THE_READER
 from tests.builders import FINALS, LOBBY
 from tests.command_line import Reconciler
-from tests.yaml_texts import ban_list_texts
+from tests.yaml_texts import ban_list_texts, format_text
 
 ROOT = Path(__file__).parents[1]
 HEAD = f"version: 1\nrooms:\n  lobby: {LOBBY}\n  finals: {FINALS}\n"

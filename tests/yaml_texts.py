@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
+from reconciler.formatting import format_content
 from tests.builders import FINALS, LOBBY
 
 Text = str | None
@@ -176,3 +177,8 @@ def damaged_texts(draw: st.DrawFn) -> str:
 
 
 soups = st.lists(st.sampled_from(TOKENS), max_size=20).map("".join)
+
+
+def format_text(text: str, path: str = "bans.yaml", *, sort: bool = False, pure: bool = False) -> str:
+    """`format_content` for a text."""
+    return format_content(text.encode(errors="surrogatepass"), path, sort=sort, pure=pure).decode()
