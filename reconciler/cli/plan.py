@@ -59,7 +59,8 @@ def command(
     """Show what apply would do.
 
     Compares the ban list with the state and shows who would be disconnected from which room (+), which records would
-    change (~), and which bans would be lifted (-). Changes nothing, and needs no network and no credentials.
+    change (~), and which bans would be lifted (-). Changes nothing, and unless the state is on S3
+    needs no network and no credentials.
     """
     try:
         with busy(f"Reading {file}"):
