@@ -13,16 +13,40 @@ A script can plan without the command line:
 Everything here is a value, or reads and returns one; nothing here calls AWS.
 """
 
-from reconciler.banlist import BanList
-from reconciler.bans import Ban, BanKey, Record
-from reconciler.errors import ReconcilerError
-from reconciler.guardrails import Guardrails, Refusal
-from reconciler.plan import Action, Because, Change, Plan, diff
-from reconciler.sources import load_ban_list
-from reconciler.state import State
-from reconciler.stores import load_state
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reconciler.banlist.value import BanList
+    from reconciler.bans import Ban, BanKey, Record
+    from reconciler.errors import ReconcilerError
+    from reconciler.guardrails import Guardrails, Refusal
+    from reconciler.plan.change import Action, Because, Change, Plan
+    from reconciler.plan.diff import diff
+    from reconciler.sources import load_ban_list
+    from reconciler.state.value import State
+    from reconciler.stores import load_state
 
 __version__ = "0.1.0"
+
+# Public name → module. Each is imported when it is asked for (PEP 562), so that importing the package costs nothing.
+_MODULES = {
+    "Action": "plan.change",
+    "Ban": "bans",
+    "BanKey": "bans",
+    "BanList": "banlist.value",
+    "Because": "plan.change",
+    "Change": "plan.change",
+    "Guardrails": "guardrails",
+    "Plan": "plan.change",
+    "ReconcilerError": "errors",
+    "Record": "bans",
+    "Refusal": "guardrails",
+    "State": "state.value",
+    "diff": "plan.diff",
+    "load_ban_list": "sources",
+    "load_state": "stores",
+}
 
 __all__ = [
     "Action",
@@ -41,3 +65,14 @@ __all__ = [
     "load_ban_list",
     "load_state",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """A public name, imported now."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"reconciler.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -39,7 +39,7 @@ class BanKey(NamedTuple):
     user_id: str
 
 
-class Endpoint(NamedTuple):
+class AccountRegion(NamedTuple):
     """What a quota of the service counts by.
 
     Attributes:
@@ -88,7 +88,7 @@ def is_room_arn(text: str) -> bool:
     return len(text) <= ROOM_ARN_MAX and _ARN.fullmatch(text) is not None
 
 
-def endpoint_of(room_arn: str) -> Endpoint:
+def account_region_of(room_arn: str) -> AccountRegion:
     """The account and region of a room.
 
     Raises:
@@ -97,7 +97,7 @@ def endpoint_of(room_arn: str) -> Endpoint:
     match = _ARN.fullmatch(room_arn)
     if match is None:
         raise ValueError(f"not a room ARN: {room_arn!r}")
-    return Endpoint(match["account"], match["region"])
+    return AccountRegion(match["account"], match["region"])
 
 
 def address(key: BanKey, room_names: "Mapping[str, str]") -> str:

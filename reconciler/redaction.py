@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
+from reconciler.banlist.schema import KEYS
 from reconciler.bans import Ban, BanKey, Record
 from reconciler.errors import AddressUnknown, BanListInvalid, ChatError, Problem, ReconcilerError
-from reconciler.outcome import Outcome
-from reconciler.plan import Because, Change, Plan
-from reconciler.schema import KEYS
-from reconciler.state import State
+from reconciler.plan.change import Because, Change, Plan
+from reconciler.plan.outcome import Outcome
+from reconciler.state.value import State
 
 MIN_KEY: Final = 16  # characters
 HIDDEN: Final = "…"

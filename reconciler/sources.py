@@ -9,8 +9,8 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Final
 
-from reconciler import banlist
-from reconciler.banlist import BanList, NotIncluded
+from reconciler.banlist import read as banlist
+from reconciler.banlist.value import BanList, NotIncluded
 from reconciler.errors import BanListUnreadable
 
 MAX_SIZE: Final = 512 * 2**20  # bytes; two million bans, the most that a list may hold, take half of it

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from reconciler.cli import main
+from reconciler.cli.main import main
 from reconciler.sandbox import Sandbox, SandboxOptions, running
 from tests.command_line import AWS_ARN, AWS_EXAMPLE, FINALS, Reconciler, Result
 

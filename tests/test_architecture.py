@@ -9,10 +9,9 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "reconciler"
 
 PURE = {
-    "banlist", "bans", "errors", "formatting", "guardrails", "jsonschema", "outcome", "plan", "planfile", "redaction",
-    "schema", "state", "views", "yamladvice", "yamltext",
+    "banlist", "bans", "errors", "escape", "guardrails", "plan", "redaction", "state", "views", "yamltext",
 }  # fmt: skip
-EFFECTS = {"apply", "atomic", "chat", "commit", "pacing", "sandbox", "sources", "stores"}
+EFFECTS = {"atomic", "aws", "enforce", "git", "sandbox", "sources", "stores"}
 SHELL = {"cli", "__main__", "__init__"}
 
 # What the pure part leaves to others: the clock, randomness, files, processes, the network, the terminal.
@@ -84,4 +83,4 @@ def test_boto3_is_known_to_few() -> None:
     users = {
         part(module) for module in MODULES if {"boto3", "botocore"} & {name.split(".")[0] for name in imports(module)}
     }
-    assert users == {"chat", "sandbox", "stores"}
+    assert users == {"aws", "sandbox", "stores"}

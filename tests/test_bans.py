@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.bans import (
+    AccountRegion,
     Ban,
     BanKey,
-    Endpoint,
+    account_region_of,
     address,
-    endpoint_of,
     format_time,
     is_room_arn,
     parse_address,
@@ -83,9 +83,9 @@ def test_nothing_else_is_the_arn_of_a_room(arn: str) -> None:
 
 
 def test_the_account_and_the_region_stand_in_the_arn() -> None:
-    assert endpoint_of(FINALS) == Endpoint(account="123456789012", region="eu-west-1")
+    assert account_region_of(FINALS) == AccountRegion(account="123456789012", region="eu-west-1")
     with pytest.raises(ValueError, match="not a room ARN"):
-        endpoint_of("lobby")
+        account_region_of("lobby")
 
 
 @pytest.mark.parametrize(

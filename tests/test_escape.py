@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.views import escape
+from reconciler import escape
 
 VISIBLE = [
     "",

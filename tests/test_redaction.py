@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from reconciler import BanKey, Because, Plan, State, diff, planfile
-from reconciler import state as state_file
+from reconciler import BanKey, Because, Plan, State, diff
 from reconciler.errors import AddressUnknown, BanListInvalid, PlanUnreadable, Problem, RequestInvalid, StateDamaged
-from reconciler.outcome import Outcome, tally
+from reconciler.plan import file as planfile
+from reconciler.plan.outcome import Outcome, tally
 from reconciler.redaction import Redaction, without
+from reconciler.state import file as state_file
 from reconciler.views import diagnostics, json_lines, markdown, text
 from tests.builders import FINALS, LOBBY, NEXT_WEEK, NOW, ROOMS, TOMORROW, YESTERDAY, ban, ban_list, many, recorded
 

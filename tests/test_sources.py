@@ -204,7 +204,7 @@ def test_a_file_has_a_size_that_a_list_can_have(folder: Folder) -> None:
 
 
 def test_without_a_file_system_nothing_is_included() -> None:
-    from reconciler import banlist
+    from reconciler.banlist import read as banlist
 
     with pytest.raises(BanListInvalid, match="this one is not"):
         banlist.parse(f"{HEAD}include: [a.yaml]\n".encode())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from reconciler.formatting import format_content
+from reconciler.banlist.format import format_content
 from tests.builders import FINALS, LOBBY
 
 Text = str | None

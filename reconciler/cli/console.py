@@ -6,7 +6,7 @@ from typing import TextIO
 
 import click
 
-from reconciler.views import escape
+from reconciler import escape
 
 
 def out(text: str) -> None:

@@ -10,15 +10,16 @@ from typing import Any, Final, TypeVar
 
 import click
 
-from reconciler.banlist import BanList
+from reconciler.banlist.value import BanList
 from reconciler.bans import BanKey, parse_address
 from reconciler.cli import console
 from reconciler.cli.run import Run
 from reconciler.errors import BanListError
-from reconciler.plan import Plan, diff
+from reconciler.plan.change import Plan
+from reconciler.plan.diff import diff
 from reconciler.redaction import HIDDEN, MIN_KEY, Redaction
 from reconciler.sources import load_ban_list
-from reconciler.state import State
+from reconciler.state.value import State
 from reconciler.stores import Store, open_store
 
 F = TypeVar("F", bound=Callable[..., Any])

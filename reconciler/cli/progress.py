@@ -7,9 +7,9 @@ from threading import Event, Thread
 from time import monotonic
 from typing import Final, Protocol
 
+from reconciler import escape
 from reconciler.cli import console
-from reconciler.outcome import Outcome
-from reconciler.views import escape
+from reconciler.plan.outcome import Outcome
 
 SECONDS_BETWEEN_LINES: Final = 10
 SECONDS_BEFORE_BUSY: Final = 1

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from reconciler.bans import BanKey, Record
 from reconciler.errors import StateUnreadable
-from reconciler.state import State
+from reconciler.state.value import State
 from reconciler.stores.holder import Holder
 
 

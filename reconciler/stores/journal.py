@@ -16,7 +16,8 @@ from pydantic import BaseModel, Field, TypeAdapter
 from reconciler.atomic import new_file, sync_folder, write
 from reconciler.bans import BanKey, Record
 from reconciler.errors import StateDamaged, StateTooNew, StateUnreadable
-from reconciler.state import PlainRecord, RoomArn, Serial, State, UserId, record_from_plain, record_to_plain
+from reconciler.state.file import RoomArn, Serial, UserId
+from reconciler.state.value import PlainRecord, State, record_from_plain, record_to_plain
 
 FORMAT_VERSION: Final = 1
 

@@ -12,10 +12,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from reconciler import state as state_file
 from reconciler.atomic import TEMPORARY, replace_file
 from reconciler.errors import StateChanged, StateDamaged, StateLocked, StateTooNew, StateUnreadable, StateUnwritable
-from reconciler.state import State
+from reconciler.state import file as state_file
+from reconciler.state.value import State
 from reconciler.stores import holder
 from reconciler.stores.holder import Holder
 from reconciler.stores.journal import Journal

@@ -26,9 +26,9 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from reconciler import state as state_file
 from reconciler.errors import StateChanged, StateDamaged, StateLocked, StateTooNew, StateUnreadable, StateUnwritable
-from reconciler.state import State
+from reconciler.state import file as state_file
+from reconciler.state.value import State
 from reconciler.stores import holder
 from reconciler.stores.holder import Holder
 from reconciler.stores.journal import Journal

@@ -9,10 +9,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Final, Generic, Protocol, Self, TypeVar
 
-from reconciler import state as state_file
 from reconciler.bans import BanKey, Record
 from reconciler.errors import PushRefused, StateChanged, StateError, StateUnwritable
-from reconciler.state import State
+from reconciler.state import file as state_file
+from reconciler.state.value import State
 from reconciler.stores.journal import Journal
 
 RECOVERY_PREFIX: Final = "bans.state.recovered-"

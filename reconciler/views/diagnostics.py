@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from reconciler import escape
 from reconciler.errors import Problem
-from reconciler.views import escape
 
 FORMAT_VERSION: Final = "1.0"
 MAX_ANNOTATIONS: Final = 50  # GitHub shows ten of a step; the rest is for who opens the log

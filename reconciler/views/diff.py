@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Final
 
-from reconciler.views import escape
+from reconciler import escape
 
 _RED, _GREEN, _CYAN = 31, 32, 36
 _CONTEXT: Final = 3  # lines

@@ -4,11 +4,11 @@ import json
 from dataclasses import asdict
 from typing import Final
 
-from reconciler.bans import Endpoint
-from reconciler.outcome import Outcome, Tally
-from reconciler.plan import Action, Because, Change, Plan
-from reconciler.state import record_to_plain
-from reconciler.views.escape import json_safe
+from reconciler.bans import AccountRegion
+from reconciler.escape import json_safe
+from reconciler.plan.change import Action, Because, Change, Plan
+from reconciler.plan.outcome import Outcome, Tally
+from reconciler.state.value import record_to_plain
 
 FORMAT_VERSION: Final = 1
 
@@ -43,7 +43,7 @@ def outcome(plan: Plan, outcome: Outcome) -> str:
     return _line(f"{change.action}_complete", {**ban, "record": record})
 
 
-def throttled(endpoint: Endpoint) -> str:
+def throttled(endpoint: AccountRegion) -> str:
     """The service refused a call as one too many, and the pace has given way: `throttled`."""
     return _line("throttled", {"account": endpoint.account, "region": endpoint.region})
 

@@ -16,10 +16,11 @@ from pathlib import PurePath
 from typing import Final
 from urllib.parse import quote
 
+from reconciler import escape
 from reconciler.bans import BanKey
 from reconciler.errors import Problem
-from reconciler.plan import Action, Because, Change, Plan
-from reconciler.views import escape, text
+from reconciler.plan.change import Action, Because, Change, Plan
+from reconciler.views import text
 
 LIMIT: Final = 65_000  # UTF-16 units: GitHub takes 65,536 characters
 _OPEN: Final = 20  # a table of at most so many rows is not folded; a plan of more changes has an overview

@@ -8,11 +8,11 @@ from pathlib import PurePath
 from types import MappingProxyType
 from typing import Final, Protocol
 
+from reconciler import escape
 from reconciler.bans import Ban, BanKey, Record
-from reconciler.outcome import Outcome, Tally
-from reconciler.plan import Action, Because, Change, Plan
-from reconciler.state import State
-from reconciler.views import escape
+from reconciler.plan.change import Action, Because, Change, Plan
+from reconciler.plan.outcome import Outcome, Tally
+from reconciler.state.value import State
 
 _SIGNS: Final = {Action.BAN: "+", Action.UPDATE: "~", Action.LIFT: "-", Action.REPEAT: "±"}
 _COLOURS: Final = {Action.BAN: 31, Action.UPDATE: 33, Action.LIFT: 32, Action.REPEAT: 35}

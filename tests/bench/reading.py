@@ -5,7 +5,8 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from reconciler import Record, State, state
+from reconciler import Record, State
+from reconciler.state import file as state
 from tests.bench.measure import Figure, Process, processes
 from tests.generated_lists import START, ban_list, entries
 

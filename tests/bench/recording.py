@@ -11,7 +11,8 @@ from time import perf_counter
 
 from pydantic_core import from_json, to_json
 
-from reconciler import Ban, BanKey, Record, State, state
+from reconciler import Ban, BanKey, Record, State
+from reconciler.state import file as state
 from reconciler.stores import open_store
 from reconciler.stores.holder import Holder
 from tests.bench.measure import Figure

@@ -109,7 +109,7 @@ cp bans.state.json before
 import os, sys
 from reconciler.stores.journal import Journal
 Journal.remove = lambda journal: os._exit(137)
-from reconciler.cli import main
+from reconciler.cli.main import main
 main()
 ' "$@"
 code=$?

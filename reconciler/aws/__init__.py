@@ -1,0 +1,1 @@
+"""Amazon IVS Chat, called at the pace of its quotas."""

@@ -1,0 +1,1 @@
+"""`bans.yaml`: reading it, its schemas, and its canonical form."""

@@ -1,0 +1,218 @@
+"""The JSON Schema (2020-12) of `bans.yaml`, for editors and other checkers of YAML files.
+
+Keys, lengths and limits come from the pydantic shapes in `reconciler.schema`; here is what people read about each key,
+and how those tools see its values. They parse YAML's types, where this program reads text throughout: `rate: 50` is a
+number to them, and `note: 4211` too. So numbers and truth values are let through wherever a text is meant, but in user
+IDs: `user_id: 00123` is 123 or 83 to such a tool, and in quotes (see `reconciler.formatting`) it is what it should be.
+
+A schema sees one value at a time. Rooms that nobody has named, a user who is banned twice and dates that do not exist
+are for `reconciler validate`, which has the last word.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from reconciler.banlist.schema import ALL_ROOMS, ENTRIES, EXAMPLE_ARN, EXAMPLE_TIME, HEAD, NEVER
+from reconciler.bans import ROOM_ARN_MAX, USER_ID_MAX
+
+Schema = dict[str, Any]
+
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_TIME: Final = (
+    rf"^(?:{NEVER}|[0-9]{{4}}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])[Tt ]"
+    r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9]))$"
+)
+# No step of the path is empty, `.`, `..` or `**`.
+_RELATIVE: Final = r"^(?!(?:.*/)?(?:\.\.?|\*\*)?(?:/|$))[^\\]+$"
+_USER_ID: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": USER_ID_MAX}
+_TEXT: Final[Schema] = {"type": ["string", "number", "boolean"], "minLength": 1}
+_ROOM_REFS: Final[Schema] = {"anyOf": [{"const": ALL_ROOMS}, {"type": "array", "minItems": 1, "items": _TEXT}]}
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What there is to say about a key of the ban list.
+
+    Attributes:
+        description: for the moderator who points at it in an editor.
+        examples: values, as an editor may offer them.
+        shape: its schema, where pydantic's does not say it all.
+    """
+
+    description: str
+    examples: tuple[object, ...] = ()
+    shape: Schema | None = None
+
+
+KEYS: Final[Mapping[str, Mapping[str, Key]]] = {
+    "": {
+        "version": Key("The version of this file's format. Always 1.", (1,), {"enum": [1, "1"]}),
+        "state": Key(
+            "Where it is recorded who is banned already: a path from the folder of this file, or s3://BUCKET/KEY."
+            " Without it, bans.state.json.",
+            ("bans.state.json", "s3://my-bucket/bans.state.json"),
+        ),
+        "rate": Key(
+            "How many users may be disconnected a second, in each AWS account and region. Change it only if your quota"
+            " for DisconnectUser is not 100.",
+            (100,),
+        ),
+        "rooms": Key(
+            "Names for the chat rooms, each with the room's ARN from the Amazon IVS console. The names are used below,"
+            " and in plans.",
+            ({"lobby": EXAMPLE_ARN},),
+        ),
+        "defaults": Key(
+            "What holds for every ban that leaves a key out.", ({"rooms": ["lobby"], "reason": "Against the rules"},)
+        ),
+        "guardrails": Key("Brakes against mistakes: a plan that goes beyond them is refused.", ({"max_bans": 1000},)),
+        "include": Key(
+            "More files with bans, as paths from the folder of this file; * stands for any name. Such a file holds just"
+            " `bans`.",
+            (["bans.d/*.yaml"],),
+            {
+                "type": ["array", "null"],
+                "minItems": 1,
+                "items": {"type": "string", "minLength": 1, "pattern": _RELATIVE},
+            },
+        ),
+        "bans": Key(
+            "Who is banned: one entry for each user. To ban somebody, add an entry; to lift a ban, remove it."
+            " To ban nobody, write [].",
+            ([{"user_id": "ABC123def456", "rooms": ["lobby"], "reason": "Spam"}],),
+            {"type": "array", "items": {"$ref": "#/$defs/ban"}},
+        ),
+    },
+    "defaults": {
+        "rooms": Key("The rooms of bans that name none.", (["lobby"], ALL_ROOMS), _ROOM_REFS),
+        "reason": Key("The reason of bans that give none. Public: everybody in the room sees it.", ("Spam",)),
+        "expires_at": Key(
+            "When bans end that do not say it themselves. A ban with `expires_at: never` is for good all the same.",
+            (EXAMPLE_TIME,),
+        ),
+    },
+    "guardrails": {
+        "max_bans": Key("A plan that bans more often than this is refused. Without it, 1000.", (1000,)),
+        "max_lift_percent": Key(
+            "A plan that lifts more than this share (in percent) of 10 or more bans is refused. Without it, 30.", (30,)
+        ),
+        "protected_users": Key(
+            "User IDs that may never be banned; * stands for any text. Put each that looks like a number in quotes.",
+            (["host-*"],),
+            {"type": ["array", "null"], "items": {"type": "string", "minLength": 1}},
+        ),
+    },
+    "bans": {
+        "user_id": Key(
+            "Who is banned: the user ID in the chat, exactly as your application gives it to Amazon IVS Chat. In quotes"
+            " if it looks like a number, a date, or yes or no; `reconciler fmt` puts them in.",
+            ("ABC123def456", "00123"),
+            _USER_ID,
+        ),
+        "rooms": Key(
+            "Where the user is banned: names from `rooms` above (or ARNs) in brackets, or all for every room.",
+            (["lobby"], ALL_ROOMS),
+            _ROOM_REFS,
+        ),
+        "reason": Key(
+            "Why, in at most 256 characters. Public: everybody in the room sees it.", ("Violated terms of service",)
+        ),
+        "expires_at": Key(
+            "When the ban ends: date, time and time zone. Without it, or with never, the ban is for good.",
+            (EXAMPLE_TIME, NEVER),
+        ),
+        "note": Key("For reviewers, such as the number of a ticket. It is never sent anywhere.", ("TS-4211",)),
+    },
+}
+
+_DEFINITIONS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {  # model → name, section, required keys
+    "Entry": ("ban", "bans", ("user_id",)),
+    "Defaults": ("defaults", "defaults", ()),
+    "Limits": ("guardrails", "guardrails", ()),
+}
+
+
+def ban_list() -> Schema:
+    """The schema of a ban list."""
+    head = HEAD.json_schema()
+    properties = {**head["properties"], "bans": {}}
+    return {
+        "$schema": _DIALECT,
+        "title": "Ban list",
+        "description": "Who is banned from which Amazon IVS Chat room.",
+        **_section("", properties, required=("version",)),
+        "anyOf": [{"required": ["bans"]}, {"required": ["include"]}],  # one of them is enough
+        "$defs": _definitions(head),
+    }
+
+
+def included() -> Schema:
+    """The schema of a file that a ban list includes."""
+    return {
+        "$schema": _DIALECT,
+        "title": "Included ban list",
+        "description": "Bans that a ban list includes.",
+        **_section("", {"bans": {}}, required=("bans",)),
+        "$defs": _definitions({}),
+    }
+
+
+def _definitions(head: Schema) -> Schema:
+    models: Schema = {**ENTRIES.json_schema()["$defs"], **head.get("$defs", {})}
+    definitions: Schema = {}
+    for model, schema in models.items():
+        name, section, required = _DEFINITIONS[model]
+        definitions[name] = _section(section, schema["properties"], required)
+    return definitions
+
+
+def _section(section: str, properties: Schema, required: Iterable[str] = ()) -> Schema:
+    schema: Schema = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {name: _property(section, name, shape) for name, shape in properties.items()},
+    }
+    return {**schema, "required": [*required]} if required else schema
+
+
+def _property(section: str, name: str, shape: Schema) -> Schema:
+    key = KEYS[section][name]
+    described: Schema = {"description": key.description}
+    if key.examples:
+        described["examples"] = [*key.examples]
+    return {**described, **(_seen(shape) if key.shape is None else key.shape)}
+
+
+def _seen(shape: Schema) -> Schema:
+    """How a tool that parses YAML's types sees what pydantic checks as text."""
+    match shape:
+        case {"$ref": str(reference)}:
+            return {"$ref": f"#/$defs/{_DEFINITIONS[reference.rpartition('/')[2]][0]}"}
+        case {"anyOf": [only, {"type": "null"}]}:
+            return _or_null(_seen(only))
+        case {"type": "integer"}:
+            most = shape.get("maximum", shape.get("le", 999_999_999))
+            digits = {"type": "string", "pattern": "^[0-9]{1,9}$"}
+            return {"anyOf": [{"type": "integer", "minimum": 0, "maximum": most}, digits]}
+        case {"type": "number"}:
+            figures = {"type": "string", "pattern": r"^[0-9]{1,6}(?:\.[0-9]{1,3})?$"}
+            return {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1_000_000}, figures]}
+        case {"type": "object", "additionalProperties": inside}:
+            names = {"pattern": r"^[^\s/:,.-][^\s/:,]*$", "maxLength": ROOM_ARN_MAX, "not": {"const": ALL_ROOMS}}
+            return {"type": "object", "propertyNames": names, "additionalProperties": inside}
+        case {"type": "string", "format": "date-time"}:
+            return {"type": "string", "pattern": _TIME}
+        case {"type": "string"}:
+            lengths: Schema = {word: shape[word] for word in ("minLength", "maxLength") if word in shape}
+            return {"type": _TEXT["type"], **lengths}
+        case _:
+            raise TypeError(f"how a YAML tool sees {shape} is not known; give its key a shape of its own")
+
+
+def _or_null(schema: Schema) -> Schema:
+    if "type" not in schema:
+        alternatives = schema.get("anyOf", [schema])
+        return {"anyOf": [*alternatives, {"type": "null"}]}
+    kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    return {**schema, "type": [*kinds, "null"]}

@@ -1,0 +1,151 @@
+"""`reconciler fmt`: writes ban lists in their canonical form."""
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import click
+
+from reconciler import escape
+from reconciler.atomic import replace_file
+from reconciler.banlist.format import format_content
+from reconciler.cli import console
+from reconciler.cli.options import file_option, no_color_option, option, redact_option, together
+from reconciler.cli.progress import busy
+from reconciler.cli.run import Run
+from reconciler.errors import BanListError, BanListInvalid, BanListUnwritable
+from reconciler.redaction import Redaction
+from reconciler.sources import load_ban_list, read_file
+from reconciler.views.diff import unified
+
+_STDIN: Final = "-"
+_REFUSED: Final = (
+    "`fmt {}` prints what stands in the list and cannot redact it; `fmt --check` names the files that would change."
+    " To print it all the same, unset RECONCILER_REDACT."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file that is to be formatted, and what it holds; `name` is for messages."""
+
+    path: str
+    name: str
+    content: bytes
+    formatted: bytes
+
+    @property
+    def changes(self) -> bool:
+        return self.formatted != self.content
+
+
+@click.command("fmt")
+@click.argument("files", nargs=-1, metavar="[FILE]...")
+@option("--check", is_flag=True, help="Write nothing; exit with 1 when a file would change, and name it.")
+@option("--diff", is_flag=True, help="Write nothing; print what would change.")
+@option("--sort", is_flag=True, help="Sort the bans by user ID; comments go with their entry.")
+@together(file_option, redact_option, no_color_option)
+@click.pass_obj
+def command(run: Run, files: tuple[str, ...], file: str, check: bool, diff: bool, sort: bool, redact: Redaction) -> int:
+    """Write ban lists in their canonical form, with as few changes as possible.
+
+    User IDs that other YAML tools would take for a number, a time or a truth value are put in quotes, line ends are
+    made uniform, and spaces at the ends of lines are removed. Comments, blank lines and order stay, and what the list
+    means never changes. A list with problems is left as it is.
+
+    FILE is a ban list, or a file with nothing but `bans` that a list includes; - reads standard input and prints.
+    Without FILE, the ban list of -f is formatted, with the files that it includes. With --redact problems quote nothing
+    of the list, and --diff, which does, is refused.
+    """
+    paths = files or (file,)
+    if redact and diff:
+        raise click.UsageError(_REFUSED.format("--diff"))
+    if redact and _STDIN in paths and not check:
+        raise click.UsageError(_REFUSED.format("-"))
+    with nullcontext() if _STDIN in paths else busy("Formatting"):
+        read, failed = _read(files or _files_of(file), sort=sort)
+    if failed:
+        return _report(failed, run)
+    if diff:
+        _show(read)
+    if check:
+        return _check(read)
+    if not diff:
+        _write(read)
+    return 0
+
+
+def _files_of(file: str) -> Sequence[str]:
+    """A list and the files that it includes; it has to be sound as a whole."""
+    return [file] if file == _STDIN else [file, *load_ban_list(file).included]
+
+
+def _read(paths: Sequence[str], *, sort: bool) -> tuple[list[_File], list[BanListError]]:
+    """Every file with its canonical form, or why it has none; nothing is written before all are read."""
+    read: list[_File] = []
+    failed: list[BanListError] = []
+    for path in {path if path == _STDIN else os.path.realpath(path): path for path in paths}.values():
+        try:
+            read.append(_formatted(path, sort=sort))
+        except BanListError as error:
+            failed.append(error)
+    return read, failed
+
+
+def _formatted(path: str, *, sort: bool) -> _File:
+    name = "<stdin>" if path == _STDIN else path
+    content = sys.stdin.buffer.read() if path == _STDIN else read_file(path)
+    return _File(path, name, content, format_content(content, name, sort=sort))
+
+
+def _report(failed: Sequence[BanListError], run: Run) -> int:
+    if len(failed) == 1:
+        raise failed[0]
+    for error in map(run.shown, failed):
+        problems = error.problems if isinstance(error, BanListInvalid) else [error]
+        console.diagnostic(*(run.text(str(problem)) for problem in problems))
+    console.error(f"{len(failed)} files cannot be formatted. Nothing was done.")
+    return 1
+
+
+def _show(files: Iterable[_File]) -> None:
+    colour = console.wants_colour(sys.stdout)
+    for file in files:
+        with busy(f"Comparing {file.name}"):
+            before, after = (content.decode() for content in (file.content, file.formatted))
+            shown = unified(before, after, file.name, colour=colour)
+        console.out(shown)
+
+
+def _check(files: Iterable[_File]) -> int:
+    changing = [file.name for file in files if file.changes]
+    if not changing:
+        return 0
+    console.diagnostic(*(f"{name} is not in its canonical form." for name in changing))
+    files_, them = ("file", "it") if len(changing) == 1 else ("files", "them")
+    console.error(f"{len(changing)} {files_} would change. To write {them}, leave --check out.")
+    return 1
+
+
+def _write(files: Sequence[_File]) -> None:
+    for file in files:
+        if file.path == _STDIN:
+            click.echo(file.formatted, nl=False)
+        elif file.changes:
+            _replace(file)
+            console.out(f"{escape.line(file.name)} was changed.\n")
+    if not any(file.changes or file.path == _STDIN for file in files):
+        console.out("No changes.\n")
+
+
+def _replace(file: _File) -> None:
+    if read_file(file.path) != file.content:
+        raise BanListUnwritable(f"{file.name} was changed by somebody else meanwhile, and is left alone. Try again.")
+    try:
+        replace_file(Path(os.path.realpath(file.path)), file.formatted)  # behind a symbolic link, not the link
+    except OSError as error:
+        raise BanListUnwritable(f"{file.name} cannot be written, and is as it was: {error.strerror}") from error

@@ -1,0 +1,22 @@
+"""`reconciler schema`: prints the JSON Schema of the ban list, for editors."""
+
+import json
+
+import click
+
+from reconciler.banlist import jsonschema
+from reconciler.cli import console
+from reconciler.cli.options import option
+
+
+@click.command("schema")
+@option("--included", is_flag=True, help="Of a file that a list includes, which holds just `bans`.")
+def command(included: bool) -> int:
+    """Print the JSON Schema of the ban list.
+
+    An editor that knows it offers the keys, explains them, and marks mistakes while you type. Save it, and name it in
+    the first line of the list: # yaml-language-server: $schema=bans.schema.json
+    """
+    schema = jsonschema.included() if included else jsonschema.ban_list()
+    console.out(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")
+    return 0

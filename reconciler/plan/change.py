@@ -1,0 +1,157 @@
+"""A change, and a plan made of changes."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from operator import attrgetter
+from typing import Final
+
+from reconciler.bans import DEFAULT_RATE, AccountRegion, Ban, BanKey, Record, account_region_of, address
+from reconciler.guardrails import Refusal
+
+
+class Action(StrEnum):
+    """What a change does."""
+
+    BAN = "ban"
+    """DisconnectUser, then record."""
+    UPDATE = "update"
+    """Record only."""
+    LIFT = "lift"
+    """Forget the record; no call can lift a ban."""
+    REPEAT = "repeat"
+    """DisconnectUser once more for somebody who is banned already."""
+
+
+class Because(StrEnum):
+    """Why a change is due."""
+
+    NEW = "new"
+    """In force, and no record of it."""
+    LAPSED = "lapsed"
+    """In force, and the record of it has run out."""
+    CHANGED = "changed"
+    """In force, and recorded on other terms."""
+    REMOVED = "removed"
+    """Recorded, and not in the list."""
+    EXPIRED = "expired"
+    """Recorded, and expired according to the list."""
+    REQUESTED = "requested"
+    """In force and recorded, and a repeat was asked for."""
+
+
+_ACTIONS: Final = {
+    Because.NEW: Action.BAN,
+    Because.LAPSED: Action.BAN,
+    Because.CHANGED: Action.UPDATE,
+    Because.REMOVED: Action.LIFT,
+    Because.EXPIRED: Action.LIFT,
+    Because.REQUESTED: Action.REPEAT,
+}
+_CALLING: Final = frozenset({Because.NEW, Because.LAPSED, Because.REQUESTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step of a plan.
+
+    Attributes:
+        key: who, where.
+        before: the record in the state, if any.
+        after: the ban as the list has it; None when it is not to be in the state.
+        because: why.
+    """
+
+    key: BanKey
+    before: Record | None
+    after: Ban | None
+    because: Because
+
+    @property
+    def room_arn(self) -> str:
+        """The room, by its ARN."""
+        return self.key.room_arn
+
+    @property
+    def user_id(self) -> str:
+        """The user."""
+        return self.key.user_id
+
+    @property
+    def action(self) -> Action:
+        """What is done. It follows from why."""
+        return _ACTIONS[self.because]
+
+    @property
+    def disconnects(self) -> bool:
+        """Whether the change calls DisconnectUser."""
+        return self.because in _CALLING
+
+    def record(self, disconnected_at: datetime | None = None, request_id: str | None = None) -> Record | None:
+        """The record to keep once the change is done; None to keep none.
+
+        Args:
+            disconnected_at: when DisconnectUser succeeded, if the change calls it.
+            request_id: of that call.
+        """
+        if self.after is None:
+            return None
+        if self.disconnects or self.before is None:
+            return Record(self.after, disconnected_at, request_id)
+        return replace(self.before, ban=self.after)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The changes that make the state match the list.
+
+    Attributes:
+        created_at: the time the plan was made for, aware, in UTC: what has expired by then has expired.
+        ban_list: path of the list.
+        ban_list_sha256: of its content, in hexadecimal.
+        lineage: of the state, None if there is none yet.
+        serial: of the state.
+        changes: in the order of the list, then what is no longer in it.
+        room_names: ARN → name, for addresses.
+        expired: bans in the list that have expired and are not in the state; their entries can go.
+        refusals: what guardrails say against it; not to be applied unless empty.
+        left_out: how many changes `targets` left out.
+        rate: DisconnectUser calls a second in each account and region, as the list has it.
+        commit: the git commit that holds the list as it was planned; None if there is none, or nobody asked.
+    """
+
+    created_at: datetime
+    ban_list: str
+    ban_list_sha256: str
+    lineage: str | None
+    serial: int
+    changes: tuple[Change, ...] = ()
+    room_names: Mapping[str, str] = field(default_factory=dict)
+    expired: tuple[BanKey, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    left_out: int = 0
+    rate: float = DEFAULT_RATE
+    commit: str | None = None
+
+    @property
+    def counts(self) -> Counter[Action]:
+        """How many changes do what."""
+        counts: Counter[Action] = Counter()
+        for because, count in Counter(map(attrgetter("because"), self.changes)).items():
+            counts[_ACTIONS[because]] += count
+        return counts
+
+    @property
+    def calls(self) -> Counter[AccountRegion]:
+        """How many DisconnectUser calls go to which account and region."""
+        by_room = Counter(change.key.room_arn for change in self.changes if change.because in _CALLING)
+        calls: Counter[AccountRegion] = Counter()
+        for room_arn, count in by_room.items():
+            calls[account_region_of(room_arn)] += count
+        return calls
+
+    def address(self, key: BanKey) -> str:
+        """`ROOM/USER_ID`, raw: escape it for where it is shown."""
+        return address(key, self.room_names)

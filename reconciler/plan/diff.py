@@ -1,0 +1,106 @@
+"""What would be done, and why: the difference between the ban list and the state.
+
+`diff` is pure. Two properties hold: applying a whole plan and diffing again gives an empty plan, and stopping after any
+number of its changes and diffing again gives exactly the rest.
+"""
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from reconciler import guardrails
+from reconciler.banlist.value import BanList
+from reconciler.bans import Ban, BanKey, Record
+from reconciler.errors import AddressUnknown
+from reconciler.plan.change import Action, Because, Change, Plan
+from reconciler.state.value import State
+
+
+def diff(
+    desired: BanList,
+    state: State,
+    now: datetime,
+    *,
+    targets: Collection[BanKey] | None = None,
+    replace: Collection[BanKey] = (),
+) -> Plan:
+    """The plan that makes `state` match `desired` at `now`.
+
+    Args:
+        desired: the ban list.
+        state: what is recorded.
+        now: aware; a ban whose `expires_at` is not later has expired.
+        targets: plan changes to these bans only.
+        replace: disconnect these users once more though they are banned already.
+
+    Raises:
+        AddressUnknown: a target is neither in the list nor in the state, or the list has no ban in force to replace.
+        ValueError: `now` has no time zone.
+    """
+    if now.tzinfo is None:
+        raise ValueError("now must be an aware datetime")
+    room_names = desired.room_names
+    for key in targets or ():
+        if key not in desired.bans and key not in state.records:
+            raise AddressUnknown("--target {}: not a ban of the list, nor of the state", [key], room_names)
+    for key in replace:
+        if key not in desired.bans or not desired.bans[key].in_force(now):
+            raise AddressUnknown("--replace {}: the list has no such ban in force", [key], room_names)
+
+    everything, expired = _changes(desired.bans, state.records, now, frozenset(replace))
+    changes = everything if targets is None else [change for change in everything if change.key in targets]
+    # What ran out by itself and is still listed is no mistake of the list.
+    lifts = sum(
+        change.because is Because.REMOVED or (change.because is Because.EXPIRED and _holds(change.before, now))
+        for change in changes
+    )
+    return Plan(
+        created_at=now,
+        ban_list=desired.path,
+        ban_list_sha256=desired.sha256,
+        lineage=state.lineage,
+        serial=state.serial,
+        changes=tuple(changes),
+        room_names=room_names,
+        expired=tuple(expired),
+        refusals=guardrails.check(
+            desired.guardrails,
+            bans=sum(change.action is Action.BAN for change in changes),
+            lifts=lifts,
+            recorded=len(state.records),
+        ),
+        left_out=len(everything) - len(changes),
+        rate=desired.rate,
+    )
+
+
+def _changes(
+    desired: Mapping[BanKey, Ban], records: Mapping[BanKey, Record], now: datetime, replace: frozenset[BanKey]
+) -> tuple[list[Change], list[BanKey]]:
+    """The changes, and the bans that have expired without a record."""
+    changes: list[Change] = []
+    expired: list[BanKey] = []
+    recorded = 0
+    for key, ban in desired.items():
+        record = records.get(key)
+        recorded += record is not None
+        if not ban.in_force(now):
+            if record is None:
+                expired.append(key)
+            else:
+                changes.append(Change(key, record, None, Because.EXPIRED))
+        elif record is None:
+            changes.append(Change(key, None, ban, Because.NEW))
+        elif not record.ban.in_force(now):
+            changes.append(Change(key, record, ban, Because.LAPSED))
+        elif key in replace:
+            changes.append(Change(key, record, ban, Because.REQUESTED))
+        elif record.ban != ban:
+            changes.append(Change(key, record, ban, Because.CHANGED))
+    if recorded < len(records):
+        removed = sorted(key for key in records if key not in desired)
+        changes += [Change(key, records[key], None, Because.REMOVED) for key in removed]
+    return changes, expired
+
+
+def _holds(record: Record | None, now: datetime) -> bool:
+    return record is not None and record.ban.in_force(now)

@@ -1,0 +1,1 @@
+"""What has been done: the state as a value, and its file."""

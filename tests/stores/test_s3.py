@@ -1,0 +1,227 @@
+"""The state on S3, against moto's server: no writer overwrites another, and no reported ban is lost."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ReadTimeoutError
+
+from reconciler import Ban, BanKey, Record, State, load_state
+from reconciler.errors import PushRefused, StateChanged, StateDamaged, StateLocked, StateUnreadable, StateUnwritable
+from reconciler.state import file as state
+from reconciler.stores.holder import Holder
+from reconciler.stores.s3 import S3Store
+from tests.builders import LINEAGE, LOBBY, NOW, ban, recorded
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+HOLDER = Holder("apply", "alice", "build-7", 4242, NOW)
+A, B = BanKey(LOBBY, "a"), BanKey(LOBBY, "b")
+RECORD = Record(Ban("Spam"), NOW, "id")
+BUCKET = "moderation"
+
+
+@pytest.fixture
+def s3(s3_server: str, credentials: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["S3Client"]:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_server)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state-home"))
+    monkeypatch.chdir(tmp_path)
+    client = boto3.client("s3", config=Config(retries={"total_max_attempts": 1}))
+    client.create_bucket(Bucket=BUCKET)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def key() -> str:
+    return f"{uuid4()}/bans.state.json"
+
+
+warned: list[str] = []
+
+
+def store(key: str) -> S3Store:
+    warned.clear()
+    return S3Store(BUCKET, key, warned.append)
+
+
+def put(s3: "S3Client", key: str, content: State) -> None:
+    s3.put_object(Bucket=BUCKET, Key=key, Body=state.dumps(content))
+
+
+def get(s3: "S3Client", key: str) -> State:
+    return state.loads(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+
+
+def keys(s3: "S3Client", key: str) -> list[str]:
+    found = s3.list_objects_v2(Bucket=BUCKET, Prefix=key).get("Contents", [])
+    return [entry["Key"].removeprefix(key) for entry in found]
+
+
+def test_no_object_is_an_empty_state(s3: "S3Client", key: str) -> None:
+    assert load_state(f"s3://{BUCKET}/{key}") == State()
+
+
+def test_what_is_saved_is_read_and_the_lock_is_gone(s3: "S3Client", key: str) -> None:
+    with store(key).locked(HOLDER, 0, LINEAGE) as opened:
+        assert keys(s3, key) == [".lock"]
+        opened.record([(A, RECORD)])
+        opened.save()
+    assert load_state(f"s3://{BUCKET}/{key}") == State(LINEAGE, 1, {A: RECORD})
+    assert keys(s3, key) == [""]
+    assert warned == []
+
+
+def test_a_later_save_replaces_what_was_read(s3: "S3Client", key: str) -> None:
+    put(s3, key, recorded(ban("b"), serial=5))
+    with store(key).locked(HOLDER, 0, "not used") as opened:
+        opened.record([(A, RECORD), (B, None)])
+        opened.save()
+    assert get(s3, key) == State(LINEAGE, 6, {A: RECORD})
+
+
+@pytest.mark.parametrize("before", [None, recorded(serial=5)])
+def test_no_writer_overwrites_another(s3: "S3Client", key: str, before: State | None) -> None:
+    if before is not None:
+        put(s3, key, before)
+    others = recorded(ban("b"), serial=6)
+    with store(key).locked(HOLDER, 0, LINEAGE) as opened:
+        opened.record([(A, RECORD)])
+        put(s3, key, others)
+        with pytest.raises(StateChanged, match=r"changed by somebody else.* What was done is in .*recovered-.*json"):
+            opened.save()
+    assert get(s3, key) == others
+    [recovered] = Path.cwd().glob("bans.state.recovered-*.json")
+    assert load_state(str(recovered)).records == {A: RECORD}
+
+
+def test_a_write_whose_answer_is_lost_is_recognised_as_our_own(
+    s3: "S3Client", key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened_store = store(key)
+    with opened_store.locked(HOLDER, 0, LINEAGE) as opened:
+        opened.record([(A, RECORD)])
+        put(s3, key, opened.state.generation(lineage=LINEAGE))  # the first try, of which we never heard
+        opened.save()
+    assert get(s3, key).records == {A: RECORD}
+
+
+def test_a_held_lock_says_who_holds_it_and_how_to_break_it(s3: "S3Client", key: str) -> None:
+    with store(key).locked(HOLDER, 0, LINEAGE):
+        lock_id = json.loads(s3.get_object(Bucket=BUCKET, Key=f"{key}.lock")["Body"].read())["lock_id"]
+        with pytest.raises(StateLocked) as caught, store(key).locked(HOLDER, 0, LINEAGE):
+            pytest.fail("locked twice")
+        assert load_state(f"s3://{BUCKET}/{key}") == State()  # reading needs no lock
+    assert str(caught.value) == (
+        f"s3://{BUCKET}/{key} is locked by `apply` of alice on build-7 (process 4242, since 2026-11-22 16:00:00 UTC)."
+        " Wait for it to end, or give --lock-timeout to wait here. If that run is dead for certain, remove its lock"
+        f" with: reconciler force-unlock {lock_id}"
+    )
+
+
+def test_force_unlock_removes_the_lock_with_this_id_only(s3: "S3Client", key: str) -> None:
+    left_behind = HOLDER.__class__("apply", "bob", "dead", 1, NOW, "the-id")
+    store(key)._lock(left_behind, 0)
+    with pytest.raises(StateLocked, match="with the lock ID the-id"):
+        store(key).force_unlock("another-id")
+    assert store(key).force_unlock("the-id") == left_behind
+    with pytest.raises(StateUnreadable, match="is not locked"):
+        store(key).force_unlock("the-id")
+    with store(key).locked(HOLDER, 0, LINEAGE):
+        pass
+
+
+def test_a_lock_that_was_broken_meanwhile_is_not_removed_from_its_new_holder(s3: "S3Client", key: str) -> None:
+    with store(key).locked(HOLDER, 0, LINEAGE):
+        s3.delete_object(Bucket=BUCKET, Key=f"{key}.lock")
+        store(key)._lock(HOLDER.__class__("apply", "bob", "h", 1, NOW, "new"), 0)
+    assert keys(s3, key) == [".lock"]
+
+
+def test_a_damaged_object_is_never_an_empty_state(s3: "S3Client", key: str) -> None:
+    s3.put_object(Bucket=BUCKET, Key=key, Body=b"{")
+    with pytest.raises(StateDamaged, match="Do not just delete it"):
+        store(key).read()
+
+
+def test_a_missing_bucket_is_an_error(s3: "S3Client") -> None:
+    with pytest.raises(StateUnreadable, match="bucket does not exist"):
+        load_state("s3://nobody-made-it/key")
+
+
+def test_without_credentials_there_is_one_sentence(s3: "S3Client", key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    with pytest.raises(StateUnreadable, match="Unable to locate credentials"):
+        store(key).read()
+
+
+def test_a_state_that_cannot_be_saved_is_left_in_a_recovery_file(
+    s3: "S3Client", key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened_store = store(key)
+
+    def lost(*_arguments: object) -> str:
+        raise ReadTimeoutError(endpoint_url="s3")
+
+    with opened_store.locked(HOLDER, 0, LINEAGE) as opened:
+        opened.record([(A, RECORD)])
+        monkeypatch.setattr(opened_store, "_put", lost)
+        with pytest.raises(StateUnwritable) as caught:
+            opened.save()
+    [recovered] = Path.cwd().glob("bans.state.recovered-*.json")
+    assert f"reconciler state push {recovered} --state s3://{BUCKET}/{key}" in str(caught.value)
+    assert recovered.stat().st_mode & 0o077 == 0
+    with store(key).locked(HOLDER, 0, LINEAGE) as again:
+        again.push(state.loads(recovered.read_text()))
+    assert get(s3, key) == State(LINEAGE, 1, {A: RECORD})
+    assert store(key).read().records == {A: RECORD}
+    assert warned == []
+
+
+def test_only_a_later_generation_of_the_same_state_is_pushed(s3: "S3Client", key: str) -> None:
+    put(s3, key, recorded(serial=5))
+    with store(key).locked(HOLDER, 0, LINEAGE) as opened:
+        for other in (recorded(serial=4), recorded(ban("b"), serial=5), recorded(serial=6, lineage=str(uuid4()))):
+            with pytest.raises(PushRefused):
+                opened.push(other)
+        opened.push(recorded(ban("a"), serial=6))
+    assert get(s3, key) == recorded(ban("a"), serial=6)
+
+
+def test_a_long_apply_saves_now_and_then(s3: "S3Client", key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with store(key).locked(HOLDER, 0, LINEAGE) as opened:
+        monkeypatch.setattr(opened, "_clock", lambda: opened._saved_at + 21)
+        opened.record([(A, RECORD)])
+        assert get(s3, key) == State(LINEAGE, 1, {A: RECORD})
+        monkeypatch.setattr(opened, "_clock", lambda: opened._saved_at + 19)
+        opened.record([(B, RECORD)])
+        assert get(s3, key) == State(LINEAGE, 1, {A: RECORD})
+        opened.save()
+    assert get(s3, key) == State(LINEAGE, 2, {A: RECORD, B: RECORD})
+
+
+def test_a_killed_run_leaves_its_records_to_the_next_one_on_this_machine(s3: "S3Client", key: str) -> None:
+    code = (
+        "import os\nfrom tests.stores.test_s3 import *\n"
+        f"locked = store({key!r}).locked(HOLDER, 0, LINEAGE)\nopened = locked.__enter__()\n"
+        "opened.record([(A, RECORD)])\nos._exit(9)\n"
+    )
+    here = str(Path(__file__).parents[2])
+    subprocess.run([sys.executable, "-c", code], check=False, env=os.environ | {"PYTHONPATH": here})
+    assert store(key).read().records == {A: RECORD}
+    lock_id = json.loads(s3.get_object(Bucket=BUCKET, Key=f"{key}.lock")["Body"].read())["lock_id"]
+    store(key).force_unlock(lock_id)
+    with store(key).locked(HOLDER, 0, "another") as opened:
+        opened.record([(B, RECORD)])
+        opened.save()
+    assert get(s3, key) == State(LINEAGE, 1, {A: RECORD, B: RECORD})
