@@ -23,9 +23,11 @@ if TYPE_CHECKING:
     from reconciler.guardrails import Guardrails, Refusal
     from reconciler.plan.change import Action, Because, Change, Plan
     from reconciler.plan.diff import diff
+    from reconciler.sources import contents as contents
     from reconciler.sources import load_ban_list
     from reconciler.state.value import State
     from reconciler.stores import load_state
+    from reconciler.stores.plans import load_plan, save_plan
 
 __version__ = "0.1.0"
 
@@ -44,8 +46,11 @@ _MODULES = {
     "Refusal": "guardrails",
     "State": "state.value",
     "diff": "plan.diff",
+    "contents": "sources",  # for the command line alone
     "load_ban_list": "sources",
+    "load_plan": "stores.plans",
     "load_state": "stores",
+    "save_plan": "stores.plans",
 }
 
 __all__ = [
@@ -63,7 +68,9 @@ __all__ = [
     "State",
     "diff",
     "load_ban_list",
+    "load_plan",
     "load_state",
+    "save_plan",
 ]
 
 

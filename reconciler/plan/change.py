@@ -39,7 +39,7 @@ class Because(StrEnum):
     EXPIRED = "expired"
     """Recorded, and expired according to the list."""
     REQUESTED = "requested"
-    """In force and recorded, and a repeat was asked for."""
+    """In force and recorded, and somebody asked to disconnect the user again."""
 
 
 _ACTIONS: Final = {
@@ -70,18 +70,8 @@ class Change:
     because: Because
 
     @property
-    def room_arn(self) -> str:
-        """The room, by its ARN."""
-        return self.key.room_arn
-
-    @property
-    def user_id(self) -> str:
-        """The user."""
-        return self.key.user_id
-
-    @property
     def action(self) -> Action:
-        """What is done. It follows from why."""
+        """What is done; it follows from why."""
         return _ACTIONS[self.because]
 
     @property
@@ -89,7 +79,7 @@ class Change:
         """Whether the change calls DisconnectUser."""
         return self.because in _CALLING
 
-    def record(self, disconnected_at: datetime | None = None, request_id: str | None = None) -> Record | None:
+    def recorded(self, disconnected_at: datetime | None = None, request_id: str | None = None) -> Record | None:
         """The record to keep once the change is done; None to keep none.
 
         Args:
