@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from reconciler.banlist.value import BanList
     from reconciler.bans import Ban, BanKey, Record
     from reconciler.errors import ReconcilerError
+    from reconciler.git import commit_of as commit_of
     from reconciler.guardrails import Guardrails, Refusal
     from reconciler.plan.change import Action, Because, Change, Plan
     from reconciler.plan.diff import diff
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Public name → module. Each is imported when it is asked for (PEP 562), so that importing the package costs nothing.
+# Name → module, imported when it is asked for (PEP 562), so that importing the package costs nothing. Those that are not
+# in `__all__` are for the command line.
 _MODULES = {
     "Action": "plan.change",
     "Ban": "bans",
@@ -46,7 +48,8 @@ _MODULES = {
     "Refusal": "guardrails",
     "State": "state.value",
     "diff": "plan.diff",
-    "contents": "sources",  # for the command line alone
+    "commit_of": "git",
+    "contents": "sources",
     "load_ban_list": "sources",
     "load_plan": "stores.plans",
     "load_state": "stores",

@@ -41,6 +41,11 @@ class Because(StrEnum):
     REQUESTED = "requested"
     """In force and recorded, and somebody asked to disconnect the user again."""
 
+    @property
+    def action(self) -> Action:
+        """What is done for this reason."""
+        return _ACTIONS[self]
+
 
 _ACTIONS: Final = {
     Because.NEW: Action.BAN,
@@ -72,7 +77,7 @@ class Change:
     @property
     def action(self) -> Action:
         """What is done; it follows from why."""
-        return _ACTIONS[self.because]
+        return self.because.action
 
     @property
     def disconnects(self) -> bool:
@@ -130,7 +135,7 @@ class Plan:
         """How many changes do what."""
         counts: Counter[Action] = Counter()
         for because, count in Counter(map(attrgetter("because"), self.changes)).items():
-            counts[_ACTIONS[because]] += count
+            counts[because.action] += count
         return counts
 
     @property

@@ -121,15 +121,17 @@ def _changes(
     expired: list[BanKey] = []
     recorded = 0
     for key, ban in desired.items():
-        record = records.get(key)
-        recorded += record is not None
-        if not ban.in_force(now):
-            if record is None:
-                expired.append(key)
+        in_force = ban.in_force(now)
+        if key not in records:
+            if in_force:
+                changes.append(Change(key, None, ban, Because.NEW))
             else:
-                changes.append(Change(key, record, None, Because.EXPIRED))
-        elif record is None:
-            changes.append(Change(key, None, ban, Because.NEW))
+                expired.append(key)
+            continue
+        recorded += 1
+        record = records[key]
+        if not in_force:
+            changes.append(Change(key, record, None, Because.EXPIRED))
         elif not record.ban.in_force(now):
             changes.append(Change(key, record, ban, Because.LAPSED))
         elif key in replace:

@@ -19,6 +19,7 @@ from reconciler.state.shapes import RecordShape, RoomArn, Serial, Time, UserId
 from reconciler.state.value import from_plain, to_plain
 
 FORMAT_VERSION: Final = 1
+_WORDS: Final = {because: (because.action.value, because.value) for because in Because}  # as pydantic encodes fastest
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,18 +74,19 @@ def _rows(plan: Plan) -> list[bytes]:
     rows = []
     for change in plan.changes:
         (room_arn, user_id), before, after = change.key, change.before, change.after
+        action, because = _WORDS[change.because]
         room = names.get(room_arn, room_arn)
         rows.append(
             to_json(
                 {
-                    "action": change.action,
+                    "action": action,
                     "address": f"{room}/{user_id}",
                     "room": room,
                     "room_arn": room_arn,
                     "user_id": user_id,
                     "before": None if before is None else to_plain(before),
                     "after": None if after is None else {"reason": after.reason, "expires_at": after.expires_at},
-                    "because": change.because,
+                    "because": because,
                 }
             )
         )

@@ -6,7 +6,6 @@ from dataclasses import replace
 import click
 
 import reconciler
-from reconciler import git
 from reconciler.cli.options import all_option, format_option, option, together
 from reconciler.cli.progress import busy
 from reconciler.cli.workspace import Selection, Workspace, with_selection, with_workspace
@@ -35,7 +34,7 @@ def command(
         ban_list = workspace.ban_list
         plan = workspace.plan(workspace.read(), selection)
     if out is not None or format == "json":  # a plan that is only shown need not ask git
-        plan = replace(plan, commit=git.commit_of(workspace.file, os.environ, ban_list.included))
+        plan = replace(plan, commit=reconciler.commit_of(workspace.file, os.environ, ban_list.included))
     if out is not None:
         with busy(f"Saving {out}"):
             reconciler.save_plan(plan, workspace.store.location, out)
