@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# Name → module, imported when it is asked for (PEP 562), so that importing the package costs nothing. Those that are not
-# in `__all__` are for the command line.
+# Name → module, imported when it is asked for (PEP 562): importing the package costs nothing. Names that are not in
+# `__all__` are for the command line.
 _MODULES = {
     "Action": "plan.change",
     "Ban": "bans",
