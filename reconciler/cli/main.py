@@ -31,14 +31,16 @@ _COMMANDS: Final = {
     "force-unlock": "force_unlock",
     "sandbox": "sandbox",
     "schema": "schema",
+    "ci": "ci",
 }
+_HIDDEN: Final = {"ci"}  # programs call it
 
 
 class _Commands(click.Group):
     """Imports only the command that runs: `plan` does not pay for what `apply` needs."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(_COMMANDS)
+        return [name for name in _COMMANDS if name not in _HIDDEN]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in _COMMANDS:
