@@ -23,6 +23,8 @@ FaultKind: TypeAlias = Literal[
 """How a call may fail."""
 
 FAULT_KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
+DEFAULT_FAULTS: tuple[FaultKind, ...] = ("500", "503", "429", "cut")
+"""Those after which a client may call again."""
 
 
 class Faults:

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.sandbox.faults import FAULT_KINDS, FaultKind
+from reconciler.sandbox.faults import DEFAULT_FAULTS, FAULT_KINDS, FaultKind
 from reconciler.sandbox.model import room_arn_pattern
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
@@ -43,7 +43,7 @@ class SandboxOptions:
     room_quota: int = 5
     latency: float = 0.0
     fault_rate: float = 0.0
-    faults: tuple[FaultKind, ...] = ("500", "503", "429", "cut")
+    faults: tuple[FaultKind, ...] = DEFAULT_FAULTS
     deny: tuple[str, ...] = ()
     seed: int = 0
     log: Path | None = None
