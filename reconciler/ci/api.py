@@ -21,7 +21,7 @@ class ApiFailed(Exception):
     """The API refuses a request, or does not answer. The message says which.
 
     Attributes:
-        status: The HTTP status; None without an answer.
+        status: the HTTP status; None without an answer.
     """
 
     def __init__(self, message: str, status: int | None = None) -> None:
@@ -34,9 +34,9 @@ class Api:
     """An API, and who calls it.
 
     Attributes:
-        name: What people call it.
-        url: Its address.
-        headers: What signs each request in.
+        name: what people call it.
+        url: its address.
+        headers: what signs each request in.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Api:
         """Every item of a list that comes in pages.
 
         Raises:
-            ApiFailed: A page cannot be read.
+            ApiFailed: a page cannot be read.
         """
         page = 1
         while True:
@@ -61,15 +61,15 @@ class Api:
         """Call the API, up to three times while it does not answer.
 
         Args:
-            method: The HTTP method.
-            path: Below the address of the API.
-            content: What to send as JSON, if anything.
+            method: the HTTP method.
+            path: the path below the address of the API.
+            content: what to send as JSON, if anything.
 
         Returns:
             The JSON that it answers.
 
         Raises:
-            ApiFailed: It refuses the request, or does not answer.
+            ApiFailed: it refuses the request, or does not answer.
         """
         request = Request(  # noqa: S310 - the CI system names the address
             f"{self.url}/{path}",

@@ -31,15 +31,15 @@ class Comments:
         """Make the comment, or bring it up to date.
 
         Args:
-            number: Of the pull request.
+            number: the number of the pull request.
             body: Markdown that begins with the marker.
-            marker: An HTML comment by which to tell it from other comments.
+            marker: an HTML comment by which to tell it from other comments.
 
         Returns:
             The address of the comment.
 
         Raises:
-            ApiFailed: The token may not comment, or GitHub does not answer.
+            ApiFailed: the token may not comment, or GitHub does not answer.
         """
         issues = f"repos/{self.repository}/issues"
         ours = self._find(f"{issues}/{number}/comments", marker)

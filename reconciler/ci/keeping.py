@@ -17,7 +17,7 @@ def check() -> int:
     """Make sure, before anybody is disconnected, that the state is the newest and can be kept.
 
     Raises:
-        StepFailed: It is not, or cannot.
+        StepFailed: it is not, or cannot.
     """
     state = planning.state_file()
     if state is None:
@@ -38,7 +38,7 @@ def keep() -> int:
     """Commit the state if it has changed, and push it on top of whatever was pushed meanwhile.
 
     Raises:
-        StepFailed: The branch does not take it. It is then on a branch of its own.
+        StepFailed: the branch does not take it. It is then on a branch of its own.
     """
     state = planning.state_file()
     if state is not None:

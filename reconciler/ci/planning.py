@@ -47,7 +47,7 @@ def state_file() -> str | None:
     """The file of the state; None if the state is kept elsewhere.
 
     Raises:
-        StepFailed: There is no plan.
+        StepFailed: there is no plan.
     """
     location = str(_saved()["state"]["location"])
     return None if "://" in location else location
@@ -57,7 +57,7 @@ def _saved() -> dict[str, Any]:
     """The plan of this run.
 
     Raises:
-        StepFailed: There is none.
+        StepFailed: there is none.
     """
     try:
         content: dict[str, Any] = json.loads(runner.scratch(PLAN).read_text(encoding="utf-8"))
@@ -98,7 +98,7 @@ def _refuse_a_list_from_elsewhere() -> None:
     """Make sure that the list is a file of the checkout, since its mistakes are quoted where people see them.
 
     Raises:
-        StepFailed: It is not; a symbolic link may lead to a file of the runner.
+        StepFailed: it is not; a symbolic link may lead to a file of the runner.
     """
     workspace = runner.setting("GITHUB_WORKSPACE")
     if workspace and not Path(os.path.realpath(runner.ban_list())).is_relative_to(os.path.realpath(workspace)):
@@ -112,7 +112,7 @@ def _refuse_a_committed_journal() -> None:
     """Make sure that the plan is made for the state alone: a journal beside it adds to it, and no review shows that.
 
     Raises:
-        StepFailed: A journal is in git.
+        StepFailed: a journal is in git.
     """
     state = state_file() if runner.scratch(PLAN).exists() else None
     if state is None:

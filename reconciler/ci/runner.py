@@ -26,7 +26,7 @@ def options(*, without: str = "") -> dict[str, str]:
     """The environment for `reconciler`, with the inputs of the action as its options.
 
     Args:
-        without: A variable that this command must not get.
+        without: a variable that this command must not get.
     """
     given = {f"RECONCILER_{name}": setting(f"INPUT_{name}") for name in ("FILE", "STATE")}
     environment = dict(os.environ) | {name: value for name, value in given.items() if value}

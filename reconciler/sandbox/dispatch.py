@@ -30,10 +30,10 @@ class HttpRequest:
     """An HTTP request.
 
     Attributes:
-        method: Its method.
-        path: Its path, undecoded and without the query.
-        authorization: The header of that name; None if there is none.
-        body: Its body; None if that is longer than MAX_BODY.
+        method: its method.
+        path: its path, undecoded and without the query.
+        authorization: the header of that name; None if there is none.
+        body: its body; None if that is longer than MAX_BODY.
     """
 
     method: str
@@ -48,10 +48,10 @@ class Reply:
 
     Attributes:
         fate: `answer` sends the rest, `cut` closes the connection without a word, `hang` leaves it unanswered.
-        status: The HTTP status.
-        headers: The headers.
-        body: The body.
-        request: What to remember; None for a mere probe.
+        status: the HTTP status.
+        headers: the headers.
+        body: the body.
+        request: what to remember; None for a mere probe.
     """
 
     fate: Literal["answer", "cut", "hang"]
@@ -102,8 +102,8 @@ class Dispatcher:
         """The reply to one request. Raises nothing.
 
         Args:
-            request: The request.
-            now: When it arrives, in seconds since 1970.
+            request: the request.
+            now: when it arrives, in seconds since 1970.
         """
         if (request.method, request.path) in _PROBES:
             return Reply("answer", 200, {"Content-Type": "text/plain"}, b"reconciler sandbox\n", None)

@@ -14,10 +14,10 @@ class ServiceError(Exception):
     """An error as the service answers it.
 
     Attributes:
-        code: What the header `x-amzn-ErrorType` says.
-        status: The HTTP status.
-        message: The message for people.
-        body: The JSON object of the answer: `message` and the other members of the error's shape.
+        code: what the header `x-amzn-ErrorType` says.
+        status: the HTTP status.
+        message: the message for people.
+        body: the JSON object of the answer: `message` and the other members of the error's shape.
     """
 
     def __init__(self, code: str, status: int, message: str, **members: object) -> None:

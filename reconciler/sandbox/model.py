@@ -30,8 +30,8 @@ class FieldProblem:
     """One member of a request that breaks the model: an entry of ValidationException's `fieldList`.
 
     Attributes:
-        name: The member's path: `userId`, `messageReviewHandler.uri`, `loggingConfigurationIdentifiers[0]`.
-        message: What is wrong, worded as Smithy's generated servers word it. The wording of this very service is not
+        name: the member's path: `userId`, `messageReviewHandler.uri`, `loggingConfigurationIdentifiers[0]`.
+        message: what is wrong, worded as Smithy's generated servers word it. The wording of this very service is not
             documented, and no client should depend on it.
     """
 
@@ -79,14 +79,14 @@ def check(operation_name: str, params: Mapping[str, object]) -> list[FieldProble
     an integer.
 
     Args:
-        operation_name: An operation of the model.
-        params: The JSON object of the request.
+        operation_name: an operation of the model.
+        params: the JSON object of the request.
 
     Returns:
         Everything that breaks the model; nothing if the request is well-formed.
 
     Raises:
-        botocore.model.OperationNotFoundError: The model has no such operation.
+        botocore.model.OperationNotFoundError: the model has no such operation.
     """
     shape: Shape | None = service_model().operation_model(operation_name).input_shape
     return [] if shape is None else list(_problems(shape, params, ""))

@@ -17,22 +17,22 @@ class SandboxOptions:
     """What a sandbox is started with.
 
     Attributes:
-        host: A loopback address (`127.0.0.1`, `::1`) or `localhost`; nothing else is accepted.
-        port: A TCP port; 0 takes any free one.
-        account: The AWS account of the caller and of the rooms that CreateRoom makes: 12 digits.
+        host: a loopback address (`127.0.0.1`, `::1`) or `localhost`; nothing else is accepted.
+        port: a TCP port; 0 takes any free one.
+        account: the AWS account of the caller and of the rooms that CreateRoom makes: 12 digits.
         rooms: ARNs of rooms that exist from the start, each in its own region, of whichever account.
         quota: DisconnectUser calls a second in each region; 0 means no quota. The default is AWS's (documentation page
             "IVS Chat Service Quotas").
-        room_quota: The same for CreateRoom, DeleteRoom, GetRoom and ListRooms, each by itself.
-        latency: Seconds between a request and its answer.
-        fault_rate: The percentage of the calls, 0 to 100, that fail with one of `faults`.
-        faults: How they fail.
+        room_quota: the same for CreateRoom, DeleteRoom, GetRoom and ListRooms, each by itself.
+        latency: seconds between a request and its answer.
+        fault_rate: the percentage of the calls, 0 to 100, that fail with one of `faults`.
+        faults: how they fail.
         deny: ARNs of rooms for which every call is answered AccessDeniedException.
-        seed: Decides which calls fail, and the IDs of new rooms.
-        log: A file to which each request is appended as one line of JSON.
+        seed: decides which calls fail, and the IDs of new rooms.
+        log: a file to which each request is appended as one line of JSON.
 
     Raises:
-        ValueError: An option is wrong. The message says which, and what it may be.
+        ValueError: an option is wrong. The message says which, and what it may be.
     """
 
     host: str = "127.0.0.1"
@@ -74,7 +74,7 @@ def loopback_address(host: str) -> str:
     """A host as an IP address.
 
     Raises:
-        ValueError: It is neither a loopback address nor `localhost`.
+        ValueError: it is neither a loopback address nor `localhost`.
     """
     if host == "localhost":
         return "127.0.0.1"
@@ -91,7 +91,7 @@ def check_room(arn: str) -> None:
     """Make sure that the service model takes a text for a room's ARN.
 
     Raises:
-        ValueError: It does not.
+        ValueError: it does not.
     """
     if not room_arn_pattern().fullmatch(arn) or len(arn) > 128:
         raise ValueError(f"room {arn!r}: must be an ARN like arn:aws:ivschat:us-west-2:123456789012:room/AbCdEf123456")

@@ -13,13 +13,13 @@ class Request:
     A client controls `operation`, where it is none, and `params`: escape them before they reach a terminal.
 
     Attributes:
-        time: When it arrived, in UTC.
-        operation: The operation's name; its method and path if it is none.
-        region: The region of the credential scope; empty if it was not signed.
-        params: The JSON object of the body exactly as sent; empty if there was none.
-        status: The HTTP status of the answer; None if there was no answer (`cut`, `cut-after`, `timeout`).
-        error: The code of the error that was answered, or the kind of fault that took it away; None for success.
-        request_id: The answer's `x-amzn-RequestId`.
+        time: when it arrived, in UTC.
+        operation: the operation's name; its method and path if it is none.
+        region: the region of the credential scope; empty if it was not signed.
+        params: the JSON object of the body exactly as sent; empty if there was none.
+        status: the HTTP status of the answer; None if there was no answer (`cut`, `cut-after`, `timeout`).
+        error: the code of the error that was answered, or the kind of fault that took it away; None for success.
+        request_id: the answer's `x-amzn-RequestId`.
     """
 
     time: datetime

@@ -26,8 +26,8 @@ class Answer:
     """A successful answer.
 
     Attributes:
-        status: The HTTP status.
-        body: The JSON object; None for no body at all.
+        status: the HTTP status.
+        body: the JSON object; None for no body at all.
     """
 
     status: int
@@ -43,10 +43,10 @@ class Room:
     """A room that exists.
 
     Attributes:
-        arn: Its ARN.
-        created: When it was made, in seconds since 1970.
-        number: Its place in the order of creation.
-        settings: The request that made it.
+        arn: its ARN.
+        created: when it was made, in seconds since 1970.
+        number: its place in the order of creation.
+        settings: the request that made it.
     """
 
     arn: str

@@ -22,7 +22,7 @@ class Sandbox:
     What changes an option raises ValueError as SandboxOptions does, and then changes nothing.
 
     Attributes:
-        url: Where it listens, such as `http://127.0.0.1:45123`: an endpoint URL for any AWS SDK.
+        url: where it listens, such as `http://127.0.0.1:45123`: an endpoint URL for any AWS SDK.
     """
 
     def __init__(
@@ -109,8 +109,8 @@ class Sandbox:
         """The reply to a request that has just arrived; it is remembered and logged before anything is sent.
 
         Raises:
-            OSError: The log cannot be written.
-            Exception: What `on_request` raises.
+            OSError: the log cannot be written.
+            Exception: what `on_request` raises.
         """
         with self._lock:
             reply = self._dispatcher.reply(request, self._clock())

@@ -35,14 +35,14 @@ def running(
     """A sandbox that answers while the `with` block runs.
 
     Args:
-        options: What it is started with.
-        on_request: Called with each request, except probes, in the server's thread and before the answer is sent, so it
+        options: what it is started with.
+        on_request: called with each request, except probes, in the server's thread and before the answer is sent, so it
             should be quick.
-        clock: The time in seconds since 1970, for quotas and time stamps.
+        clock: the time in seconds since 1970, for quotas and time stamps.
 
     Raises:
-        OSError: The address cannot be bound, or the log cannot be opened.
-        Exception: What `on_request` or the log raise later. The request in question is answered with a 500, and the
+        OSError: the address cannot be bound, or the log cannot be opened.
+        Exception: what `on_request` or the log raise later. The request in question is answered with a 500, and the
             first such exception is raised again when the block ends.
     """
     options = options or SandboxOptions()
@@ -77,10 +77,10 @@ class _Server:
     """What runs in the server's thread.
 
     Attributes:
-        sandbox: What answers.
-        started: Done once requests are answered.
-        stopping: Set in the server's thread to stop it.
-        failure: The first exception that was not a client's doing.
+        sandbox: what answers.
+        started: done once requests are answered.
+        stopping: set in the server's thread to stop it.
+        failure: the first exception that was not a client's doing.
     """
 
     def __init__(self, sandbox: Sandbox) -> None:

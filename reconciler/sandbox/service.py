@@ -17,13 +17,13 @@ class Service:
     """The operations of every region, with their quotas. Not thread-safe.
 
     Args:
-        options: What the sandbox is started with.
-        now: The time, at which its rooms are made.
+        options: what the sandbox is started with.
+        now: when its rooms are made, in seconds since 1970.
 
     Attributes:
         options: `quota`, `room_quota` and `deny` hold from the next call on if this is replaced.
-        rooms: The rooms that exist.
-        disconnected: Room ARN and user ID of every DisconnectUser that was carried out, in order.
+        rooms: the rooms that exist.
+        disconnected: room ARN and user ID of every DisconnectUser that was carried out, in order.
     """
 
     def __init__(self, options: SandboxOptions, now: float) -> None:
@@ -50,7 +50,7 @@ class Service:
         """A whole call: `admit`, then `carry_out`.
 
         Raises:
-            ServiceError: What one of the two raises.
+            ServiceError: what one of the two raises.
         """
         self.admit(operation, region, params, now)
         return self.carry_out(operation, region, params, now)
