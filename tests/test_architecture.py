@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parents[1] / "reconciler"
 PURE = {
     "banlist", "bans", "errors", "escape", "guardrails", "plan", "redaction", "state", "views", "yamltext",
 }  # fmt: skip
-EFFECTS = {"atomic", "aws", "enforce", "git", "sandbox", "sources", "stores"}
+EFFECTS = {"atomic", "aws", "ci", "enforce", "git", "sandbox", "sources", "stores"}
 SHELL = {"cli", "__main__", "__init__"}
 
 # What the pure part leaves to others: the clock, randomness, files, processes, the network, the terminal.

@@ -1,13 +1,14 @@
-"""run: what is called, in which order it is recorded, and what happens when something goes wrong."""
+"""enforce: what is called, in which order it is recorded, and what happens when something goes wrong."""
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import pytest
 
 from reconciler import BanKey, Record, State, diff
-from reconciler import enforce as apply
+from reconciler.bans import AccountRegion
+from reconciler.enforce import DENIALS_TO_STOP, Disconnect, enforce
 from reconciler.errors import (
     AccessDenied,
     CallAbandoned,
@@ -31,8 +32,13 @@ class World:
     def __init__(self, answer: Callable[[BanKey], object] = lambda _key: None) -> None:
         self.events: list[tuple[str, str]] = []
         self.reasons: dict[BanKey, str | None] = {}
+        self.connected: list[Collection[AccountRegion]] = []
         self.stop = threading.Event()
         self._answer = answer
+
+    def connect(self, places: Collection[AccountRegion]) -> Disconnect:
+        self.connected.append(places)
+        return self.disconnect
 
     def disconnect(self, key: BanKey, reason: str | None) -> Receipt:
         self._answer(key)
@@ -40,13 +46,11 @@ class World:
         self.reasons[key] = reason
         return RECEIPT
 
-    def record(self, changes: Sequence[tuple[BanKey, Record | None]]) -> None:
+    def keep(self, changes: Sequence[tuple[BanKey, Record | None]]) -> None:
         self.events += [("recorded", key.user_id) for key, _ in changes]
 
     def run(self, changes: Sequence[Change], parallelism: int = 4) -> list[Outcome]:
-        return list(
-            apply.run(changes, disconnect=self.disconnect, record=self.record, parallelism=parallelism, stop=self.stop)
-        )
+        return list(enforce(changes, connect=self.connect, keep=self.keep, parallelism=parallelism, stop=self.stop))
 
     def did(self, what: str) -> list[str]:
         return [user_id for event, user_id in self.events if event == what]
@@ -78,6 +82,7 @@ def test_updates_and_lifts_are_recorded_without_a_call() -> None:
     changes = diff(ban_list(ban("a", reason="new")), recorded(ban("a"), ban("b")), NOW).changes
     outcomes = world.run(changes)
     assert world.did("called") == []
+    assert world.connected == []
     assert world.did("recorded") == ["a", "b"]
     assert [outcome.record is None for outcome in outcomes] == [False, True]
 
@@ -150,7 +155,7 @@ def test_a_region_that_cannot_be_reached_does_not_stop_another() -> None:
 
 def test_denied_everywhere_stops_after_a_handful() -> None:
     outcomes = World(raising(AccessDenied("no"))).run(planned(*many(1000)), parallelism=16)
-    assert len(outcomes) == apply.DENIALS_TO_STOP
+    assert len(outcomes) == DENIALS_TO_STOP
 
 
 def test_denied_here_and_there_stops_nothing() -> None:
@@ -193,14 +198,12 @@ def test_when_records_cannot_be_written_nobody_else_is_disconnected() -> None:
         if key.user_id == "user5":
             refused.wait(timeout=10)
 
-    def record(_changes: Sequence[tuple[BanKey, Record | None]]) -> None:
+    def keep(_changes: Sequence[tuple[BanKey, Record | None]]) -> None:
         refused.set()
         raise StateUnwritable("disk full")
 
     world = World(answer)
-    run = apply.run(
-        planned(*many(1000)), disconnect=world.disconnect, record=record, parallelism=1, stop=threading.Event()
-    )
+    run = enforce(planned(*many(1000)), connect=world.connect, keep=keep, parallelism=1, stop=threading.Event())
     reported: list[Outcome] = []
     with pytest.raises(StateUnwritable):
         reported.extend(run)
@@ -223,17 +226,13 @@ def test_a_crash_can_repeat_no_more_calls_than_go_side_by_side() -> None:
     world = World()
     most_unrecorded = 0
 
-    def record(changes: Sequence[tuple[BanKey, Record | None]]) -> None:
+    def keep(changes: Sequence[tuple[BanKey, Record | None]]) -> None:
         nonlocal most_unrecorded
         time.sleep(0.001)  # a slow disk
         most_unrecorded = max(most_unrecorded, len(world.did("called")) - len(world.did("recorded")))
-        world.record(changes)
+        world.keep(changes)
 
-    list(
-        apply.run(
-            planned(*many(300)), disconnect=world.disconnect, record=record, parallelism=4, stop=threading.Event()
-        )
-    )
+    list(enforce(planned(*many(300)), connect=world.connect, keep=keep, parallelism=4, stop=threading.Event()))
     assert most_unrecorded <= 4
     assert len(world.did("recorded")) == 300
 
@@ -241,9 +240,7 @@ def test_a_crash_can_repeat_no_more_calls_than_go_side_by_side() -> None:
 def test_when_the_caller_goes_away_what_is_in_flight_is_recorded_and_nothing_more_starts() -> None:
     before = threading.active_count()
     world = World()
-    run = apply.run(
-        planned(*many(1000)), disconnect=world.disconnect, record=world.record, parallelism=4, stop=world.stop
-    )
+    run = enforce(planned(*many(1000)), connect=world.connect, keep=world.keep, parallelism=4, stop=world.stop)
     next(run)
     run.close()
     assert sorted(world.did("called")) == sorted(world.did("recorded"))

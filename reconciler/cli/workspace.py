@@ -65,9 +65,14 @@ class Workspace:
     ) -> None:
         self.file = file
         self.redact = redact
-        self._location = state
+        self.given_state = state
         self.profile = profile
         self._looking = looking
+
+    @property
+    def has_no_list(self) -> bool:
+        """Whether nobody named a list, and there is none under the usual name."""
+        return _is_default("file") and not os.path.exists(self.file)
 
     @cached_property
     def ban_list(self) -> BanList:
@@ -81,7 +86,7 @@ class Workspace:
                 return reconciler.load_ban_list(self.file)
         except BanListError:
             without = BanList(path=self.file)
-            if not self._looking or (self._location is None and not os.path.exists(without.state_location)):
+            if not self._looking or (self.given_state is None and not os.path.exists(without.state_location)):
                 raise
             console.diagnostic("The ban list cannot be used, so rooms are shown by their ARNs.")
             return without
@@ -94,7 +99,7 @@ class Workspace:
             BanListError: the list cannot be used.
             StateUnreadable: there can be no state there.
         """
-        location = self._location or self.ban_list.state_location
+        location = self.given_state or self.ban_list.state_location
         return open_store(location, warn=console.diagnostic, profile=self.profile)
 
     def read(self) -> State:
@@ -142,8 +147,8 @@ class Workspace:
         """
         given = None if _is_default("file") else self.file
         base = _planned_in(saved.plan.ban_list, given, path)
-        location = self._location or saved.state_location
-        if self._location is None and "://" not in location:
+        location = self.given_state or saved.state_location
+        if self.given_state is None and "://" not in location:
             location = os.path.join(base, location)
         file = given or os.path.join(base, saved.plan.ban_list)
         return Workspace(file, location, self.redact, self.profile)

@@ -103,7 +103,10 @@ def open_store(location: str, warn: Callable[[str], object] = warnings.warn, *, 
     if not separator or not scheme.isalnum():
         scheme = ""
     if scheme not in _STORES:
-        raise StateUnreadable(f"{location}: {scheme}:// is not a place for the state; use a path or s3://BUCKET/KEY")
+        raise StateUnreadable(
+            f"{location}: {scheme}:// is not a place for the state; use a path or s3://BUCKET/KEY",
+            private=[location, f"{scheme}://"],
+        )
     module, _, name = _STORES[scheme].partition(":")
     store: Callable[..., Store] = getattr(import_module(f"{__name__}.{module}"), name)
     return store(location, warn, **({"profile": profile} if scheme else {}))

@@ -71,10 +71,11 @@ class LocalStore:
         """See `Store.locked`."""
         from filelock import FileLock, Timeout  # noqa: PLC0415 - reading needs no lock, and importing it costs
 
-        if not os.path.isdir(
-            self._path.parent
-        ):  # filelock would make it, and a mistyped path would be a new, empty state
-            raise StateUnwritable(f"{self.location}: there is no folder {self._path.parent} to write the state to")
+        folder = str(self._path.parent)
+        if not os.path.isdir(folder):  # filelock would make it, and a mistyped path would be a new, empty state
+            raise StateUnwritable(
+                f"{self.location}: there is no folder {folder} to write the state to", private=[self.location, folder]
+            )
         lock = FileLock(self._lock, timeout=timeout, poll_interval=_LOCK_POLL)
         try:
             lock.acquire()

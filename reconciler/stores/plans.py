@@ -49,4 +49,4 @@ def save_plan(plan: Plan, state_location: str, path: str) -> None:
         else:
             replace_file(Path(os.path.realpath(path)), content)
     except OSError as error:
-        raise PlanUnwritable(f"{path}: the plan cannot be saved: {error.strerror}") from error
+        raise PlanUnwritable(f"{path}: the plan cannot be saved: {error.strerror}", private=[path]) from error

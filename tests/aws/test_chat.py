@@ -202,7 +202,7 @@ def test_credentials_of_another_account_are_recognised(
         caught = failure(sandbox)
     assert isinstance(caught, AccessDenied if options else RoomNotFound)
     assert caught.advice.startswith(
-        "The AWS credentials are of account 999999999999, and the room is in account 123456789012."
+        "The AWS credentials belong to account 999999999999, and the room to account 123456789012."
     )
 
 
@@ -268,7 +268,7 @@ def test_credentials_with_a_line_break_are_refused_and_not_shown(
 ) -> None:
     monkeypatch.setenv(variable, "SECRET\n")
     chat = Chat(now=lambda: NOW, before_attempt=print, parallelism=1, endpoint_url="http://127.0.0.1:9")
-    with pytest.raises(CredentialsRejected, match="hold a line break") as caught:
+    with pytest.raises(CredentialsRejected, match="contain a line break") as caught:
         chat.connect([account_region_of(LOBBY)])
     assert "SECRET" not in str(caught.value)
 

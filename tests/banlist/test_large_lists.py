@@ -37,7 +37,7 @@ def test_the_same_seed_makes_the_same_list() -> None:
 def test_applying_a_generated_list_leaves_nothing_to_do_also_through_the_files(seed: int, count: int) -> None:
     desired = banlist.parse(generated(count, seed).encode())
     plan = planfile.loads(planfile.dumps(diff(desired, State(), NOW), "s")).plan
-    after = State().after((change.key, change.record(NOW, "id")) for change in plan.changes)
+    after = State().after((change.key, change.recorded(NOW, "id")) for change in plan.changes)
     read = state.loads(state.dumps(after.generation(lineage="made-up")))
     assert len(read.records) == count
     assert diff(desired, read, NOW).changes == ()

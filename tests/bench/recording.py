@@ -58,7 +58,7 @@ def seconds_for_each(path: Path) -> float:
     with open_store(str(path)).locked(WHO, 0, LINEAGE) as session:
         start = perf_counter()
         for number in range(RECORDS):
-            session.record([(BanKey(ARN, f"new{number}"), Record(Ban("Spam"), NOW, "request"))])
+            session.keep([(BanKey(ARN, f"new{number}"), Record(Ban("Spam"), NOW, "request"))])
         return (perf_counter() - start) / RECORDS
 
 
@@ -68,7 +68,7 @@ def folding(folder: Path, content: bytes) -> tuple[float, float]:
     path.write_bytes(content)
     new = [(BanKey(ARN, f"new{number}"), Record(Ban("Spam"), NOW, "request")) for number in range(RECORDS)]
     with open_store(str(path)).locked(WHO, 0, LINEAGE) as session:
-        session.record(new)
+        session.keep(new)
     other = folder / "other.json"
     copy(path, other)
     start = perf_counter()

@@ -57,10 +57,10 @@ def test_completion_is_offered_for_shells(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "why"),
     [
-        ("--target", "lobby/nobody", "not a ban of the list, nor of the state"),
+        ("--target", "lobby/nobody", "neither in the list nor in the state"),
         ("--target", "lobbi/ABC123def456", 'there is no room "lobbi"'),
         ("--target", "ABC123def456", "an address is ROOM/USER_ID"),
-        ("--replace", "lobby/nobody", "the list has no such ban in force"),
+        ("--replace", "lobby/nobody", "not a ban that the list has in force"),
         ("--rate", "-1", "--rate"),
         ("--parallelism", "0", "--parallelism"),
         ("--state", "s3://bucket", "a state on S3 is s3://BUCKET/KEY"),

@@ -183,7 +183,6 @@ BY_MISTAKE = [
     ["validate", "--format", "json", "-f", "lobby/alice"],
     ["validate", "--format", "github", "-f", "lobby/alice"],
     ["plan", "--format", "json", "-f", "lobby/alice"],
-    ["plan", "--format", "markdown", "-f", "lobby/alice"],
     ["plan", "--format", "markdown", "--state", "alice://x"],
     ["plan", "--format", "markdown", "--target", "lobby/alice"],
     ["fmt", "lobby/alice", "al'ice\"\\\n"],

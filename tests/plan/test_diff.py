@@ -53,7 +53,7 @@ def test_other_terms_update_the_record_without_a_call(before: Entry, after: Entr
     plan = diff(ban_list(after), recorded(before), NOW)
     assert [change.action for change in plan.changes] == [Action.UPDATE]
     assert plan.calls.total() == 0
-    kept = plan.changes[0].record()
+    kept = plan.changes[0].recorded()
     assert kept == Record(after[1], YESTERDAY, "request-zed")  # when and by which call stays known
 
 
@@ -121,12 +121,12 @@ def test_replace_disconnects_a_recorded_user_again() -> None:
     plan = diff(ban_list(entry, ban("other")), recorded(entry, ban("other")), NOW, replace=[key])
     assert [(change.action, change.key) for change in plan.changes] == [(Action.REPEAT, key)]
     assert plan.calls.total() == 1
-    assert plan.changes[0].record(NOW, "again") == Record(Ban("Spam"), NOW, "again")
+    assert plan.changes[0].recorded(NOW, "again") == Record(Ban("Spam"), NOW, "again")
 
 
 @pytest.mark.parametrize("desired", [ban_list(), ban_list(ban("zed", until=YESTERDAY))])
 def test_replacing_what_is_not_banned_is_an_error(desired: BanList) -> None:
-    with pytest.raises(AddressUnknown, match="--replace lobby/zed"):
+    with pytest.raises(AddressUnknown, match="lobby/zed is not a ban that the list has in force"):
         diff(desired, recorded(ban("zed")), NOW, replace=[BanKey(LOBBY, "zed")])
 
 
@@ -137,7 +137,7 @@ def test_targets_leave_the_other_changes_out_and_count_them() -> None:
 
 
 def test_a_target_that_nobody_knows_is_an_error() -> None:
-    with pytest.raises(AddressUnknown, match="--target lobby/zde"):
+    with pytest.raises(AddressUnknown, match="lobby/zde is neither in the list nor in the state"):
         diff(ban_list(ban("zed")), State(), NOW, targets=[BanKey(LOBBY, "zde")])
 
 
@@ -205,7 +205,7 @@ RECORDS = st.dictionaries(
 
 
 def apply(state: State, done: tuple[Change, ...]) -> State:
-    return state.after((change.key, change.record(NOW, "id")) for change in done)
+    return state.after((change.key, change.recorded(NOW, "id")) for change in done)
 
 
 @given(BANS, RECORDS)

@@ -27,7 +27,7 @@ def kill_after_recording(path: Path, *changes: tuple[BanKey, Record | None], lin
     with JournaledSession(
         store(path), journal, lineage, warn=warned.append, journal_stays=True, recovery_folders=[]
     ) as session:
-        session.record(changes)
+        session.keep(changes)
 
 
 def beside(path: Path, suffix: str) -> Path:

@@ -37,9 +37,9 @@ def test_each_group_of_records_is_forced_to_the_disk_once_before_record_returns(
         written.append(journal.read_bytes() if journal.exists() else b"")
 
     with store(path).locked(HOLDER, 0, LINEAGE) as opened:
-        opened.record([(A, RECORD)])
+        opened.keep([(A, RECORD)])
         monkeypatch.setattr(os, "fsync", note)
-        opened.record([(B, RECORD), (C, RECORD)])
+        opened.keep([(B, RECORD), (C, RECORD)])
         monkeypatch.undo()
     assert len(written) == 1
     assert written[0] == beside(path, ".journal").read_bytes()
@@ -99,7 +99,7 @@ def test_a_journal_of_another_state_is_left_aside_and_said_so(path: Path, other:
     assert len(warned) == 1
     assert belongs in warned[0]
     with store(path).locked(HOLDER, 0, LINEAGE) as opened:
-        opened.record([(B, RECORD)])
+        opened.keep([(B, RECORD)])
         opened.save()
     assert load_state(str(path)).records == {B: RECORD}
     assert beside(path, ".journal.aside").read_bytes() == journal

@@ -23,7 +23,7 @@ def test_no_file_is_an_empty_state(path: Path) -> None:
 
 def test_what_is_saved_is_read(path: Path) -> None:
     with store(path).locked(HOLDER, 0, LINEAGE) as opened:
-        opened.record([(A, RECORD)])
+        opened.keep([(A, RECORD)])
         opened.save()
     assert load_state(str(path)) == State(LINEAGE, 1, {A: RECORD})
 
@@ -31,7 +31,7 @@ def test_what_is_saved_is_read(path: Path) -> None:
 def test_only_the_state_the_backup_and_the_lock_remain(path: Path) -> None:
     write(path, recorded())
     with store(path).locked(HOLDER, 0, LINEAGE) as opened:
-        opened.record([(A, RECORD)])
+        opened.keep([(A, RECORD)])
         opened.save()
     assert sorted(file.name for file in path.parent.iterdir()) == [
         "bans.state.json",
@@ -81,7 +81,7 @@ def test_other_schemes_are_refused() -> None:
 def test_a_state_that_is_gone_while_its_backup_is_there_is_not_an_empty_one(path: Path) -> None:
     write(path, recorded(serial=5))
     with store(path).locked(HOLDER, 0, LINEAGE) as opened:
-        opened.record([(A, RECORD)])
+        opened.keep([(A, RECORD)])
         opened.save()
     path.unlink()
     with pytest.raises(StateDamaged, match=r"bans\.state\.json\.backup, so there was one: copy that back"):
@@ -111,14 +111,14 @@ def test_a_read_only_folder_is_an_error_before_anything_is_done(tmp_path: Path) 
 @pytest.mark.parametrize("location", ["/", "a\0b", "x" * 300 + "/state.json", "."])
 def test_what_is_no_place_is_said_so(location: str) -> None:
     with pytest.raises(StateError), open_store(location, warned.append).locked(HOLDER, 0, LINEAGE) as opened:
-        opened.record([(A, RECORD)])
+        opened.keep([(A, RECORD)])
 
 
 def test_the_mode_of_the_state_stays(path: Path) -> None:
     write(path, recorded())
     path.chmod(0o640)
     with store(path).locked(HOLDER, 0, LINEAGE) as opened:
-        opened.record([(A, RECORD)])
+        opened.keep([(A, RECORD)])
         opened.save()
     assert path.stat().st_mode & 0o777 == 0o640
 
@@ -128,7 +128,7 @@ def test_behind_a_link_the_file_itself_is_replaced(path: Path) -> None:
     write(real, recorded())
     path.symlink_to(real)
     with store(path).locked(HOLDER, 0, LINEAGE) as opened:
-        opened.record([(A, RECORD)])
+        opened.keep([(A, RECORD)])
         opened.save()
     assert path.is_symlink()
     assert A in state.loads(real.read_text()).records

@@ -52,7 +52,7 @@ warned: list[str] = []
 
 def store(key: str) -> S3Store:
     warned.clear()
-    return S3Store(BUCKET, key, warned.append)
+    return S3Store(f"s3://{BUCKET}/{key}", warned.append)
 
 
 def put(s3: "S3Client", key: str, content: State) -> None:
@@ -75,7 +75,7 @@ def test_no_object_is_an_empty_state(s3: "S3Client", key: str) -> None:
 def test_what_is_saved_is_read_and_the_lock_is_gone(s3: "S3Client", key: str) -> None:
     with store(key).locked(HOLDER, 0, LINEAGE) as opened:
         assert keys(s3, key) == [".lock"]
-        opened.record([(A, RECORD)])
+        opened.keep([(A, RECORD)])
         opened.save()
     assert load_state(f"s3://{BUCKET}/{key}") == State(LINEAGE, 1, {A: RECORD})
     assert keys(s3, key) == [""]
@@ -85,7 +85,7 @@ def test_what_is_saved_is_read_and_the_lock_is_gone(s3: "S3Client", key: str) ->
 def test_a_later_save_replaces_what_was_read(s3: "S3Client", key: str) -> None:
     put(s3, key, recorded(ban("b"), serial=5))
     with store(key).locked(HOLDER, 0, "not used") as opened:
-        opened.record([(A, RECORD), (B, None)])
+        opened.keep([(A, RECORD), (B, None)])
         opened.save()
     assert get(s3, key) == State(LINEAGE, 6, {A: RECORD})
 
@@ -96,7 +96,7 @@ def test_no_writer_overwrites_another(s3: "S3Client", key: str, before: State | 
         put(s3, key, before)
     others = recorded(ban("b"), serial=6)
     with store(key).locked(HOLDER, 0, LINEAGE) as opened:
-        opened.record([(A, RECORD)])
+        opened.keep([(A, RECORD)])
         put(s3, key, others)
         with pytest.raises(StateChanged, match=r"changed by somebody else.* What was done is in .*recovered-.*json"):
             opened.save()
@@ -110,7 +110,7 @@ def test_a_write_whose_answer_is_lost_is_recognised_as_our_own(
 ) -> None:
     opened_store = store(key)
     with opened_store.locked(HOLDER, 0, LINEAGE) as opened:
-        opened.record([(A, RECORD)])
+        opened.keep([(A, RECORD)])
         put(s3, key, opened.state.generation(lineage=LINEAGE))  # the first try, of which we never heard
         opened.save()
     assert get(s3, key).records == {A: RECORD}
@@ -174,7 +174,7 @@ def test_a_state_that_cannot_be_saved_is_left_in_a_recovery_file(
         raise ReadTimeoutError(endpoint_url="s3")
 
     with opened_store.locked(HOLDER, 0, LINEAGE) as opened:
-        opened.record([(A, RECORD)])
+        opened.keep([(A, RECORD)])
         monkeypatch.setattr(opened_store, "_put", lost)
         with pytest.raises(StateUnwritable) as caught:
             opened.save()
@@ -201,10 +201,10 @@ def test_only_a_later_generation_of_the_same_state_is_pushed(s3: "S3Client", key
 def test_a_long_apply_saves_now_and_then(s3: "S3Client", key: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with store(key).locked(HOLDER, 0, LINEAGE) as opened:
         monkeypatch.setattr(opened, "_clock", lambda: opened._saved_at + 21)
-        opened.record([(A, RECORD)])
+        opened.keep([(A, RECORD)])
         assert get(s3, key) == State(LINEAGE, 1, {A: RECORD})
         monkeypatch.setattr(opened, "_clock", lambda: opened._saved_at + 19)
-        opened.record([(B, RECORD)])
+        opened.keep([(B, RECORD)])
         assert get(s3, key) == State(LINEAGE, 1, {A: RECORD})
         opened.save()
     assert get(s3, key) == State(LINEAGE, 2, {A: RECORD, B: RECORD})
@@ -214,7 +214,7 @@ def test_a_killed_run_leaves_its_records_to_the_next_one_on_this_machine(s3: "S3
     code = (
         "import os\nfrom tests.stores.test_s3 import *\n"
         f"locked = store({key!r}).locked(HOLDER, 0, LINEAGE)\nopened = locked.__enter__()\n"
-        "opened.record([(A, RECORD)])\nos._exit(9)\n"
+        "opened.keep([(A, RECORD)])\nos._exit(9)\n"
     )
     here = str(Path(__file__).parents[2])
     subprocess.run([sys.executable, "-c", code], check=False, env=os.environ | {"PYTHONPATH": here})
@@ -222,6 +222,6 @@ def test_a_killed_run_leaves_its_records_to_the_next_one_on_this_machine(s3: "S3
     lock_id = json.loads(s3.get_object(Bucket=BUCKET, Key=f"{key}.lock")["Body"].read())["lock_id"]
     store(key).force_unlock(lock_id)
     with store(key).locked(HOLDER, 0, "another") as opened:
-        opened.record([(B, RECORD)])
+        opened.keep([(B, RECORD)])
         opened.save()
     assert get(s3, key) == State(LINEAGE, 1, {A: RECORD, B: RECORD})

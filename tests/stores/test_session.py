@@ -17,8 +17,8 @@ from tests.stores.builders import HOLDER, RECORD, A, B, C, beside, full_disk, ki
 def test_each_save_is_one_generation_and_keeps_the_one_before(path: Path) -> None:
     write(path, recorded(ban("b"), serial=5))
     with store(path).locked(HOLDER, 0, "not used") as opened:
-        opened.record([(A, RECORD)])
-        opened.record([(B, None)])
+        opened.keep([(A, RECORD)])
+        opened.keep([(B, None)])
         opened.save()
         opened.save()
     assert load_state(str(path)) == State(LINEAGE, 6, {A: RECORD})
@@ -27,7 +27,7 @@ def test_each_save_is_one_generation_and_keeps_the_one_before(path: Path) -> Non
 
 def test_saving_nothing_writes_nothing(path: Path) -> None:
     with store(path).locked(HOLDER, 0, LINEAGE) as opened:
-        opened.record([])
+        opened.keep([])
         opened.save()
     assert not path.exists()
     assert not beside(path, ".journal").exists()
@@ -37,7 +37,7 @@ def test_the_next_run_takes_over_what_a_killed_one_recorded(path: Path) -> None:
     kill_after_recording(path, (A, RECORD))
     with store(path).locked(HOLDER, 0, "another lineage") as opened:
         assert opened.state.records == {A: RECORD}
-        opened.record([(B, RECORD)])
+        opened.keep([(B, RECORD)])
         opened.save()
     assert load_state(str(path)) == State(LINEAGE, 1, {A: RECORD, B: RECORD})
     assert not beside(path, ".journal").exists()
@@ -55,7 +55,7 @@ def test_a_failed_write_leaves_the_old_state_and_the_journal(path: Path, monkeyp
 
     write(path, recorded(serial=5))
     with store(path).locked(HOLDER, 0, LINEAGE) as opened:
-        opened.record([(A, RECORD)])
+        opened.keep([(A, RECORD)])
         monkeypatch.setattr(Path, "replace", full)
         with pytest.raises(StateUnwritable, match=r"No space left .* Nothing is lost: .* next apply takes it in"):
             opened.save()
@@ -69,11 +69,11 @@ def test_what_the_journal_cannot_take_is_saved_at_the_end_all_the_same(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with store(path).locked(HOLDER, 0, LINEAGE) as opened:
-        opened.record([(A, RECORD)])
+        opened.keep([(A, RECORD)])
         with monkeypatch.context() as patched:
             patched.setattr(os, "write", full_disk)
             with pytest.raises(StateUnwritable, match="No space left on device"):
-                opened.record([(B, RECORD)])
+                opened.keep([(B, RECORD)])
         opened.save()
     assert load_state(str(path)).records == {A: RECORD, B: RECORD}
 
@@ -86,12 +86,12 @@ def test_a_journal_that_failed_once_is_begun_anew_and_whole(path: Path, monkeypa
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with store(path).locked(HOLDER, 0, LINEAGE) as opened:
-        opened.record([(A, RECORD)])
+        opened.keep([(A, RECORD)])
         with monkeypatch.context() as patched:
             patched.setattr(os, "write", half)
             with pytest.raises(StateUnwritable):
-                opened.record([(B, RECORD)])
-        opened.record([(C, RECORD)])
+                opened.keep([(B, RECORD)])
+        opened.keep([(C, RECORD)])
         assert load_state(str(path)).records == {A: RECORD, B: RECORD, C: RECORD}
 
 
@@ -109,7 +109,7 @@ def test_when_nothing_can_be_written_beside_the_state_it_goes_to_the_temporary_f
     with store(path).locked(HOLDER, 0, LINEAGE) as opened:
         monkeypatch.setattr(os, "write", full_disk)
         with pytest.raises(StateUnwritable):
-            opened.record([(A, RECORD)])
+            opened.keep([(A, RECORD)])
         monkeypatch.setattr(Path, "replace", full_disk)
         monkeypatch.setattr(tempfile, "mkstemp", full_here)
         with pytest.raises(StateUnwritable) as caught:
@@ -123,7 +123,7 @@ def test_when_nothing_can_be_written_beside_the_state_it_goes_to_the_temporary_f
 def test_a_state_that_somebody_else_changed_meanwhile_is_not_written_over(path: Path) -> None:
     write(path, recorded(serial=5))
     with store(path).locked(HOLDER, 0, LINEAGE) as opened:
-        opened.record([(A, RECORD)])
+        opened.keep([(A, RECORD)])
         write(path, recorded(ban("b"), serial=6))
         with pytest.raises(StateChanged, match="changed by somebody else"):
             opened.save()

@@ -207,7 +207,7 @@ def test_who_is_banned_is_shown_by_room() -> None:
 
 def test_a_complete_apply_ends_in_its_totals() -> None:
     plan = diff(ban_list(ban("a"), ban("b", reason="x")), recorded(ban("b"), ban("c")), NOW)
-    outcomes = [Outcome(change, change.record(NOW, "id")) for change in plan.changes]
+    outcomes = [Outcome(change, change.recorded(NOW, "id")) for change in plan.changes]
     shown = text.applied(plan, outcomes, tally(plan.changes, outcomes), "bans.state.json")
     assert shown == "\nApply complete: 1 banned, 1 updated, 1 lifted.\n"
 
@@ -219,7 +219,7 @@ def test_failures_are_grouped_by_what_to_do_about_them() -> None:
         Outcome(a, error=AccessDenied("Allow it.", "AccessDeniedException: no (request ID 1)")),
         Outcome(b, error=RoomNotFound("Correct the ARN.", "ResourceNotFoundException: gone (request ID 2)")),
         Outcome(c, error=AccessDenied("Allow it.", "AccessDeniedException: no (request ID 3)")),
-        Outcome(d, d.record(NOW, "id")),
+        Outcome(d, d.recorded(NOW, "id")),
     ]
     assert text.applied(plan, outcomes, tally(plan.changes, outcomes), "bans.state.json") == (
         """
@@ -256,6 +256,6 @@ def test_whatever_was_done_is_said_to_be_recorded() -> None:
     )
     assert len({change.action for change in plan.changes}) == 4
     for change in plan.changes:
-        outcomes = [Outcome(change, change.record(NOW, "id"))]
+        outcomes = [Outcome(change, change.recorded(NOW, "id"))]
         shown = text.applied(plan, outcomes, tally(plan.changes, outcomes), "bans.state.json")
         assert "\nWhat is done is recorded in bans.state.json. " in shown

@@ -1,6 +1,5 @@
 """`reconciler sandbox`: a local IVS Chat to try things on."""
 
-import gc
 import os
 import signal
 import subprocess
@@ -9,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,14 +16,15 @@ from reconciler import escape, sandbox
 from reconciler.banlist.value import BanList
 from reconciler.bans import BanKey, address
 from reconciler.cli import console
-from reconciler.cli.options import file_option, no_color_option, option, redact_option, together
+from reconciler.cli.options import gathered, option, together
+from reconciler.cli.workspace import Workspace, with_workspace
 from reconciler.errors import ReconcilerError
 from reconciler.redaction import Redaction
 from reconciler.sandbox.faults import DEFAULT_FAULTS, FAULT_KINDS, FaultKind
-from reconciler.sources import load_ban_list
 from reconciler.state import file as state_file
 from reconciler.state.value import State
 from reconciler.stores import open_store
+from reconciler.views.wording import count
 
 if TYPE_CHECKING:
     from reconciler.sandbox import Request, Sandbox, SandboxOptions
@@ -32,19 +32,21 @@ if TYPE_CHECKING:
 DEFAULT_PORT = 8787
 _SHOWN_REQUESTS = 50
 
-_sandbox_options = together(
-    file_option,
+
+def _faults(rate: float | None, kinds: tuple[FaultKind, ...]) -> dict[str, Any]:
+    """Which calls fail: if there are kinds but no rate, all of them; if there is a rate but no kinds, in usual ways."""
+    return {"fault_rate": (100 if kinds else 0) if rate is None else rate, "faults": kinds or DEFAULT_FAULTS}
+
+
+_with_settings = gathered(
+    "settings",
+    dict,
     option(
-        "--state",
-        metavar="LOCATION",
-        help="The state that COMMAND works on. [default: a copy of the state that the list names]",
-    ),
-    option("--room", multiple=True, metavar="ARN", help="A room that exists besides those of the list; repeatable."),
-    option(
-        "--port",
-        type=click.IntRange(0, 65535),
-        metavar="N",
-        help=f"The port to listen on. [default: {DEFAULT_PORT}; with COMMAND, a free one]",
+        "--room",
+        "rooms",
+        multiple=True,
+        metavar="ARN",
+        help="A room that exists besides those of the list; repeatable.",
     ),
     option(
         "--quota",
@@ -55,49 +57,49 @@ _sandbox_options = together(
         help="DisconnectUser calls a second in each region; 0 for no quota.",
     ),
     option("--latency", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="How long each answer waits."),
+    option("--deny", multiple=True, metavar="ARN", help="A room to which calls are denied; repeatable."),
+    option("--account", default="123456789012", show_default=True, metavar="N", help="The caller's account."),
+    option("--seed", type=int, default=0, metavar="N", help="Decides which calls fail, and the IDs of new rooms."),
+    option(
+        "--log", type=Path, metavar="PATH", help="Append each request to this file as a line of JSON, never redacted."
+    ),
+)
+_with_faults = gathered(
+    "faults",
+    _faults,
     option(
         "--fault-rate",
+        "rate",
         type=click.FloatRange(0, 100),
         metavar="PERCENT",
         help="How many calls fail. [default: 0; with --fault, 100]",
     ),
     option(
         "--fault",
-        "faults",
+        "kinds",
         multiple=True,
         type=click.Choice(FAULT_KINDS),
         metavar="KIND",
         help=f"How calls fail: {', '.join(FAULT_KINDS)}; repeatable. [default: {', '.join(DEFAULT_FAULTS)}]",
-    ),
-    option("--deny", multiple=True, metavar="ARN", help="A room to which calls are denied; repeatable."),
-    option("--account", default="123456789012", show_default=True, metavar="N", help="The caller's account."),
-    option("--seed", type=int, default=0, metavar="N", help="Decides which calls fail, and the IDs of new rooms."),
-    redact_option,
-    no_color_option,
-    option(
-        "--log", type=Path, metavar="PATH", help="Append each request to this file as a line of JSON, never redacted."
     ),
 )
 
 
 @click.command("sandbox")
 @click.argument("command", nargs=-1, metavar="[-- COMMAND...]")
-@_sandbox_options
+@together(
+    option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        metavar="N",
+        help=f"The port to listen on. [default: {DEFAULT_PORT}; with COMMAND, a free one]",
+    ),
+    _with_settings,
+    _with_faults,
+    with_workspace,
+)
 def command(
-    command: tuple[str, ...],
-    file: str,
-    state: str | None,
-    room: tuple[str, ...],
-    port: int | None,
-    quota: int,
-    latency: float,
-    fault_rate: float | None,
-    faults: tuple[FaultKind, ...],
-    deny: tuple[str, ...],
-    account: str,
-    seed: int,
-    redact: Redaction,
-    log: Path | None,
+    workspace: Workspace, command: tuple[str, ...], port: int | None, settings: dict[str, Any], faults: dict[str, Any]
 ) -> int:
     """Run a local IVS Chat, to try the real job without an AWS account.
 
@@ -107,34 +109,17 @@ def command(
     with its exit code: reconciler sandbox -- reconciler apply. The command works on a copy of the state, unless --state
     names another. Without COMMAND, the sandbox runs until you stop it.
     """
-    ban_list = _rooms_of(file)
+    ban_list = BanList() if workspace.has_no_list else workspace.ban_list
+    if port is None:
+        port = 0 if command else DEFAULT_PORT
+    rooms = (*ban_list.rooms.values(), *settings.pop("rooms"))
     try:
-        options = sandbox.SandboxOptions(
-            port=port if port is not None else 0 if command else DEFAULT_PORT,
-            rooms=(*ban_list.rooms.values(), *room),
-            quota=quota,
-            latency=latency,
-            fault_rate=fault_rate if fault_rate is not None else 100 if faults else 0,
-            faults=faults or DEFAULT_FAULTS,
-            deny=deny,
-            account=account,
-            seed=seed,
-            log=log,
-        )
+        options = sandbox.SandboxOptions(port=port, rooms=rooms, **settings, **faults)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    gc.enable()  # see `reconciler.cli.main`
     if command:
-        return _try(command, options, ban_list, state, redact)
-    return _serve(options, ban_list.room_names, redact)
-
-
-def _rooms_of(file: str) -> BanList:
-    """The ban list, if there is one under the name that we look for unasked."""
-    source = click.get_current_context().get_parameter_source("file")
-    if source is click.core.ParameterSource.DEFAULT and not Path(file).exists():
-        return BanList()
-    return load_ban_list(file)
+        return _try(command, options, ban_list, workspace)
+    return _serve(options, ban_list.room_names, workspace.redact)
 
 
 @contextmanager
@@ -160,8 +145,7 @@ def _running(options: "SandboxOptions", on_request: Callable[["Request"], None] 
 def _serve(options: "SandboxOptions", names: Mapping[str, str], redact: Redaction) -> int:
     """Run until somebody stops it, and show each request as it comes."""
     with _running(options, lambda request: console.out(_line(request, names, redact))) as box:
-        count = len(options.rooms)
-        console.out(f"A local IVS Chat with {count} {'room' if count == 1 else 'rooms'} listens on {box.url}\n")
+        console.out(f"A local IVS Chat with {count(len(options.rooms), 'room')} listens on {box.url}\n")
         console.out(
             "Use it with any AWS client and made-up credentials:"
             f" AWS_ENDPOINT_URL_IVSCHAT={box.url} AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n"
@@ -173,20 +157,17 @@ def _serve(options: "SandboxOptions", names: Mapping[str, str], redact: Redactio
     return 128 + signal.SIGINT
 
 
-def _try(
-    command: tuple[str, ...], options: "SandboxOptions", ban_list: BanList, state: str | None, redact: Redaction
-) -> int:
+def _try(command: tuple[str, ...], options: "SandboxOptions", ban_list: BanList, workspace: Workspace) -> int:
     """Run a command against the sandbox, then show what it asked."""
     with _running(options) as box:
-        with _state_for(ban_list, state) as location:
+        with _state_for(ban_list, workspace.given_state) as location:
             status = _run(command, box.url, location)
         requests = box.requests
-    count = len(requests)
-    console.out(f"\nThe sandbox was asked {count:,} {'time' if count == 1 else 'times'}{':' if count else '.'}\n")
+    console.out(f"\nThe sandbox was asked {count(len(requests), 'time')}{':' if requests else '.'}\n")
     for request in requests[:_SHOWN_REQUESTS]:
-        console.out("  " + _line(request, ban_list.room_names, redact))
-    if count > _SHOWN_REQUESTS:
-        console.out(f"  … and {count - _SHOWN_REQUESTS:,} more times\n")
+        console.out("  " + _line(request, ban_list.room_names, workspace.redact))
+    if (more := len(requests) - _SHOWN_REQUESTS) > 0:
+        console.out(f"  … and {more:,} more times\n")
     return status
 
 

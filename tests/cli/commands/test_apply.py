@@ -192,7 +192,7 @@ def test_a_plan_that_somebody_edited_is_refused(reconciler: Reconciler, sandbox:
     for edited in (
         saved.replace("ABC123def456", "somebody-else"),
         saved.replace("Violated terms", "Violated the terms"),
-        saved.replace('"because": "new"', '"because": "requested"'),
+        saved.replace('"because":"new"', '"because":"requested"'),
         saved.replace('"location": "bans.state.json"', '"location": "elsewhere.json"'),
     ):
         assert edited != saved

@@ -31,7 +31,7 @@ def test_a_valid_list_in_three_formats(reconciler: Reconciler) -> None:
     verdict = "bans.yaml is valid: 1 ban, of 1 user in 1 room.\n"
     as_text, as_json, as_github = (reconciler("validate", "--format", each) for each in ("text", "json", "github"))
     assert (as_text.code, as_text.out, as_text.err) == (0, verdict, "")
-    assert (as_github.code, as_github.out, as_github.err) == (0, "", verdict)
+    assert (as_github.code, as_github.out, as_github.err) == (0, verdict, "")
     assert (as_json.code, as_json.err) == (0, "")
     assert json.loads(as_json.out)["valid"] is True
 
