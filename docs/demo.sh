@@ -1,6 +1,6 @@
 #!/bin/sh
-# The main job from beginning to end, on the bans.yaml of this folder, against a local sandbox.
-# The state goes to a temporary folder, so that the demo leaves nothing behind.
+# The whole job, from start to finish, on the bans.yaml in this folder, against a local sandbox.
+# The state goes to a temporary folder, so the demo leaves nothing behind.
 set -eu
 
 scratch=$(mktemp -d)

@@ -20,16 +20,20 @@ if TYPE_CHECKING:
     from reconciler.banlist.value import BanList
     from reconciler.bans import Ban, BanKey, Record
     from reconciler.errors import ReconcilerError
+    from reconciler.git import commit_of as commit_of
     from reconciler.guardrails import Guardrails, Refusal
     from reconciler.plan.change import Action, Because, Change, Plan
     from reconciler.plan.diff import diff
+    from reconciler.sources import contents as contents
     from reconciler.sources import load_ban_list
     from reconciler.state.value import State
     from reconciler.stores import load_state
+    from reconciler.stores.plans import load_plan, save_plan
 
 __version__ = "0.1.0"
 
-# Public name → module. Each is imported when it is asked for (PEP 562), so that importing the package costs nothing.
+# Name → module, imported when it is asked for (PEP 562): importing the package costs nothing. Names that are not in
+# `__all__` are for the command line.
 _MODULES = {
     "Action": "plan.change",
     "Ban": "bans",
@@ -44,8 +48,12 @@ _MODULES = {
     "Refusal": "guardrails",
     "State": "state.value",
     "diff": "plan.diff",
+    "commit_of": "git",
+    "contents": "sources",
     "load_ban_list": "sources",
+    "load_plan": "stores.plans",
     "load_state": "stores",
+    "save_plan": "stores.plans",
 }
 
 __all__ = [
@@ -63,7 +71,9 @@ __all__ = [
     "State",
     "diff",
     "load_ban_list",
+    "load_plan",
     "load_state",
+    "save_plan",
 ]
 
 

@@ -100,9 +100,14 @@ def account_region_of(room_arn: str) -> AccountRegion:
     return AccountRegion(match["account"], match["region"])
 
 
+def room_and_user(key: BanKey, room_names: "Mapping[str, str]") -> tuple[str, str]:
+    """The two parts of an address: the room's name where `room_names` (ARN → name) has one, else its ARN; the user."""
+    return room_names.get(key.room_arn, key.room_arn), key.user_id
+
+
 def address(key: BanKey, room_names: "Mapping[str, str]") -> str:
-    """`ROOM/USER_ID`, with the room's name where `room_names` (ARN → name) has one, else its ARN."""
-    return f"{room_names.get(key.room_arn, key.room_arn)}/{key.user_id}"
+    """`ROOM/USER_ID`, raw: escape it for where it is shown."""
+    return "/".join(room_and_user(key, room_names))
 
 
 def parse_address(text: str, rooms: "Mapping[str, str]") -> BanKey:

@@ -1,11 +1,11 @@
-"""Runs the changes of a plan. What it does to the world is passed in.
+"""Carries out the changes of a plan. Its effects on the world are passed in.
 
-Disconnect, then record: a crash may repeat a call, which does no harm; it never records a ban that was not enforced.
+Disconnect, then record: a crash may repeat a call, which does no harm, but never records a ban that was not enforced.
 """
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -16,49 +16,54 @@ from reconciler.errors import AccessDenied, CallAbandoned, ChatError, RunError, 
 from reconciler.plan.change import Change
 from reconciler.plan.outcome import Outcome, Receipt
 
-# So many denials, with nothing allowed in that account and region, and the rest will be denied too.
-DENIALS_TO_STOP: Final = 5
+DENIALS_TO_STOP: Final = 5  # if the first calls to an account and region are denied, so will be the rest
 
 
 Disconnect = Callable[[BanKey, str | None], Receipt]
 """Ends all connections of a user in a room, for a reason that the room sees. Raises `ChatError`. Called in threads."""
 
-Save = Callable[[Sequence[tuple[BanKey, Record | None]]], None]
-"""Makes records durable. Called in the thread that runs `run`."""
+Connect = Callable[[Collection[AccountRegion]], Disconnect]
+"""Gets ready to call these accounts and regions. Raises `ChatError` if no call to one of them can succeed."""
+
+Keep = Callable[[Sequence[tuple[BanKey, Record | None]]], None]
+"""Makes records durable. Called in the thread that runs `enforce`."""
 
 
-def run(
-    changes: Sequence[Change], *, disconnect: Disconnect, record: Save, parallelism: int, stop: threading.Event
+def enforce(
+    changes: Sequence[Change], *, connect: Connect, keep: Keep, parallelism: int, stop: threading.Event
 ) -> Generator[Outcome]:
-    """Carry out changes, and yield each outcome once it is recorded. Whoever stops iterating early closes it.
+    """Carry out changes, and yield each outcome once it is recorded. If you stop iterating early, close the generator.
 
-    The calls of one account and region start in the order of the plan; several go side by side. What yields no outcome
-    was not started: `stop` was set, or its account and region turned out hopeless.
+    Changes of the record alone come first. Then calls to an account and region start in the order of the plan, several
+    side by side. A change without an outcome was not started: `stop` was set, or no call to its account and region
+    could succeed.
 
     Args:
         changes: of a plan.
-        disconnect: the call.
-        record: makes records durable.
+        connect: called once, before the first call, and not at all if there is none.
+        keep: makes records durable.
         parallelism: how many calls may be in flight or not yet recorded in each account and region, at least 1.
-        stop: once set, nothing new starts; what is in flight is finished.
+        stop: once it is set, nothing new starts, and what is in flight is finished.
 
     Raises:
-        Exception: whatever `record` raises, after the calls in flight have ended; no outcome is yielded for these.
+        ChatError: from `connect`.
+        Exception: whatever `keep` raises, after the calls in flight have ended; they yield no outcome.
     """
-    still = [change for change in changes if not change.disconnects]
-    if still and not stop.is_set():
-        done = [Outcome(change, change.record()) for change in still]
-        record([(outcome.change.key, outcome.record) for outcome in done])
+    if stop.is_set():
+        return
+    if done := [Outcome(change, change.recorded()) for change in changes if not change.disconnects]:
+        keep([(outcome.change.key, outcome.record) for outcome in done])
         yield from done
-
+    calls = [(account_region_of(change.key.room_arn), change) for change in changes if change.disconnects]
+    if not calls:
+        return
+    disconnect = connect({where for where, _ in calls})
     finished: SimpleQueue[_Item] = SimpleQueue()
     lanes: dict[AccountRegion, _Lane] = {}
-    for change in changes:
-        if change.disconnects:
-            endpoint = account_region_of(change.key.room_arn)
-            if endpoint not in lanes:
-                lanes[endpoint] = _Lane(disconnect, finished, stop, parallelism)
-            lanes[endpoint].waiting.append(change)
+    for where, change in calls:
+        if where not in lanes:
+            lanes[where] = _Lane(disconnect, finished, stop, parallelism)
+        lanes[where].waiting.append(change)
     started: list[threading.Thread] = []
 
     def end() -> None:
@@ -70,19 +75,19 @@ def run(
     try:
         for lane in lanes.values():
             started += lane.start_threads()
-        yield from _collect(finished, len(started), record)
-    except BaseException:  # `record` has failed, or the caller goes away: what is in flight is recorded if it can be
+        yield from _collect(finished, len(started), keep)
+    except BaseException:  # `keep` failed, or the caller went away: record what is in flight, if that can be done
         end()
         with suppress(StateError):
-            _record(_all_there_is(finished), record)
+            _keep(_all_there_is(finished), keep)
         raise
     end()
 
 
-def _collect(finished: "SimpleQueue[_Item]", workers: int, record: Save) -> Iterator[Outcome]:
+def _collect(finished: "SimpleQueue[_Item]", workers: int, keep: Keep) -> Iterator[Outcome]:
     while workers:
         group = [finished.get(), *_all_there_is(finished)]  # made durable with one write
-        yield from _record(group, record)
+        yield from _keep(group, keep)
         for item in group:
             if isinstance(item, BaseException):
                 raise item
@@ -95,19 +100,19 @@ def _all_there_is(queue: "SimpleQueue[_Item]") -> Iterator["_Item"]:
             yield queue.get_nowait()
 
 
-def _record(group: Iterable["_Item"], record: Save) -> list[Outcome]:
+def _keep(group: Iterable["_Item"], keep: Keep) -> list[Outcome]:
     ended = [item for item in group if isinstance(item, _Ended)]
-    record([(item.outcome.change.key, item.outcome.record) for item in ended if item.outcome.error is None])
+    keep([(item.outcome.change.key, item.outcome.record) for item in ended if item.outcome.error is None])
     for item in ended:
         item.lane.unrecorded.release()
     return [item.outcome for item in ended]
 
 
 class _Lane:
-    """The calls to one account and region: they share a quota, and much of what can go wrong.
+    """The calls to one account and region, which share a quota and most of what can go wrong.
 
-    They go one at a time until one shows that calls can succeed here, so that bad credentials cost one call, not as
-    many as go side by side. A call counts as in flight until it is recorded: a crash repeats no more than that.
+    They go one at a time until one shows that calls can succeed here, so that bad credentials cost a single call. A
+    call counts as in flight until it is recorded: a crash repeats no more than `parallelism` of them.
     """
 
     def __init__(
@@ -124,10 +129,10 @@ class _Lane:
         self._denials = 0
 
     def start_threads(self) -> Iterator[threading.Thread]:
-        """Start as many threads as there may be calls in flight, or as the machine lets us have.
+        """Start a thread for each call that may be in flight, or as many as the machine allows.
 
         Raises:
-            RunError: it lets us have none.
+            RunError: it allows none.
         """
         for number in range(min(self._parallelism, len(self.waiting))):
             thread = threading.Thread(target=self._work, daemon=True)
@@ -137,7 +142,7 @@ class _Lane:
                 if number:
                     return
                 raise RunError(
-                    "This machine starts no more threads. Apply again with a lower --parallelism."
+                    "This machine cannot start more threads. Apply again with a lower --parallelism."
                 ) from error
             yield thread
 
@@ -156,7 +161,7 @@ class _Lane:
             self._finished.put(None)
 
     def _next(self) -> bool:
-        """Carry out the change that is next; False when there is none."""
+        """Carry out the next change; False when there is none."""
         self.unrecorded.acquire()
         if not self._open:
             with self._one_at_a_time:
@@ -189,7 +194,7 @@ class _Lane:
                 self._open = True
             return Outcome(change, error=error)
         self._open = True
-        return Outcome(change, change.record(receipt.disconnected_at, receipt.request_id))
+        return Outcome(change, change.recorded(receipt.disconnected_at, receipt.request_id))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@
     │   └── PushRefused            a state that is not a later generation of the one that is there
     ├── PlanError
     │   ├── PlanUnreadable         not a saved plan
+    │   ├── PlanUnwritable         it cannot be saved
     │   ├── PlanEdited             somebody changed the file since it was saved
     │   ├── PlanStale              the ban list or the state has changed since it was made
     │   └── PlanRefused            a guardrail refuses it
@@ -35,19 +36,21 @@
 The message of each is for the person who reads the terminal: what happened, and what to do about it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from reconciler.bans import address
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from reconciler.bans import BanKey
 
 
 class ReconcilerError(Exception):
-    """Any error that this package raises on purpose. `str(error)` is a message for people."""
+    """Any error that this package raises on purpose. `str(error)` is a message for people.
+
+    Args:
+        message: what happened, and what to do about it.
+        private: the parts of the message that quote what somebody typed, as they stand there: they may name a user.
+    """
+
+    def __init__(self, message: str, *, private: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.private = tuple(private)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -60,6 +63,7 @@ class Problem:
         column: counted from 1, in characters.
         path: where in the data, such as `bans[1].user_id`; empty for the file as a whole.
         message: what is wrong, and what to write instead.
+        private: the parts of the message that quote the list, as they stand there: they may name a user.
     """
 
     file: str
@@ -67,6 +71,7 @@ class Problem:
     column: int
     path: str
     message: str
+    private: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}"
@@ -88,7 +93,7 @@ class BanListInvalid(BanListError):
         problems: every problem, in the order of the file.
     """
 
-    def __init__(self, problems: "Sequence[Problem]") -> None:
+    def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = tuple(problems)
 
@@ -104,17 +109,15 @@ class FormattingUnsafe(BanListError):
 class AddressUnknown(ReconcilerError):
     """An address names no ban of the list or of the state.
 
-    Attributes:
+    Args:
         template: the message, with `{}` where the addresses stand.
-        keys: the bans that are not known.
-        room_names: ARN → name, for their addresses.
+        addresses: the room and the user ID of each, kept apart since user IDs are private.
     """
 
-    def __init__(self, template: str, keys: "Sequence[BanKey]", room_names: "Mapping[str, str]") -> None:
-        super().__init__(template.replace("{}", ", ".join(address(key, room_names) for key in keys)))
+    def __init__(self, template: str, addresses: Sequence[tuple[str, str]]) -> None:
+        super().__init__(template.replace("{}", ", ".join(f"{room}/{user_id}" for room, user_id in addresses)))
         self.template = template
-        self.keys = tuple(keys)
-        self.room_names = room_names
+        self.addresses = tuple(addresses)
 
 
 class StateError(ReconcilerError):
@@ -150,11 +153,15 @@ class PushRefused(StateError):
 
 
 class PlanError(ReconcilerError):
-    """A saved plan cannot be applied."""
+    """A plan cannot be saved, read or applied."""
 
 
 class PlanUnreadable(PlanError):
     """The file is not a saved plan."""
+
+
+class PlanUnwritable(PlanError):
+    """The plan cannot be saved."""
 
 
 class PlanEdited(PlanError):

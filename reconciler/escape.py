@@ -57,6 +57,18 @@ def user_id(text: str) -> str:
     return text if _PLAIN.fullmatch(text) and terminal(text) == text else quoted(text)
 
 
+def to_json(value: object) -> str:
+    """`value` as JSON on one line, safe for a terminal and a log."""
+    return json_safe(_ENCODER.encode(value))
+
+
+def json_lines(lines: bytes) -> bytes:
+    """Lines of JSON, however many, as `json_safe` shows them."""
+    if is_json_safe(lines):
+        return lines
+    return b"\n".join(line if is_json_safe(line) else json_safe(line.decode()).encode() for line in lines.split(b"\n"))
+
+
 def is_json_safe(text: bytes) -> bool:
     """Whether `json_safe` would leave JSON as it is; quick, for JSON of any length."""
     odd = text.translate(None, delete=_PLAIN_JSON).decode()

@@ -41,7 +41,7 @@ def read_file(name: str) -> bytes:
         return _content(name)
     except FileNotFoundError as error:
         raise BanListUnreadable(
-            f"{name}: there is no such file. Name the ban list with -f, or run this where it is."
+            f"{name}: there is no such file. Name the ban list with -f, or run this where it is.", private=[name]
         ) from error
     except (OSError, ValueError) as error:
         raise BanListUnreadable(f"{name}: the ban list cannot be read: {getattr(error, 'strerror', error)}") from error

@@ -1,6 +1,6 @@
-"""Amazon IVS Chat, as far as bans need it: DisconnectUser. The only module that knows boto3's `ivschat`.
+"""Amazon IVS Chat as bans need it: DisconnectUser. No other module knows boto3's `ivschat`.
 
-Facts of the service come from its model (`ivschat` 2020-07-14), as botocore ships it.
+Facts about the service come from its model (`ivschat` 2020-07-14), as botocore ships it.
 """
 
 import os
@@ -69,7 +69,7 @@ _HOW_TO_GET_CREDENTIALS: Final = (
 )
 
 
-_NOT_THE_SERVICE: Final = "What answered is not Amazon IVS Chat. Check the endpoint URL, and proxies on the way to it."
+_NOT_THE_SERVICE: Final = "The answer did not come from Amazon IVS Chat. Check the endpoint URL and any proxy."
 _ANSWER_MAX: Final = 1000  # characters of an answer that are shown
 
 
@@ -78,11 +78,11 @@ class Chat:
 
     Args:
         now: the time, aware, in UTC.
-        before_attempt: called before every attempt goes over the wire, retries included; may wait.
-        throttled: called after every attempt that the service refuses as one too many.
-        parallelism: how many calls go side by side in each region.
-        endpoint_url: instead of AWS's own endpoints.
-        profile: of the AWS configuration.
+        before_attempt: called before each attempt is sent, retries included; it may wait.
+        throttled: called after each attempt that the service throttles.
+        parallelism: how many calls run side by side in each account and region.
+        endpoint_url: what to call in place of AWS.
+        profile: the profile of the AWS configuration to use.
     """
 
     def __init__(
@@ -116,8 +116,8 @@ class Chat:
                 f"The AWS configuration cannot be used: {error}. {_HOW_TO_GET_CREDENTIALS}"
             ) from error
 
-    def connect(self, endpoints: Iterable[AccountRegion]) -> None:
-        """Make ready for calls to these accounts and regions.
+    def connect(self, places: Iterable[AccountRegion]) -> None:
+        """Get ready to call these accounts and regions.
 
         Raises:
             CredentialsRejected: there are no credentials.
@@ -129,11 +129,11 @@ class Chat:
                 raise CredentialsRejected(f"There are no AWS credentials. {_HOW_TO_GET_CREDENTIALS}")
             if any(part and not part.isprintable() for part in credentials.get_frozen_credentials()):
                 raise CredentialsRejected(
-                    "The AWS credentials hold a line break or another control character. Set the variable or the secret"
-                    " anew, without it."
+                    "The AWS credentials contain a line break or another control character. Set the variable or the"
+                    " secret again without it."
                 )
-            for endpoint in endpoints:
-                self._clients[endpoint] = self._client(endpoint)
+            for where in places:
+                self._clients[where] = self._client(where)
             for url in {client.meta.endpoint_url for client in self._clients.values()}:
                 _check_reachable(url)
         except boto.BotoCoreError as error:
@@ -168,35 +168,35 @@ class Chat:
         except CallAbandoned:
             raise
         except Exception as error:
-            # What botocore's parsers make of an answer that is none of the service's is as good as no answer.
+            # Something else than the service answered, and botocore's parsers failed on it.
             raise ServiceFailed(_NOT_THE_SERVICE, type(error).__name__) from error
         meta = response["ResponseMetadata"]
         if meta["HTTPStatusCode"] != HTTPStatus.OK or "html" in meta["HTTPHeaders"].get("content-type", ""):
-            # The service model has 200 for DisconnectUser; a page is that of a proxy, or of a network to log in to.
+            # The service answers DisconnectUser with 200 and no page: a page comes from a proxy or a login portal.
             raise ServiceFailed(_NOT_THE_SERVICE, f"HTTP {meta['HTTPStatusCode']}")
         return Receipt(self._now(), meta.get("RequestId"))
 
-    def _client(self, endpoint: AccountRegion) -> "IvschatClient":
+    def _client(self, where: AccountRegion) -> "IvschatClient":
         client = self._session.client(
-            "ivschat", region_name=endpoint.region, endpoint_url=self._endpoint_url, config=self._config
+            "ivschat", region_name=where.region, endpoint_url=self._endpoint_url, config=self._config
         )
 
-        def wait(**_kwargs: Any) -> None:  # noqa: ANN401 - botocore's events
-            self._before_attempt(endpoint)
+        def wait(**_event: object) -> None:
+            self._before_attempt(where)
 
-        def note(parsed_response: dict[str, Any] | None = None, **_kwargs: Any) -> None:  # noqa: ANN401
+        def note(parsed_response: dict[str, Any] | None = None, **_event: object) -> None:
             if parsed_response and parsed_response.get("Error", {}).get("Code") in _THROTTLED:
-                self._throttled(endpoint)
+                self._throttled(where)
 
-        # Once for every attempt, just before it is sent and just after its answer (botocore.endpoint.AccountRegion).
+        # botocore emits both for every attempt, just before it is sent and just after its answer.
         client.meta.events.register("before-send.ivschat.DisconnectUser", wait)
         client.meta.events.register("response-received.ivschat.DisconnectUser", note)
         return client
 
     def _failed(self, key: BanKey, error: boto.ClientError) -> ChatError:
-        """One of our errors for an answer of the service."""
+        """Our error for an error that the service answered."""
         code = error.response.get("Error", {}).get("Code", "Unknown")
-        account, region = endpoint = account_region_of(key.room_arn)
+        account, region = where = account_region_of(key.room_arn)
         said = _answer(error, code)
         if code in _BAD_CREDENTIALS:
             return CredentialsRejected(
@@ -205,9 +205,9 @@ class Chat:
         match code:
             case "AccessDeniedException" | "AccessDenied":
                 return AccessDenied(
-                    self._other_account(endpoint)
+                    self._other_account(where)
                     or "The AWS credentials may not disconnect users from this room. Allow ivschat:DisconnectUser on"
-                    f" {key.room_arn} in their policy, and check that they are of account {account}.",
+                    f" {key.room_arn} in their policy, and check that they belong to account {account}.",
                     said,
                 )
             case "PendingVerification":
@@ -218,7 +218,7 @@ class Chat:
                 )
             case "ResourceNotFoundException":
                 return RoomNotFound(
-                    self._other_account(endpoint)
+                    self._other_account(where)
                     or f"There is no room {key.room_arn}. Correct its ARN under `rooms`, or take it out of the list if"
                     " it was deleted.",
                     said,
@@ -233,36 +233,36 @@ class Chat:
                 return RequestInvalid("The service does not accept this ban. Correct its entry in the list.", said)
         return ServiceFailed("The service failed. Apply again later.", said)
 
-    def _other_account(self, endpoint: AccountRegion) -> str | None:
-        """What to say when the credentials are not of the room's account."""
-        caller = self._caller_account(endpoint)
-        if caller is None or caller == endpoint.account:
+    def _other_account(self, where: AccountRegion) -> str | None:
+        """What to say when the credentials belong to another account than the room."""
+        caller = self._caller_account(where)
+        if caller is None or caller == where.account:
             return None
         return (
-            f"The AWS credentials are of account {caller}, and the room is in account {endpoint.account}."
+            f"The AWS credentials belong to account {caller}, and the room to account {where.account}."
             " Use credentials of the room's account."
         )
 
-    def _caller_account(self, endpoint: AccountRegion) -> str | None:
-        """The account of the credentials, if AWS STS tells (GetCallerIdentity needs no permission); asked once."""
+    def _caller_account(self, where: AccountRegion) -> str | None:
+        """The account of the credentials, if AWS STS says (GetCallerIdentity needs no permission); asked once."""
         with self._caller_lock:
             if not self._caller_known:
                 self._caller_known = True
-                # Where somebody stands in for the service, AWS's own STS is not to be asked about it.
+                # Where something stands in for the service, do not ask the real STS about it.
                 variables = ("AWS_ENDPOINT_URL_IVSCHAT", "AWS_ENDPOINT_URL")
                 stand_in = self._endpoint_url or any(os.environ.get(variable) for variable in variables)
                 if not stand_in or os.environ.get("AWS_ENDPOINT_URL_STS"):
                     config = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
                     try:
-                        sts = self._session.client("sts", region_name=endpoint.region, config=config)
+                        sts = self._session.client("sts", region_name=where.region, config=config)
                         self._caller = sts.get_caller_identity().get("Account")
-                    except Exception:  # noqa: BLE001 - it would only have made the message better
+                    except Exception:  # noqa: BLE001 - it only improves a message
                         self._caller = None
             return self._caller
 
 
 def _answer(error: boto.ClientError, code: str) -> str:
-    """What the service said, with what AWS Support will ask for."""
+    """What the service answered, with what AWS Support will ask for."""
     meta = error.response.get("ResponseMetadata", {})
     field_list: Any = error.response.get("fieldList")  # of ValidationException
     fields = [field for field in field_list if isinstance(field, dict)] if isinstance(field_list, list) else []
@@ -276,19 +276,19 @@ def _answer(error: boto.ClientError, code: str) -> str:
 
 
 def _translated(error: boto.BotoCoreError) -> ChatError:
-    """One of our errors for a call that brought no answer."""
+    """Our error for a call that got no answer."""
     if isinstance(error, _NO_CREDENTIALS):
         return CredentialsRejected(f"The AWS credentials cannot be used: {error}. {_HOW_TO_GET_CREDENTIALS}")
     if isinstance(error, boto.ParamValidationError):
         return RequestInvalid(f"The service would not accept this ban: {error}. Correct its entry in the list.")
     if isinstance(error, boto.ConnectionError):
         return EndpointUnreachable(f"{error}. Check the network, the region in the room's ARN, and the endpoint URL.")
-    # Its text may hold what was sent, headers and credentials included.
+    # Its text may contain what was sent, including headers and credentials.
     return ServiceFailed("No answer from the service. Apply again later.", type(error).__name__)
 
 
 def _check_reachable(url: str) -> None:
-    """Fail within seconds, with one sentence, where retries would take half a minute to come to the same end."""
+    """Fail within seconds and with one sentence, where retries would take half a minute to fail the same way."""
     parts = urlsplit(url)
     if not parts.hostname or get_environ_proxies(url):  # through a proxy, only the first call can tell
         return

@@ -1,25 +1,24 @@
 """The terminal: text for people to stdout, diagnostics to stderr, each line safe to show."""
 
 import os
+import shutil
 import sys
 from typing import TextIO
 
 import click
 
 from reconciler import escape
+from reconciler.cli.options import Misuse
 
 
-def out(text: str) -> None:
-    """Print finished text of a view, which has escaped what it shows."""
-    click.echo(text, nl=False, color=True)  # colour or not is decided where the text is made
+def out(text: str | bytes) -> None:
+    """Print finished text, which is escaped already, or JSON in UTF-8."""
+    click.echo(text, nl=False, color=True)  # whoever made the text decided on its colours
 
 
-def diagnostic(*messages: str, style: str | None = None) -> None:
-    """Print messages to stderr, a line each: what a message holds of others cannot begin a line of its own."""
-    lines = "\n".join(escape.line(message) for message in messages)
-    if style is not None and wants_colour(sys.stderr):
-        lines = click.style(lines, fg=style)
-    click.echo(lines, err=True, color=True)
+def diagnostic(*messages: str) -> None:
+    """Print messages to stderr, each on one line: nothing that a message quotes can begin a line of its own."""
+    click.echo("\n".join(map(escape.line, messages)), err=True)
 
 
 def error(message: str) -> None:
@@ -40,11 +39,16 @@ def approved(question: str) -> bool:
 
 
 def require_terminal(instead: str) -> None:
-    """End with a usage error where there is nobody to ask; `instead` is what to give."""
+    """End with a usage error if there is nobody to ask; `instead` is what to give."""
     if not sys.stdin.isatty():
-        raise click.UsageError(f"there is no terminal to ask on; give {instead}")
+        raise Misuse(f"there is no terminal to ask on; give {instead}")
 
 
 def wants_colour(stream: TextIO) -> bool:
-    """Whether to colour: only on a terminal, and neither --no-color nor NO_COLOR (https://no-color.org) is given."""
+    """Whether to colour: only on a terminal, and without --no-color and NO_COLOR (https://no-color.org)."""
     return not os.environ.get("NO_COLOR") and stream.isatty()
+
+
+def width() -> int | None:
+    """How many cells a line on stdout has; None where that is no terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

@@ -1,59 +1,71 @@
-"""The command line: one module a command. Only here are the clock asked, things printed, and exit codes given.
+"""The console script: streams, signals, and what an exception becomes.
 
-Exit codes: 0 done; 1 any error, a wrong usage and a partly failed apply included; 2 only `plan --detailed-exitcode`
-with changes; 130 and 143 interrupted by SIGINT and SIGTERM.
+Exit codes: 0 done; 1 any error, including wrong usage and a partly failed apply; 2 only `plan --detailed-exitcode` with
+changes; 130 and 143 interrupted by SIGINT and SIGTERM.
 """
 
-import gc
 import importlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
 from types import FrameType
 from typing import Final, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
+from reconciler import __version__
 from reconciler.cli import console
-from reconciler.cli.run import Run
+from reconciler.cli.options import Misuse, Told
 from reconciler.errors import BanListInvalid, ReconcilerError
+from reconciler.redaction import Redaction
+from reconciler.views import wording
 
-# In the order in which the help lists them: name → module.
-_COMMANDS: Final = {
-    "validate": "validate",
-    "fmt": "fmt",
-    "plan": "plan",
-    "apply": "apply",
-    "show": "show",
-    "import": "import_bans",
-    "state": "state",
-    "force-unlock": "force_unlock",
-    "sandbox": "sandbox",
-    "schema": "schema",
+# In the order in which the help lists them: name → module, help.
+COMMANDS: Final = {
+    "validate": ("validate", "Check the ban list."),
+    "fmt": ("fmt", "Write ban lists in their canonical form."),
+    "plan": ("plan", "Show what apply would do."),
+    "apply": ("apply", "Disconnect the users that are newly banned, and record it."),
+    "show": ("show", "Show a saved plan, or who is banned."),
+    "import": ("import_", "Record the bans of the list as done."),
+    "state": ("state", "Look at the state and mend it, without calling anybody."),
+    "force-unlock": ("force_unlock", "Remove the lock that a dead machine has left."),
+    "sandbox": ("sandbox", "Run a local IVS Chat, to try things on."),
+    "schema": ("schema", "Print the JSON Schema of the ban list."),
 }
+_HIDDEN: Final = {"ci": "ci"}
 
 
 class _Commands(click.Group):
-    """Imports only the command that runs: `plan` does not pay for what `apply` needs."""
+    """Imports only the command that runs. The help and completion import none."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
+        module = _HIDDEN.get(cmd_name) or COMMANDS.get(cmd_name, ("",))[0]
+        if not module:
             return None
-        command: click.Command = importlib.import_module(f"reconciler.cli.commands.{_COMMANDS[cmd_name]}").command
+        command: click.Command = importlib.import_module(f"reconciler.cli.commands.{module}").command
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help) for name, (_, help) in COMMANDS.items()])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = [CompletionItem(name, help=help) for name, (_, help) in COMMANDS.items() if name.startswith(incomplete)]
+        return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="reconciler", message="reconciler %(version)s")
+@click.version_option(__version__, message="reconciler %(version)s")
 def cli() -> None:
     """Keeps the bans of Amazon IVS Chat rooms as a reviewed list in git.
 
-    You write who is banned where into bans.yaml. `plan` shows who would be disconnected from which room, `apply` does
-    it and records it in a state file, so that nobody is disconnected twice.
+    You write who is banned where into bans.yaml. `plan` shows who would be disconnected from which room. `apply` does
+    it, and records it in a state file, so that nobody is disconnected twice.
     """
 
 
@@ -70,34 +82,19 @@ def main() -> NoReturn:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows escapes, not a traceback
     signal.signal(signal.SIGTERM, _terminated)
-    gc.disable()  # most commands end in a second and make no cycles; those that go on for long turn it on again
     sys.exit(_run())
 
 
 def _run() -> int:
-    run = Run(sys.argv[1:], _known_words)
+    told = Told()
     try:
-        result = cli.main(prog_name="reconciler", standalone_mode=False, obj=run)
+        result = cli.main(prog_name="reconciler", standalone_mode=False, obj=told)
         sys.stdout.flush()
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help() if error.ctx else error.message, err=True)
-        return 1
     except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        if context is not None:
-            click.echo(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n", err=True)
-        console.error(_usage_error(error, run))
+        _explain_usage(error, told.redacting())
         return 1
     except ReconcilerError as error:
-        shown = run.shown(error)
-        if not isinstance(shown, BanListInvalid):
-            console.error(run.text(str(shown)))
-            return 1
-        from reconciler.cli.problems import counted  # noqa: PLC0415 - most lists are sound
-
-        for problem in shown.problems:
-            console.diagnostic(run.text(str(problem)))
-        console.error(run.text(counted(shown)))
+        _explain(told.redacting().error(error))
         return 1
     except (click.Abort, KeyboardInterrupt):
         console.diagnostic("Interrupted. Nothing was done.")
@@ -116,26 +113,27 @@ def _run() -> int:
     return result if isinstance(result, int) else 0
 
 
-def _usage_error(error: click.ClickException, run: Run) -> str:
-    message = error.format_message()
-    extra = run.redacts and message.startswith("Got unexpected extra argument")
-    return "Got unexpected extra arguments" if extra else run.text(message)
+def _explain_usage(error: click.ClickException, redaction: Redaction) -> None:
+    context = getattr(error, "ctx", None)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(context.get_help() if context is not None else error.message, err=True)
+        return
+    if context is not None:
+        click.echo(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n", err=True)
+    if not redaction or isinstance(error, Misuse | click.MissingParameter):
+        console.error(error.format_message())
+    elif isinstance(error, click.BadParameter) and error.param is not None:
+        console.error(f"Invalid value for {error.param.get_error_hint(context)}.")
+    else:
+        console.error("The command line cannot be understood. --redact hides what was typed.")
 
 
-def _known_words(arguments: Sequence[str]) -> frozenset[str]:
-    """The commands, options and choices that these arguments may use."""
-    words = {"-", "--", "-h", "--help", "--redact", *_COMMANDS}
-    commands: list[click.Command] = [cli]
-    for argument in arguments:
-        if isinstance(group := commands[-1], click.Group):
-            found = group.get_command(click.Context(group), argument)
-            commands += [found] if found is not None else []
-    for command in commands:
-        words.update(command.commands if isinstance(command, click.Group) else ())
-        for parameter in command.params:
-            words.update(parameter.opts, parameter.secondary_opts)
-            words.update(parameter.type.choices if isinstance(parameter.type, click.Choice) else ())
-    return frozenset(words)
+def _explain(error: ReconcilerError) -> None:
+    if isinstance(error, BanListInvalid):
+        console.diagnostic(*map(str, error.problems))
+        console.error(wording.problem_count(error.problems))
+    else:
+        console.error(str(error))
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:

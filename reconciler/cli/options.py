@@ -1,35 +1,62 @@
 """Options that several commands share. Every option also reads the environment variable RECONCILER_ + its name."""
 
 import os
-from collections.abc import Callable, Collection
-from datetime import datetime
-from functools import reduce
-from json import loads
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce, wraps
 from math import isfinite
 from typing import Any, Final, TypeVar
 
 import click
 
-from reconciler.banlist.value import BanList
-from reconciler.bans import BanKey, parse_address
-from reconciler.cli import console
-from reconciler.cli.run import Run
-from reconciler.errors import BanListError
-from reconciler.plan.change import Plan
-from reconciler.plan.diff import diff
-from reconciler.redaction import HIDDEN, MIN_KEY, Redaction
-from reconciler.sources import load_ban_list
-from reconciler.state.value import State
-from reconciler.stores import Store, open_store
+from reconciler.redaction import MIN_KEY, Redaction
 
 F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[Any], Any]
+
+REDACT_KEY: Final = "RECONCILER_REDACT_KEY"
+_OFF: Final = frozenset({"", "0", "false", "f", "no", "n", "off"})  # what click takes for false in a variable
+
+
+class Misuse(click.UsageError):
+    """A usage error in our own words, which name nobody. click's may quote whatever was typed."""
+
+
+@dataclass(slots=True)
+class Told:
+    """What whoever prints the errors has to know of the options.
+
+    Attributes:
+        redaction: None until `--redact` has been understood.
+    """
+
+    redaction: Redaction | None = None
+
+    def redacting(self) -> Redaction:
+        """How to redact errors, also of a command line on which `--redact` was not understood, or not reached."""
+        asked = "--redact" in sys.argv[1:] or os.environ.get("RECONCILER_REDACT", "").strip().lower() not in _OFF
+        return self.redaction or Redaction("" if asked else None)
 
 
 class Address(click.ParamType[str]):
-    """`ROOM/USER_ID`. In an environment variable several stand one a line, since user IDs may hold spaces."""
+    """`ROOM/USER_ID`. In an environment variable there is one a line, since user IDs may contain spaces."""
 
     name = "address"
     envvar_list_splitter = "\n"
+
+
+class Number(click.FloatRange):
+    """A finite number, 0 or large enough to divide by."""
+
+    least = 1e-3
+
+    def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """See `click.ParamType.convert`."""
+        number: float = super().convert(value, param, ctx)
+        if not isfinite(number) or 0 < number < self.least:
+            self.fail(f"{value} is too small or too large to count by.", param, ctx)
+        return number
 
 
 def option(*names: str, **attributes: Any) -> Callable[[F], F]:  # noqa: ANN401 - click's own
@@ -39,26 +66,57 @@ def option(*names: str, **attributes: Any) -> Callable[[F], F]:  # noqa: ANN401 
     return click.option(*names, envvar=variable, show_envvar=True, **attributes)
 
 
-def together(*decorators: Callable[[F], F]) -> Callable[[F], F]:
+def together(*decorators: Decorator) -> Callable[[F], F]:
     """Several options as one decorator, in the order in which the help shows them."""
     return lambda function: reduce(lambda decorated, decorator: decorator(decorated), reversed(decorators), function)
 
 
-class Number(click.FloatRange):
-    """A finite number, 0 or large enough to divide by."""
+def gathered(name: str, make: Callable[..., object], *options: Decorator) -> Decorator:
+    """Options that reach the command as one value.
 
-    least = 1e-3
+    Args:
+        name: of the command's parameter.
+        make: makes the value from those of the options, which it takes as keyword arguments.
+        options: the options.
+    """
+    probe: Any = together(*options)(lambda: None)
+    names = [parameter.name for parameter in probe.__click_params__]
 
-    def convert(  # noqa: D102
-        self,
-        value: Any,  # noqa: ANN401
-        param: click.Parameter | None,
-        ctx: click.Context | None,
-    ) -> float:
-        number: float = super().convert(value, param, ctx)
-        if not isfinite(number) or 0 < number < self.least:
-            self.fail(f"{value} is not a number to wait or count by.", param, ctx)
-        return number
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def command(**values: object) -> object:
+            own = {name: values.pop(name) for name in names if name in values}
+            return function(**{name: make(**own)}, **values)
+
+        return together(*options)(command)
+
+    return decorate
+
+
+def format_option(*formats: str, help: str) -> Callable[[F], F]:
+    """`--format`, of which the first is the default."""
+    return option("--format", type=click.Choice(formats), default=formats[0], show_default=True, help=help)
+
+
+def _no_color(_context: click.Context, _option: click.Parameter, given: bool) -> None:
+    if given:
+        os.environ["NO_COLOR"] = "1"  # for everything that colours, including the progress bar and errors
+
+
+def _redaction(context: click.Context, _option: click.Parameter, given: bool) -> Redaction:
+    """What `--redact` asks for. Whoever prints the errors is told too."""
+    if not given:
+        return Redaction()
+    secret = os.environ.get(REDACT_KEY, "").strip()
+    if len(secret) < MIN_KEY:
+        what = f"is shorter than {MIN_KEY} characters" if secret else "is not set"
+        raise Misuse(
+            f"--redact needs a secret key, and {REDACT_KEY} {what}. Make one with `openssl rand -hex 32`, and keep it"
+            " as a secret of the CI job: the same key gives a user the same name in every log."
+        )
+    redaction = Redaction(secret)
+    context.ensure_object(Told).redaction = redaction
+    return redaction
 
 
 file_option = option("-f", "--file", default="bans.yaml", show_default=True, metavar="PATH", help="The ban list.")
@@ -67,128 +125,39 @@ state_option = option(
     metavar="LOCATION",
     help="Where the state is kept. [default: as the list says, else bans.state.json beside it]",
 )
-
-
-def _no_color(_context: click.Context, _option: click.Parameter, given: bool) -> None:
-    if given:
-        os.environ["NO_COLOR"] = "1"  # for everything that colours, the progress bar and errors included
-
-
 no_color_option = option(
     "--no-color", is_flag=True, expose_value=False, callback=_no_color, help="No colours; NO_COLOR does the same."
 )
+redact_option = option(
+    "--redact",
+    is_flag=True,
+    is_eager=True,  # before anything that could name a user
+    callback=_redaction,
+    help=f"Show user-… in place of user IDs: a hash with the key in {REDACT_KEY}.",
+)
+profile_option = option("--profile", metavar="NAME", help="The profile of the AWS configuration to use.")
 target_option = option(
     "--target",
     multiple=True,
     type=Address(),
     metavar="ADDRESS",
-    help="Only this ban, such as lobby/ABC123def456; may be given several times (in the variable, one a line).",
+    help="Only this ban, such as lobby/ABC123def456. May be given several times (in the variable, one a line).",
 )
 replace_option = option(
     "--replace",
     multiple=True,
     type=Address(),
     metavar="ADDRESS",
-    help="Disconnect this user once more though the ban is recorded; may be given several times (in the variable,"
-    " one a line).",
+    help="Disconnect this user again although the ban is recorded. May be given several times (in the variable, one"
+    " a line).",
 )
-
-
-all_option = option("--all", "everything", is_flag=True, help="Show every change, also of a plan that has hundreds.")
-REDACT_KEY: Final = "RECONCILER_REDACT_KEY"
-
-
-def redact_requested(context: click.Context, _option: click.Parameter, given: bool) -> Redaction:
-    """What `--redact` asks for; it is also told to whoever prints the errors."""
-    if not given:
-        return Redaction()
-    secret = os.environ.get(REDACT_KEY, "").strip()
-    if len(secret) < MIN_KEY:
-        what = f"is shorter than {MIN_KEY} characters" if secret else "is not set"
-        raise click.UsageError(
-            f"--redact needs a secret key, and {REDACT_KEY} {what}. Make one with `openssl rand -hex 32`, and keep it"
-            " as a secret of the CI job: the same key gives a user the same name in every log."
-        )
-    redaction = Redaction(secret)
-    context.ensure_object(Run).redaction = redaction
-    return redaction
-
-
-redact_option = option(
-    "--redact",
-    is_flag=True,
-    is_eager=True,  # before anything that could name a user
-    callback=redact_requested,
-    help=f"Show user-… in place of user IDs: a hash with the key in {REDACT_KEY}.",
+all_option = option("--all", "everything", is_flag=True, help="Show every change, even if there are hundreds.")
+approve_option = option("--auto-approve", is_flag=True, help="Do not ask.")
+lock_timeout_option = option(
+    "--lock-timeout",
+    type=Number(min=0),
+    default=0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait for another run to release the state.",
 )
-
-
-def store_for(ban_list: BanList, location: str | None, *, profile: str | None = None) -> Store:
-    """The store of the state: where the option says, else where the list says."""
-    return open_store(location or ban_list.state_location, warn=console.diagnostic, profile=profile)
-
-
-def list_for_names(file: str, location: str | None) -> BanList:
-    """The ban list, which names the rooms; a state can be looked at without it, if we are told where it is."""
-    try:
-        return load_ban_list(file)
-    except BanListError:
-        without = BanList(path=file)
-        if location is None and not os.path.exists(without.state_location):
-            raise
-        run = click.get_current_context().ensure_object(Run)
-        console.diagnostic(run.text(f"{file} cannot be used, so rooms are shown by their ARNs."))
-        return without
-
-
-def keys(
-    addresses: Collection[str], option: str, ban_list: BanList, state: State, redact: Redaction
-) -> frozenset[BanKey]:
-    """The bans that addresses on the command line mean, as a plan shows them or raw.
-
-    Raises:
-        click.BadParameter: one of them is no address.
-    """
-    return frozenset(_key(address, option, ban_list, state, redact) for address in addresses if address)
-
-
-def planned(
-    ban_list: BanList,
-    state: State,
-    *,
-    target: Collection[str],
-    replace: Collection[str] = (),
-    redact: Redaction,
-    now: datetime,
-) -> Plan:
-    """The plan for the addresses of `--target` and `--replace`."""
-    return diff(
-        ban_list,
-        state,
-        now=now,
-        targets=keys(target, "--target", ban_list, state, redact) if target else None,
-        replace=keys(replace, "--replace", ban_list, state, redact),
-    )
-
-
-def _key(address: str, option: str, ban_list: BanList, state: State, redact: Redaction) -> BanKey:
-    shown = HIDDEN if redact else address
-    try:
-        key = parse_address(address, ban_list.rooms)
-    except ValueError as error:
-        why = "it is no address, or its room is not in the list" if redact else error
-        raise click.BadParameter(f"{shown}: {why}", param_hint=option) from error
-    # The plan shows unusual user IDs in quotes, with escapes; an ID may also hold such quotes itself.
-    candidates = [candidate for candidate in (key, _unquoted(key)) if candidate is not None]
-    known = [candidate for candidate in candidates if candidate in ban_list.bans or candidate in state.records]
-    if len(known) > 1:
-        raise click.BadParameter(f"{shown} can mean two users, with and without the quotes", param_hint=option)
-    return known[0] if known else key
-
-
-def _unquoted(key: BanKey) -> BanKey | None:
-    try:
-        shown = loads(key.user_id)
-    except ValueError:
-        return None
-    return key._replace(user_id=shown) if isinstance(shown, str) else None

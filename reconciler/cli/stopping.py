@@ -1,4 +1,4 @@
-"""Signals while something is under way that has to be finished."""
+"""Signals while something runs that has to be finished."""
 
 import os
 import signal
@@ -30,12 +30,12 @@ class Stopping:
             os._exit(128 + number)
         self.signal = number
         self.event.set()
-        os.write(2, b"\nStopping: finishing the calls in flight. Once more stops at once.\n")
+        os.write(2, b"\nStopping after the calls in flight. To stop at once, do it again.\n")
 
 
 @contextmanager
 def stopping() -> Iterator[Stopping]:
-    """While this is open, the first SIGINT or SIGTERM asks to stop, and the second stops at once."""
+    """Within this, the first SIGINT or SIGTERM asks to stop, and the second stops at once."""
     stop = Stopping()
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -39,7 +39,12 @@ class Because(StrEnum):
     EXPIRED = "expired"
     """Recorded, and expired according to the list."""
     REQUESTED = "requested"
-    """In force and recorded, and a repeat was asked for."""
+    """In force and recorded, and somebody asked to disconnect the user again."""
+
+    @property
+    def action(self) -> Action:
+        """What is done for this reason."""
+        return _ACTIONS[self]
 
 
 _ACTIONS: Final = {
@@ -70,26 +75,16 @@ class Change:
     because: Because
 
     @property
-    def room_arn(self) -> str:
-        """The room, by its ARN."""
-        return self.key.room_arn
-
-    @property
-    def user_id(self) -> str:
-        """The user."""
-        return self.key.user_id
-
-    @property
     def action(self) -> Action:
-        """What is done. It follows from why."""
-        return _ACTIONS[self.because]
+        """What is done; it follows from why."""
+        return self.because.action
 
     @property
     def disconnects(self) -> bool:
         """Whether the change calls DisconnectUser."""
         return self.because in _CALLING
 
-    def record(self, disconnected_at: datetime | None = None, request_id: str | None = None) -> Record | None:
+    def recorded(self, disconnected_at: datetime | None = None, request_id: str | None = None) -> Record | None:
         """The record to keep once the change is done; None to keep none.
 
         Args:
@@ -140,7 +135,7 @@ class Plan:
         """How many changes do what."""
         counts: Counter[Action] = Counter()
         for because, count in Counter(map(attrgetter("because"), self.changes)).items():
-            counts[_ACTIONS[because]] += count
+            counts[because.action] += count
         return counts
 
     @property

@@ -5,14 +5,18 @@ number of its changes and diffing again gives exactly the rest.
 """
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import PurePath
+from typing import Final
 
 from reconciler import guardrails
 from reconciler.banlist.value import BanList
-from reconciler.bans import Ban, BanKey, Record
-from reconciler.errors import AddressUnknown
+from reconciler.bans import Ban, BanKey, Record, format_time, room_and_user
+from reconciler.errors import AddressUnknown, PlanStale
 from reconciler.plan.change import Action, Because, Change, Plan
 from reconciler.state.value import State
+
+CLOCK_SKEW: Final = timedelta(minutes=5)  # between the machine that plans and the one that applies
 
 
 def diff(
@@ -33,7 +37,7 @@ def diff(
         replace: disconnect these users once more though they are banned already.
 
     Raises:
-        AddressUnknown: a target is neither in the list nor in the state, or the list has no ban in force to replace.
+        AddressUnknown: a target is neither in the list nor in the state, or the list has no ban in force to repeat.
         ValueError: `now` has no time zone.
     """
     if now.tzinfo is None:
@@ -41,10 +45,10 @@ def diff(
     room_names = desired.room_names
     for key in targets or ():
         if key not in desired.bans and key not in state.records:
-            raise AddressUnknown("--target {}: not a ban of the list, nor of the state", [key], room_names)
+            raise AddressUnknown("{} is neither in the list nor in the state", [room_and_user(key, room_names)])
     for key in replace:
         if key not in desired.bans or not desired.bans[key].in_force(now):
-            raise AddressUnknown("--replace {}: the list has no such ban in force", [key], room_names)
+            raise AddressUnknown("{} is not a ban that the list has in force", [room_and_user(key, room_names)])
 
     everything, expired = _changes(desired.bans, state.records, now, frozenset(replace))
     changes = everything if targets is None else [change for change in everything if change.key in targets]
@@ -73,6 +77,42 @@ def diff(
     )
 
 
+def still_valid(plan: Plan, ban_list: BanList, state: State, now: datetime) -> Plan:
+    """The saved plan, if it is still what the list and the state mean.
+
+    What has expired since it was made stays in it: leave that out when it is applied.
+
+    Raises:
+        PlanStale: it is not, or the file was changed.
+    """
+    again = "Make a new plan, have it reviewed, and apply that."
+    if plan.created_at > now + CLOCK_SKEW:
+        raise PlanStale(f"The saved plan was made in the future, at {format_time(plan.created_at)}. {again}")
+    if plan.ban_list_sha256 != ban_list.sha256:
+        name = PurePath(ban_list.path).name
+        raise PlanStale(f"The saved plan is stale: {name} has changed since it was made. {again}")
+    if plan.lineage is not None and plan.lineage != state.lineage:
+        raise PlanStale(f"The saved plan was made for another state, not for this one. {again}")
+    if plan.serial != state.serial or plan.lineage != state.lineage:
+        raise PlanStale(
+            f"The saved plan is stale: the state has changed since it was made (serial {plan.serial} then,"
+            f" {state.serial} now), by another apply or by this one. {again}"
+        )
+    try:
+        planned = diff(
+            ban_list,
+            state,
+            plan.created_at,
+            targets=[change.key for change in plan.changes],
+            replace=[change.key for change in plan.changes if change.because is Because.REQUESTED],
+        )
+    except AddressUnknown:
+        planned = None
+    if planned is None or planned.changes != plan.changes or planned.room_names != plan.room_names:
+        raise PlanStale(f"The saved plan is not what the list and the state mean; its file was changed. {again}")
+    return planned
+
+
 def _changes(
     desired: Mapping[BanKey, Ban], records: Mapping[BanKey, Record], now: datetime, replace: frozenset[BanKey]
 ) -> tuple[list[Change], list[BanKey]]:
@@ -81,15 +121,17 @@ def _changes(
     expired: list[BanKey] = []
     recorded = 0
     for key, ban in desired.items():
-        record = records.get(key)
-        recorded += record is not None
-        if not ban.in_force(now):
-            if record is None:
-                expired.append(key)
+        in_force = ban.in_force(now)
+        if key not in records:
+            if in_force:
+                changes.append(Change(key, None, ban, Because.NEW))
             else:
-                changes.append(Change(key, record, None, Because.EXPIRED))
-        elif record is None:
-            changes.append(Change(key, None, ban, Because.NEW))
+                expired.append(key)
+            continue
+        recorded += 1
+        record = records[key]
+        if not in_force:
+            changes.append(Change(key, record, None, Because.EXPIRED))
         elif not record.ban.in_force(now):
             changes.append(Change(key, record, ban, Because.LAPSED))
         elif key in replace:

@@ -1,51 +1,52 @@
 """A plan as JSON: what `--format json` prints, and what `--out` saves for `apply PLAN`."""
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from functools import cache
 from hashlib import sha256
-from pathlib import PurePath
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic_core import from_json, to_json
 from typing_extensions import TypedDict
 
-from reconciler.banlist.value import BanList
+from reconciler import escape
 from reconciler.bans import Ban, BanKey, format_time
-from reconciler.errors import AddressUnknown, PlanEdited, PlanStale, PlanUnreadable
-from reconciler.escape import json_safe
+from reconciler.errors import PlanEdited, PlanUnreadable
 from reconciler.guardrails import Refusal
 from reconciler.plan.change import Action, Because, Change, Plan
-from reconciler.plan.diff import diff
-from reconciler.state.file import RoomArn, Serial, Time, UserId
-from reconciler.state.value import PlainRecord, State, record_from_plain, record_to_plain
+from reconciler.state.shapes import RecordShape, RoomArn, Serial, Time, UserId
+from reconciler.state.value import from_plain, to_plain
 
 FORMAT_VERSION: Final = 1
-CLOCK_SKEW: Final = timedelta(minutes=5)  # between the machine that plans and the one that applies
+_WORDS: Final = {because: (because.action.value, because.value) for because in Because}  # as pydantic encodes fastest
 
 
 @dataclass(frozen=True, slots=True)
 class SavedPlan:
-    """A plan, and where the state that it was made for is kept."""
+    """A plan, and where the state is kept that it was made for."""
 
     plan: Plan
     state_location: str
 
 
-def dumps(plan: Plan, state_location: str, *, redacted: bool = False) -> str:
-    """The JSON of a plan, one change a line; see `lines`."""
-    return "".join(lines(plan, state_location, redacted=redacted))
-
-
-def lines(plan: Plan, state_location: str, *, redacted: bool = False) -> Iterator[str]:
-    """The JSON of a plan line by line, each with its line break: one emoji makes a text of all four times as large.
+def dumps(plan: Plan, state_location: str, *, redacted: bool = False) -> bytes:
+    """The JSON of a plan, one change a line.
 
     Args:
         plan: the plan.
-        state_location: where the state is that it was made for.
-        redacted: the user IDs in it are none; `loads` refuses it.
+        state_location: where the state is kept that it was made for.
+        redacted: hashes stand in place of its user IDs, so that `loads` refuses it.
     """
+    rows = _rows(plan)
+    members = _head(plan, state_location, rows, redacted=redacted).items()
+    head = "".join(f'  "{key}": {escape.to_json(value)},\n' for key, value in members).encode()
+    changes = b"[\n    %b\n  ]" % escape.json_lines(b",\n    ".join(rows)) if rows else b"[]"
+    return b'{\n%b  "changes": %b\n}\n' % (head, changes)
+
+
+def _head(plan: Plan, state_location: str, rows: Sequence[bytes], *, redacted: bool = False) -> dict[str, object]:
+    """Everything but the changes, with the checksum of it all."""
     counts = plan.counts
     head: dict[str, object] = {
         "format_version": FORMAT_VERSION,
@@ -61,23 +62,35 @@ def lines(plan: Plan, state_location: str, *, redacted: bool = False) -> Iterato
         "expired": [{"room_arn": key.room_arn, "user_id": key.user_id} for key in plan.expired],
         "rooms": {name: arn for arn, name in plan.room_names.items()},
     }
-    rows: list[str] = []
+    checksum = sha256(escape.to_json(head).encode())
+    for row in rows:
+        checksum.update(row)
+    return {**head, "checksum": checksum.hexdigest()}
 
-    def written() -> Iterator[dict[str, object]]:
-        """Each change as plain data, which is let go again: of a hundred thousand that is a lot."""
-        for change in plan.changes:
-            plain = _plain(plan, change)
-            rows.append(f"    {_json(plain)}")
-            yield plain
 
-    head["checksum"] = _checksum(head, written())
-    yield "{\n"
-    for key, value in head.items():
-        yield f"  {_json(key)}: {_json(value)},\n"
-    yield '  "changes": [\n' if rows else '  "changes": []\n'
-    for number, row in enumerate(rows, 1):
-        yield f"{row},\n" if number < len(rows) else f"{row}\n  ]\n"
-    yield "}\n"
+def _rows(plan: Plan) -> list[bytes]:
+    """The changes, each as JSON."""
+    names = plan.room_names
+    rows = []
+    for change in plan.changes:
+        (room_arn, user_id), before, after = change.key, change.before, change.after
+        action, because = _WORDS[change.because]
+        room = names.get(room_arn, room_arn)
+        rows.append(
+            to_json(
+                {
+                    "action": action,
+                    "address": f"{room}/{user_id}",
+                    "room": room,
+                    "room_arn": room_arn,
+                    "user_id": user_id,
+                    "before": None if before is None else to_plain(before),
+                    "after": None if after is None else {"reason": after.reason, "expires_at": after.expires_at},
+                    "because": because,
+                }
+            )
+        )
+    return rows
 
 
 def loads(content: bytes | str) -> SavedPlan:
@@ -85,20 +98,17 @@ def loads(content: bytes | str) -> SavedPlan:
 
     Raises:
         PlanUnreadable: it is not one, or one of a later version.
-        PlanEdited: its checksum is not that of its content. (That stops accidents. Who may write the file may write the
-            checksum too, so it is `still_valid` that keeps a plan to what the list and the state mean. Which state that
-            is, the plan says: a plan is as much to be trusted as the place that it is kept in.)
+        PlanEdited: its content does not fit together, or not its checksum. (That stops accidents. Who may write the
+            file may write all of it anew, so it is `still_valid` that keeps a plan to what the list and the state mean.
+            Which state that is, the plan says: trust a plan as much as the place that it is kept in.)
     """
     try:
-        file = _File.model_validate_json(content)
-        changes = tuple(_change(change) for change in file.changes)
+        file = _shape().validate_json(content)
+        changes = tuple(map(_change, file.changes))
     except ValidationError as error:
         raise _why_not_a_plan(content, error) from error
     except ValueError as error:
         raise PlanUnreadable(f"changes: {error}") from error
-    plain = json.loads(content)
-    if plain.pop("checksum") != _checksum(plain, plain.pop("changes")):
-        raise PlanEdited("its content was changed since it was saved. Make a new plan, and apply that.")
     plan = Plan(
         created_at=file.created_at,
         ban_list=file.ban_list.path,
@@ -113,43 +123,10 @@ def loads(content: bytes | str) -> SavedPlan:
         rate=file.rate,
         commit=file.commit,
     )
+    rows = _rows(plan)
+    if from_json(content) != {**_head(plan, file.state.location, rows), "changes": list(map(from_json, rows))}:
+        raise PlanEdited("its content was changed since it was saved. Make a new plan, and apply that.")
     return SavedPlan(plan, file.state.location)
-
-
-def still_valid(plan: Plan, ban_list: BanList, state: State, now: datetime) -> Plan:
-    """The saved plan, if it is still what the list and the state mean.
-
-    What has expired since it was made stays in it: leave that out when it is applied.
-
-    Raises:
-        PlanStale: it is not, or the file was changed.
-    """
-    again = "Make a new plan, have it reviewed, and apply that."
-    if plan.created_at > now + CLOCK_SKEW:
-        raise PlanStale(f"The saved plan was made in the future, at {format_time(plan.created_at)}. {again}")
-    if plan.ban_list_sha256 != ban_list.sha256:
-        name = PurePath(ban_list.path).name
-        raise PlanStale(f"The saved plan is stale: {name} has changed since it was made. {again}")
-    if plan.lineage is not None and plan.lineage != state.lineage:
-        raise PlanStale(f"The saved plan was made for another state, not for this one. {again}")
-    if plan.serial != state.serial or plan.lineage != state.lineage:
-        raise PlanStale(
-            f"The saved plan is stale: the state has changed since it was made (serial {plan.serial} then,"
-            f" {state.serial} now), by another apply or by this one. {again}"
-        )
-    try:
-        planned = diff(
-            ban_list,
-            state,
-            plan.created_at,
-            targets=[change.key for change in plan.changes],
-            replace=[change.key for change in plan.changes if change.because is Because.REQUESTED],
-        )
-    except AddressUnknown:
-        planned = None
-    if planned is None or planned.changes != plan.changes or planned.room_names != plan.room_names:
-        raise PlanStale(f"The saved plan is not what the list and the state mean; its file was changed. {again}")
-    return planned
 
 
 class _PlainBan(TypedDict):
@@ -171,7 +148,7 @@ class _PlainChange(_PlainKey):
     action: Action
     address: str
     room: str
-    before: PlainRecord | None
+    before: RecordShape | None
     after: _PlainBan | None
     because: Because
 
@@ -187,8 +164,8 @@ class _StateVersion(BaseModel):
     serial: Serial
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class _PlanShape(BaseModel):
+    model_config = ConfigDict(extra="forbid", defer_build=True)
     format_version: Literal[1]
     created_at: Time
     commit: Annotated[str, Field(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")] | None = None
@@ -204,27 +181,16 @@ class _File(BaseModel):
     changes: list[_PlainChange]
 
 
-def _plain(plan: Plan, change: Change) -> dict[str, object]:
-    key, after = change.key, change.after
-    return {
-        "action": change.action,
-        "address": plan.address(key),
-        "room": plan.room_names.get(key.room_arn, key.room_arn),
-        "room_arn": key.room_arn,
-        "user_id": key.user_id,
-        "before": record_to_plain(change.before) if change.before is not None else None,
-        "after": None
-        if after is None
-        else {"reason": after.reason, "expires_at": format_time(after.expires_at) if after.expires_at else None},
-        "because": change.because,
-    }
+@cache
+def _shape() -> TypeAdapter[_PlanShape]:
+    return TypeAdapter(_PlanShape)
 
 
 def _change(plain: _PlainChange) -> Change:
     after = plain["after"]
     return Change(
         key=BanKey(plain["room_arn"], plain["user_id"]),
-        before=record_from_plain(plain["before"]) if plain["before"] is not None else None,
+        before=from_plain(plain["before"]) if plain["before"] is not None else None,
         after=Ban(after["reason"], after["expires_at"]) if after is not None else None,
         because=plain["because"],
     )
@@ -232,9 +198,9 @@ def _change(plain: _PlainChange) -> Change:
 
 def _why_not_a_plan(content: bytes | str, error: ValidationError) -> PlanUnreadable:
     try:
-        plain = json.loads(content)
+        plain = from_json(content)
         version, redacted = plain["format_version"], plain.get("redacted")
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError):
         version = redacted = None
     if redacted:
         return PlanUnreadable("it was printed with --redact, so it does not say who is meant")
@@ -243,19 +209,3 @@ def _why_not_a_plan(content: bytes | str, error: ValidationError) -> PlanUnreada
     first = error.errors(include_url=False, include_input=False)[0]
     where = ".".join(str(step) for step in first["loc"])
     return PlanUnreadable(f"{where}: {first['msg']}" if where else first["msg"])
-
-
-def _checksum(head: Mapping[str, object], changes: Iterable[Mapping[str, object]]) -> str:
-    """Of the content, however it is laid out: of everything but the changes, then of one change after the other."""
-    content = sha256(_CANONICAL.encode(head).encode())
-    for change in changes:
-        content.update(b"\n" + _CANONICAL.encode(change).encode())
-    return content.hexdigest()
-
-
-_CANONICAL: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
-
-
-def _json(value: object) -> str:
-    return json_safe(_ENCODER.encode(value))

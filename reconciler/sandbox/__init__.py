@@ -4,14 +4,35 @@
         chat = boto3.client("ivschat", region_name="us-west-2", endpoint_url=sandbox.url)
 
 It answers CreateRoom, GetRoom, ListRooms, DeleteRoom and DisconnectUser as the SDKs and the AWS CLI call them, and
-STS's GetCallerIdentity. Every request is checked against the service model that botocore ships. Needs aiohttp (the
-extra `sandbox`): without it, importing this package raises ModuleNotFoundError.
+STS's GetCallerIdentity. It checks every request against the service model that botocore ships. `running` needs aiohttp
+(the extra `sandbox`): without it, asking for that name raises ModuleNotFoundError.
 """
 
-from reconciler.sandbox.faults import FAULT_KINDS, FaultKind
-from reconciler.sandbox.options import SandboxOptions
-from reconciler.sandbox.request import Request
-from reconciler.sandbox.sandbox import Sandbox
-from reconciler.sandbox.server import running
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from reconciler.sandbox.faults import FAULT_KINDS, FaultKind
+    from reconciler.sandbox.options import SandboxOptions
+    from reconciler.sandbox.request import Request
+    from reconciler.sandbox.sandbox import Sandbox
+    from reconciler.sandbox.server import running
+
+# Public name → module. Each is imported when it is asked for (PEP 562), so that a list of faults costs no aiohttp.
+_MODULES = {
+    "FAULT_KINDS": "faults",
+    "FaultKind": "faults",
+    "Request": "request",
+    "Sandbox": "sandbox",
+    "SandboxOptions": "options",
+    "running": "server",
+}
 
 __all__ = ["FAULT_KINDS", "FaultKind", "Request", "Sandbox", "SandboxOptions", "running"]
+
+
+def __getattr__(name: str) -> object:
+    """A public name, imported now."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -6,7 +6,6 @@ answers before a request reaches an operation. AWS documents codes and statuses,
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 from reconciler.sandbox.model import FieldProblem, service_model
 
@@ -14,8 +13,11 @@ from reconciler.sandbox.model import FieldProblem, service_model
 class ServiceError(Exception):
     """An error as the service answers it.
 
-    `code` goes into the header `x-amzn-ErrorType`, `status` is the HTTP status, and `body` is the JSON object of
-    the answer: `message` and the other members of the error's shape.
+    Attributes:
+        code: what the header `x-amzn-ErrorType` says.
+        status: the HTTP status.
+        message: the message for people.
+        body: the JSON object of the answer: `message` and the other members of the error's shape.
     """
 
     def __init__(self, code: str, status: int, message: str, **members: object) -> None:
@@ -59,32 +61,29 @@ def throttled(operation: str, *, arn: str | None, limit: int) -> ServiceError:
     The model declares ThrottlingException, with its members, for the messaging operations alone. The room
     operations answer the common error of the same code: status 400, and no member but the message.
     """
+    message = f"Rate exceeded: {operation}, {limit} calls a second"
     declared = {shape.name for shape in service_model().operation_model(operation).error_shapes}
     if arn is None or "ThrottlingException" not in declared:
-        return ServiceError("ThrottlingException", 400, f"Rate exceeded: {operation}, {limit} calls a second")
-    return ServiceError(
-        "ThrottlingException",
-        429,
-        f"Rate exceeded: {operation}, {limit} calls a second",
-        resourceId=room_id(arn),
-        resourceType="ROOM",
-        limit=limit,
-    )
+        return ServiceError("ThrottlingException", 400, message)
+    return ServiceError("ThrottlingException", 429, message, resourceId=room_id(arn), resourceType="ROOM", limit=limit)
 
 
 def invalid(problems: Sequence[FieldProblem]) -> ServiceError:
     """Members of the request break the service model."""
     noun = "error" if len(problems) == 1 else "errors"
-    return _validation(
-        "FIELD_VALIDATION_FAILED",
+    return ServiceError(
+        "ValidationException",
+        400,
         f"{len(problems)} validation {noun} detected. " + "; ".join(problem.message for problem in problems),
-        problems,
+        reason="FIELD_VALIDATION_FAILED",
+        fieldList=[{"name": problem.name, "message": problem.message} for problem in problems],
     )
 
 
 def not_in_the_sandbox(operation: str, supported: Sequence[str]) -> ServiceError:
     """An operation that IVS Chat has and the sandbox has not."""
-    return _validation("UNKNOWN_OPERATION", f"The sandbox does not do {operation}. It does {', '.join(supported)}.", ())
+    message = f"The sandbox does not do {operation}. It does {', '.join(supported)}."
+    return ServiceError("ValidationException", 400, message, reason="UNKNOWN_OPERATION")
 
 
 def unknown_operation(method: str, path: str) -> ServiceError:
@@ -142,14 +141,3 @@ def unavailable() -> ServiceError:
 def room_id(arn: str) -> str:
     """The room's ID: the part of its ARN after the last slash."""
     return arn.rpartition("/")[2]
-
-
-def _validation(
-    reason: Literal["UNKNOWN_OPERATION", "FIELD_VALIDATION_FAILED", "OTHER"],
-    message: str,
-    problems: Sequence[FieldProblem],
-) -> ServiceError:
-    fields = [{"name": problem.name, "message": problem.message} for problem in problems]
-    if not fields:
-        return ServiceError("ValidationException", 400, message, reason=reason)
-    return ServiceError("ValidationException", 400, message, reason=reason, fieldList=fields)

@@ -5,30 +5,38 @@ and allowed values are all read from the model that the SDKs themselves are gene
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
+
+_Json: TypeAlias = Any
+
+# What a JSON value must be for a type of the model. No input of this service has another type.
+_TYPES: Mapping[str, tuple[type, str]] = {
+    "structure": (dict, "an object"),
+    "map": (dict, "an object"),
+    "list": (list, "a list"),
+    "string": (str, "a string"),
+    "integer": (int, "an integer"),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class FieldProblem:
     """One member of a request that breaks the model: an entry of ValidationException's `fieldList`.
 
-    `name` is the member's path (`userId`, `messageReviewHandler.uri`, `loggingConfigurationIdentifiers[0]`).
-    `message` is worded as Smithy's generated servers word it; the wording of this very service is not
-    documented, and no client should depend on it.
+    Attributes:
+        name: the member's path: `userId`, `messageReviewHandler.uri`, `loggingConfigurationIdentifiers[0]`.
+        message: what is wrong, worded as Smithy's generated servers word it. The wording of this very service is not
+            documented, and no client should depend on it.
     """
 
     name: str
     message: str
-
-
-Check: TypeAlias = Callable[[object, str, list[FieldProblem]], None]
-"""Checks a JSON value found at a path, and adds what is wrong to the list."""
 
 
 @cache
@@ -39,7 +47,7 @@ def service_model() -> ServiceModel:
 
 @lru_cache(maxsize=64)
 def operation_at(method: str, path: str) -> str | None:
-    """The name of the operation with this HTTP method and (undecoded) request path; None: there is none."""
+    """The name of the operation with this HTTP method and (undecoded) request path; None if there is none."""
     for (its_method, pattern), name in _routes().items():
         if method == its_method and pattern.fullmatch(path):
             return name
@@ -59,171 +67,86 @@ def _routes() -> Mapping[tuple[str, re.Pattern[str]], str]:
 
 @cache
 def room_arn_pattern() -> re.Pattern[str]:
-    """The pattern that a room's ARN must match in full, from the model's shape `RoomArn`; group 1 is its region."""
-    pattern: str = service_model().shape_for("RoomArn").metadata["pattern"]
-    return re.compile(pattern.replace("[a-z0-9-]+", "([a-z0-9-]+)", 1))
+    """The pattern that a room's ARN must match in full, from the model's shape `RoomArn`."""
+    return re.compile(service_model().shape_for("RoomArn").metadata["pattern"])
 
 
 def check(operation_name: str, params: Mapping[str, object]) -> list[FieldProblem]:
-    """Everything in `params` (a request's JSON object) that breaks the input shape of an operation of the model.
+    """Check a request against the input shape of an operation.
 
-    An empty list: the request is well-formed. Members that the model does not know are ignored, and `null` is
-    the same as an absent member, as the rest-json protocol has it. A length is counted in Unicode code points,
-    a pattern must match the whole value, and `true` is not an integer.
+    Members that the model does not know are ignored, and `null` is the same as an absent member, as the rest-json
+    protocol has it. A length is counted in Unicode code points, a pattern must match the whole value, and `true` is not
+    an integer.
 
-    Raises botocore.model.OperationNotFoundError for an operation that is not in the model.
+    Args:
+        operation_name: an operation of the model.
+        params: the JSON object of the request.
+
+    Returns:
+        Everything that breaks the model; nothing if the request is well-formed.
+
+    Raises:
+        botocore.model.OperationNotFoundError: the model has no such operation.
     """
-    problems: list[FieldProblem] = []
-    _input_check(operation_name)(params, "", problems)
-    return problems
-
-
-@cache
-def _input_check(operation_name: str) -> Check:
     shape: Shape | None = service_model().operation_model(operation_name).input_shape
-    return _anything if shape is None else _compile(shape)
+    return [] if shape is None else list(_problems(shape, params, ""))
 
 
-def _anything(_value: object, _path: str, _problems: list[FieldProblem]) -> None:
-    pass
-
-
-def _compile(shape: Shape) -> Check:
-    """The check of one shape. A type that no input of this service has (a blob, a timestamp) is not checked."""
-    if isinstance(shape, StructureShape):
-        return _structure(shape)
-    if isinstance(shape, MapShape):
-        return _map(shape)
-    if isinstance(shape, ListShape):
-        return _list(shape)
-    match shape.type_name:
-        case "string":
-            return _string(shape)
-        case "integer" | "long":
-            return _integer(shape)
-        case "boolean":
-            return _boolean
-    return _anything
-
-
-def _structure(shape: StructureShape) -> Check:
-    members = {name: _compile(member) for name, member in shape.members.items()}
-    required = frozenset(shape.required_members)
-
-    def check_structure(value: object, path: str, problems: list[FieldProblem]) -> None:
-        if not isinstance(value, dict):
-            problems.append(_problem(path, "Member must be an object"))
-            return
-        for name, check_member in members.items():
+def _problems(shape: Shape, value: _Json, path: str) -> Iterator[FieldProblem]:
+    """What is wrong with a JSON value that was found at a path."""
+    expected, noun = _TYPES[shape.type_name]
+    fits = isinstance(value, expected) and not (expected is int and isinstance(value, bool))
+    if not fits:
+        yield _problem(path, f"Member must be {noun}")
+    elif isinstance(shape, StructureShape):
+        for name, member in shape.members.items():
             at = f"{path}.{name}" if path else name
-            member = value.get(name)
-            if member is not None:
-                check_member(member, at, problems)
-            elif name in required:
-                problems.append(_problem(at, "Member must not be null"))
-
-    return check_structure
-
-
-def _map(shape: MapShape) -> Check:
-    check_size, check_key, check_value = _length(shape), _compile(shape.key), _compile(shape.value)
-
-    def check_map(value: object, path: str, problems: list[FieldProblem]) -> None:
-        if not isinstance(value, dict):
-            problems.append(_problem(path, "Member must be an object"))
-            return
-        check_size(len(value), path, problems)
+            if value.get(name) is not None:
+                yield from _problems(member, value[name], at)
+            elif name in shape.required_members:
+                yield _problem(at, "Member must not be null")
+    elif isinstance(shape, MapShape):
+        yield from _out_of_bounds(shape, len(value), path)
         for key, member in value.items():
-            check_key(key, f"{path}.key", problems)
-            check_value(member, f"{path}.value", problems)
-
-    return check_map
-
-
-def _list(shape: ListShape) -> Check:
-    check_size, check_member = _length(shape), _compile(shape.member)
-
-    def check_list(value: object, path: str, problems: list[FieldProblem]) -> None:
-        if not isinstance(value, list):
-            problems.append(_problem(path, "Member must be a list"))
-            return
-        check_size(len(value), path, problems)
+            yield from _problems(shape.key, key, f"{path}.key")
+            yield from _problems(shape.value, member, f"{path}.value")
+    elif isinstance(shape, ListShape):
+        yield from _out_of_bounds(shape, len(value), path)
         for index, member in enumerate(value):
-            check_member(member, f"{path}[{index}]", problems)
+            yield from _problems(shape.member, member, f"{path}[{index}]")
+    elif expected is str:
+        yield from _text_problems(shape, value, path)
+    elif expected is int:
+        yield from _out_of_bounds(shape, value, path, is_length=False)
 
-    return check_list
 
-
-def _string(shape: Shape) -> Check:
-    check_size = _length(shape)
+def _text_problems(shape: Shape, value: str, path: str) -> Iterator[FieldProblem]:
+    too_long = list(_out_of_bounds(shape, len(value), path))
+    if too_long:  # patterns only see values of bounded length
+        yield from too_long
+        return
     allowed: list[str] | None = shape.metadata.get("enum")
+    if allowed is not None and value not in allowed:
+        yield _problem(path, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
     pattern: str | None = shape.metadata.get("pattern")
-    matches = None if pattern is None else re.compile(pattern).fullmatch
-
-    def check_string(value: object, path: str, problems: list[FieldProblem]) -> None:
-        if not isinstance(value, str):
-            problems.append(_problem(path, "Member must be a string"))
-            return
-        before = len(problems)
-        check_size(len(value), path, problems)
-        if len(problems) > before:
-            return  # Patterns only see values of bounded length.
-        if allowed is not None and value not in allowed:
-            problems.append(_problem(path, f"Member must satisfy enum value set: [{', '.join(allowed)}]"))
-        if matches is not None and not matches(value):
-            problems.append(_problem(path, f"Member must satisfy regular expression pattern: {pattern}"))
-        if not _is_utf8(value):
-            problems.append(_problem(path, "Member must be UTF-8 text"))
-
-    return check_string
+    if pattern is not None and not re.fullmatch(pattern, value):
+        yield _problem(path, f"Member must satisfy regular expression pattern: {pattern}")
+    if not value.isascii() and value.encode(errors="ignore").decode() != value:
+        yield _problem(path, "Member must be UTF-8 text")  # JSON can write a lone surrogate, UTF-8 cannot
 
 
-def _integer(shape: Shape) -> Check:
+def _out_of_bounds(shape: Shape, number: int, path: str, *, is_length: bool = True) -> Iterator[FieldProblem]:
     low, high = shape.metadata.get("min"), shape.metadata.get("max")
-    bounds = _bounds("be", low, high)
-
-    def check_integer(value: object, path: str, problems: list[FieldProblem]) -> None:
-        if not isinstance(value, int) or isinstance(value, bool):
-            problems.append(_problem(path, "Member must be an integer"))
-        elif (low is not None and value < low) or (high is not None and value > high):
-            problems.append(_problem(path, bounds))
-
-    return check_integer
-
-
-def _boolean(value: object, path: str, problems: list[FieldProblem]) -> None:
-    if not isinstance(value, bool):
-        problems.append(_problem(path, "Member must be a boolean"))
-
-
-def _length(shape: Shape) -> Callable[[int, str, list[FieldProblem]], None]:
-    low, high = shape.metadata.get("min"), shape.metadata.get("max")
-    bounds = _bounds("have length", low, high)
-
-    def check_length(length: int, path: str, problems: list[FieldProblem]) -> None:
-        if (low is not None and length < low) or (high is not None and length > high):
-            problems.append(_problem(path, bounds, value=f"Value with length {length}"))
-
-    return check_length
-
-
-def _bounds(verb: str, low: int | None, high: int | None) -> str:
+    if (low is None or number >= low) and (high is None or number <= high):
+        return
     if low is not None and high is not None:
-        return f"Member must {verb} between {low} and {high}, inclusive"
-    if low is not None:
-        return f"Member must {verb} greater than or equal to {low}"
-    return f"Member must {verb} less than or equal to {high}"
-
-
-def _is_utf8(text: str) -> bool:
-    """False for text with a lone surrogate, which JSON has an escape for and UTF-8 has not."""
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        bounds = f"between {low} and {high}, inclusive"
+    else:
+        bounds = f"less than or equal to {high}" if low is None else f"greater than or equal to {low}"
+    if is_length:
+        yield _problem(path, f"Member must have length {bounds}", value=f"Value with length {number}")
+    else:
+        yield _problem(path, f"Member must be {bounds}")
 
 
 def _problem(path: str, constraint: str, *, value: str = "Value") -> FieldProblem:

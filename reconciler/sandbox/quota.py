@@ -4,7 +4,7 @@
 class TokenBucket:
     """Lets `rate` calls a second through, with a burst of at most one second's worth.
 
-    Times are seconds on any clock that does not run backwards; one that does refills nothing meanwhile.
+    Times are seconds on any clock. While a clock runs backwards, nothing is refilled.
     """
 
     def __init__(self, rate: int, *, now: float) -> None:

@@ -10,15 +10,16 @@ from datetime import UTC, datetime
 class Request:
     """One request and what became of it.
 
-    - `time`: when it arrived, in UTC.
-    - `operation`: the operation's name; for a request that is none, its method and path.
-    - `region`: that of the credential scope; empty for a request that is not signed.
-    - `params`: the JSON object of the body exactly as sent; empty when there was none.
-    - `status`: HTTP status of the answer; None: no answer (`cut`, `cut-after`, `timeout`).
-    - `error`: code of the error that was answered, or the kind of fault that took the answer away; None: success.
-    - `request_id`: the answer's `x-amzn-RequestId`.
+    A client controls `operation`, where it is none, and `params`: escape them before they reach a terminal.
 
-    A client controls `operation` (of what is none) and `params`: escape them before they reach a terminal.
+    Attributes:
+        time: when it arrived, in UTC.
+        operation: the operation's name; its method and path if it is none.
+        region: the region of the credential scope; empty if it was not signed.
+        params: the JSON object of the body exactly as sent; empty if there was none.
+        status: the HTTP status of the answer; None if there was no answer (`cut`, `cut-after`, `timeout`).
+        error: the code of the error that was answered, or the kind of fault that took it away; None for success.
+        request_id: the answer's `x-amzn-RequestId`.
     """
 
     time: datetime
@@ -40,13 +41,18 @@ def timestamp(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+def rfc3339(time: datetime) -> str:
+    """A time in UTC as the service writes it, such as `2027-01-15T08:00:00.000Z`."""
+    return time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
 def log_line(request: Request) -> str:
     """The request as one line of JSON with a newline at its end.
 
-    In ASCII: text of any kind comes back exact from a JSON reader, and the file is safe to show on a terminal.
+    It is ASCII: any text comes back exact from a JSON reader, and the file is safe to show on a terminal.
     """
     record = {
-        "time": request.time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "time": rfc3339(request.time),
         "operation": request.operation,
         "region": request.region,
         "params": request.params,

@@ -3,12 +3,12 @@
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TextIO
 
-from reconciler.sandbox import options as checks
-from reconciler.sandbox.endpoint import Endpoint, HttpRequest, Reply
+from reconciler.sandbox.dispatch import Dispatcher, HttpRequest, Reply
 from reconciler.sandbox.faults import FaultKind, Faults
-from reconciler.sandbox.options import SandboxOptions
+from reconciler.sandbox.options import SandboxOptions, check_room
 from reconciler.sandbox.request import Request, log_line
 from reconciler.sandbox.service import Service
 
@@ -17,7 +17,13 @@ KEPT_REQUESTS = 1_000_000
 
 
 class Sandbox:
-    """A local IVS Chat. Made by `running`; its attributes and methods may be used from any thread."""
+    """A local IVS Chat. `running` makes it; its attributes and methods may be used from any thread.
+
+    What changes an option raises ValueError as SandboxOptions does, and then changes nothing.
+
+    Attributes:
+        url: where it listens, such as `http://127.0.0.1:45123`: an endpoint URL for any AWS SDK.
+    """
 
     def __init__(
         self,
@@ -29,21 +35,15 @@ class Sandbox:
         log: TextIO | None = None,
     ) -> None:
         self.url = url
-        """Where it listens, e.g. `http://127.0.0.1:45123`: an endpoint URL for any AWS SDK."""
-        self._latency = options.latency
+        self._options = options
         self._clock = clock
         self._on_request = on_request
         self._log = log
         self._lock = threading.Lock()
         self._requests: deque[Request] = deque(maxlen=KEPT_REQUESTS)
-        self._service = Service(
-            account=options.account, quota=options.quota, room_quota=options.room_quota, seed=options.seed
-        )
-        self._service.denied.update(options.deny)
-        for arn in options.rooms:
-            self._service.add_room(arn, clock())
-        self._faults = Faults(options.fault_rate, options.faults, seed=options.seed)
-        self._endpoint = Endpoint(self._service, self._faults)
+        self._service = Service(options, clock())
+        self._faults = Faults(options)
+        self._dispatcher = Dispatcher(self._service, self._faults)
 
     @property
     def requests(self) -> tuple[Request, ...]:
@@ -61,67 +61,59 @@ class Sandbox:
     def rooms(self) -> tuple[str, ...]:
         """The ARNs of the rooms that exist, in order of creation."""
         with self._lock:
-            return self._service.rooms
+            return self._service.rooms.arns
 
     @property
     def latency(self) -> float:
-        """Seconds between a request and its answer. Setting it raises ValueError outside 0 to 3600."""
-        return self._latency
+        """Seconds between a request and its answer."""
+        return self._options.latency
 
     @latency.setter
     def latency(self, seconds: float) -> None:
-        checks.check_latency(seconds)
-        self._latency = seconds
+        self._change(lambda options: replace(options, latency=seconds))
 
     @property
     def quota(self) -> int:
-        """DisconnectUser calls a second and region; 0: no quota. Setting it raises ValueError below 0."""
-        return self._service.quota
+        """DisconnectUser calls a second in each region; 0 means no quota."""
+        return self._options.quota
 
     @quota.setter
     def quota(self, calls: int) -> None:
-        checks.check_quota(calls)
-        with self._lock:
-            self._service.quota = calls
+        self._change(lambda options: replace(options, quota=calls))
 
     def add_room(self, arn: str) -> None:
-        """Let a room exist, in the region of its ARN. Raises ValueError for text that is no room ARN."""
+        """Let a room exist, in the region of its ARN."""
+        check_room(arn)
         with self._lock:
-            self._service.add_room(arn, self._clock())
+            self._service.rooms.add(arn, self._clock())
 
     def deny(self, arn: str) -> None:
-        """From now on every call about this room is answered AccessDeniedException. Raises ValueError as above."""
-        checks.region_of(arn)
-        with self._lock:
-            self._service.denied.add(arn)
+        """From now on, answer every call about this room with AccessDeniedException."""
+        self._change(lambda options: replace(options, deny=(*options.deny, arn)))
 
     def allow(self, arn: str) -> None:
         """Take a `deny` back."""
-        with self._lock:
-            self._service.denied.discard(arn)
+        self._change(lambda options: replace(options, deny=tuple(denied for denied in options.deny if denied != arn)))
 
     def fault(self, *kinds: FaultKind, rate: float = 100.0) -> None:
-        """From now on `rate` percent of the calls fail with one of `kinds`; with no kinds, none does.
-
-        Raises ValueError for a rate outside 0 to 100 and for a kind there is not.
-        """
-        checks.check_faults(rate if kinds else 0, kinds)
-        with self._lock:
-            self._faults.set(rate if kinds else 0, kinds)
+        """From now on, let `rate` percent of the calls fail with one of `kinds`; with no kinds, none."""
+        self._change(lambda options: replace(options, fault_rate=rate if kinds else 0, faults=kinds))
 
     def fault_next(self, *kinds: FaultKind) -> None:
-        """The next calls fail with these, one each, in this order. Raises ValueError for a kind there is not."""
-        checks.check_faults(0, kinds)
+        """Let the next calls fail with these, one each, in this order."""
+        SandboxOptions(faults=kinds)
         with self._lock:
             self._faults.queue(kinds)
 
     def answer(self, request: HttpRequest) -> Reply:
         """The reply to a request that has just arrived; it is remembered and logged before anything is sent.
 
-        Raises whatever `on_request` raises, and OSError when the log can't be written.
+        Raises:
+            OSError: the log cannot be written.
+            Exception: what `on_request` raises.
         """
         with self._lock:
-            reply = self._endpoint.reply(request, self._clock())
+            reply = self._dispatcher.reply(request, self._clock())
             if reply.request is not None:
                 self._requests.append(reply.request)
                 if self._log is not None:
@@ -129,3 +121,7 @@ class Sandbox:
         if reply.request is not None and self._on_request is not None:
             self._on_request(reply.request)
         return reply
+
+    def _change(self, changed: Callable[[SandboxOptions], SandboxOptions]) -> None:
+        with self._lock:
+            self._options = self._service.options = self._faults.options = changed(self._options)

@@ -1,16 +1,16 @@
 """The sandbox on a socket: an HTTP server on loopback, in a thread of its own."""
 
 import asyncio
-import contextlib
 import logging
 import socket
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, contextmanager, suppress
 
 from aiohttp import web
 
-from reconciler.sandbox.endpoint import MAX_BODY, HttpRequest, Reply
+from reconciler.sandbox.dispatch import MAX_BODY, HttpRequest, Reply
 from reconciler.sandbox.options import SandboxOptions, loopback_address
 from reconciler.sandbox.request import Request
 from reconciler.sandbox.sandbox import Sandbox
@@ -25,7 +25,7 @@ _CLOSING = 0.5
 """Seconds that answers under way have when the server stops."""
 
 
-@contextlib.contextmanager
+@contextmanager
 def running(
     options: SandboxOptions | None = None,
     *,
@@ -34,27 +34,35 @@ def running(
 ) -> Iterator[Sandbox]:
     """A sandbox that answers while the `with` block runs.
 
-    `on_request` is called with each request, probes excepted, in the server's thread and before the answer is
-    sent, so it should be quick. `clock` gives the time in seconds since 1970, for quotas and time stamps.
+    Args:
+        options: what it is started with.
+        on_request: called with each request, except probes, in the server's thread and before the answer is sent, so it
+            should be quick.
+        clock: the time in seconds since 1970, for quotas and time stamps.
 
-    Raises OSError when the address can't be bound or the log can't be opened. What `on_request` or the log raise
-    later ends as a 500 for that request, and the first such exception is raised again when the block ends.
+    Raises:
+        OSError: the address cannot be bound, or the log cannot be opened.
+        Exception: what `on_request` or the log raise later. The request in question is answered with a 500, and the
+            first such exception is raised again when the block ends.
     """
     options = options or SandboxOptions()
-    with contextlib.ExitStack() as stack:
-        log = None
-        if options.log is not None:
-            log = stack.enter_context(options.log.open("a", encoding="ascii", buffering=1))
+    with ExitStack() as stack:
+        log = None if options.log is None else stack.enter_context(options.log.open("a", encoding="ascii", buffering=1))
         listener = stack.enter_context(_listener(options))
         host, port = listener.getsockname()[:2]
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        sandbox = Sandbox(options, url=url, clock=clock, on_request=on_request, log=log)
-        server = _Server(sandbox, listener)
-        server.start()
+        server = _Server(Sandbox(options, url=url, clock=clock, on_request=on_request, log=log))
+        loop = stack.enter_context(asyncio.Runner(loop_factory=asyncio.new_event_loop))
+        thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="reconciler-sandbox"))
+        ended = thread.submit(loop.run, server.serve(listener))
         try:
-            yield sandbox
+            wait((server.started, ended), return_when=FIRST_COMPLETED)
+            if ended.done():
+                ended.result()
+            yield server.sandbox
         finally:
-            server.stop()
+            loop.get_loop().call_soon_threadsafe(server.stopping.set)
+        ended.result()
         if server.failure is not None:
             raise server.failure
 
@@ -66,42 +74,23 @@ def _listener(options: SandboxOptions) -> socket.socket:
 
 
 class _Server:
-    """The server's thread. `failure` is the first exception that was not a client's doing."""
+    """What runs in the server's thread.
 
-    def __init__(self, sandbox: Sandbox, listener: socket.socket) -> None:
-        self.failure: BaseException | None = None
-        self._sandbox = sandbox
-        self._listener = listener
-        self._started = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="reconciler-sandbox", daemon=True)
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopping: asyncio.Event | None = None
+    Attributes:
+        sandbox: what answers.
+        started: done once requests are answered.
+        stopping: set in the server's thread to stop it.
+        failure: the first exception that was not a client's doing.
+    """
 
-    def start(self) -> None:
-        """Start the thread, and return once requests are answered. Raises what kept it from that."""
-        self._thread.start()
-        self._started.wait()
-        if self.failure is not None:
-            raise self.failure
+    def __init__(self, sandbox: Sandbox) -> None:
+        self.sandbox = sandbox
+        self.started: Future[None] = Future()
+        self.stopping = asyncio.Event()
+        self.failure: Exception | None = None
 
-    def stop(self) -> None:
-        """Close every connection, and return when the thread has ended."""
-        if self._loop is not None and self._stopping is not None:
-            with contextlib.suppress(RuntimeError):  # The loop is closed already.
-                self._loop.call_soon_threadsafe(self._stopping.set)
-        self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that asked for the server
-            self._keep(error)
-        finally:
-            self._started.set()
-
-    async def _serve(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._stopping = asyncio.Event()
+    async def serve(self, listener: socket.socket) -> None:
+        """Answer until `stopping` is set, then close every connection."""
         # A handler that waits (latency, timeout) ends with its client. Nothing a client sends is worth a line.
         quiet = logging.Logger("reconciler.sandbox.http")
         quiet.disabled = True
@@ -116,12 +105,12 @@ class _Server:
         runner = web.ServerRunner(server, shutdown_timeout=_CLOSING)
         await runner.setup()
         try:
-            await web.SockSite(runner, self._listener, backlog=1024).start()
-            self._started.set()
-            await self._stopping.wait()
+            await web.SockSite(runner, listener, backlog=1024).start()
+            self.started.set_result(None)
+            await self.stopping.wait()
             # asyncio loses a connection that it has just accepted when the server closes (its `_attach` asserts), so
             # accepting ends first.
-            self._loop.remove_reader(self._listener)
+            asyncio.get_running_loop().remove_reader(listener)
             for _ in range(_ACCEPTING):
                 await asyncio.sleep(0)
         finally:
@@ -132,14 +121,12 @@ class _Server:
         body = await _body(request)
         http = HttpRequest(request.method, request.rel_url.raw_path, request.headers.get("Authorization"), body)
         try:
-            reply = self._sandbox.answer(http)
-        except Exception as error:  # noqa: BLE001 - raised again when the sandbox ends
-            self._keep(error)
-            return web.json_response(
-                {"message": "The sandbox failed"}, status=500, headers={"x-amzn-ErrorType": "InternalServerException"}
-            )
-        if self._sandbox.latency:
-            await self._pause(self._sandbox.latency)
+            reply = self.sandbox.answer(http)
+        except Exception as error:
+            self.failure = self.failure or error
+            raise  # aiohttp answers 500
+        if self.sandbox.latency:
+            await self._pause(self.sandbox.latency)
         return await self._send(request, reply)
 
     async def _send(self, request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
@@ -153,14 +140,9 @@ class _Server:
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not longer than the server runs."""
-        assert self._stopping is not None  # noqa: S101 - set before the first request
-        with contextlib.suppress(TimeoutError):
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-
-    def _keep(self, error: BaseException) -> None:
-        if self.failure is None:
-            self.failure = error
+                await self.stopping.wait()
 
 
 async def _body(request: web.BaseRequest) -> bytes | None:

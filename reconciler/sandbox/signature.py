@@ -1,7 +1,7 @@
 """Signature Version 4's `Authorization` header: who signs for which region and service.
 
-The signature itself is not verified: any credentials do, so no secret is needed to try the real job. What is
-checked is that the request is signed at all, for the right service, and for which region.
+The signature itself is not verified: any credentials will do, so no secret is needed to try the real job. What counts
+is that the request is signed at all, for the right service, and for which region.
 
 Source: AWS IAM user guide, page "Elements of an AWS API request signature".
 """
@@ -30,8 +30,9 @@ class Scope:
 def scope_of(authorization: str | None) -> Scope:
     """The scope in an `Authorization` header; None stands for no header.
 
-    Raises ServiceError: MissingAuthenticationTokenException for no header, IncompleteSignatureException for one
-    that is not Signature Version 4.
+    Raises:
+        ServiceError: MissingAuthenticationTokenException for no header, IncompleteSignatureException for one that is
+            not Signature Version 4.
     """
     if not authorization:
         raise errors.missing_token()

@@ -1,4 +1,4 @@
-"""The one call of AWS STS that tools make before any other: GetCallerIdentity.
+"""The one call of AWS STS that tools make before all others: GetCallerIdentity.
 
 Source: AWS STS API reference, page "GetCallerIdentity", for the request (a form, POST to `/`) and the XML answer.
 """
@@ -23,7 +23,7 @@ def action_of(body: bytes) -> str:
 def unknown_action(action: str) -> ServiceError:
     """An action other than GetCallerIdentity ("Common Errors", InvalidAction)."""
     return ServiceError(
-        "InvalidAction", 400, f"The sandbox does not do {action or 'this'} of STS: GetCallerIdentity only"
+        "InvalidAction", 400, f"Of STS, the sandbox does GetCallerIdentity only, not {action or 'this'}"
     )
 
 
@@ -37,7 +37,7 @@ def caller_identity(account: str, arn: str, request_id: str) -> bytes:
 
 
 def error_document(error: ServiceError, request_id: str) -> bytes:
-    """An error as the query protocol has it, as XML."""
+    """An error in the query protocol, as XML."""
     # XML 1.0 has no way to write a control character.
     message = "".join(char if char.isprintable() else "�" for char in error.message)
     return (

@@ -1,21 +1,19 @@
-"""What has been done: who is banned where, since when, on which terms. A value, and its JSON.
-
-The JSON is made to be read in a git diff: one ban a line, sorted by room ARN and user ID, keys in a fixed order.
-"""
+"""The JSON of a state, made to be read in a git diff: one ban a line, sorted by room ARN and user ID, keys in order."""
 
 import json
 import re
-from datetime import UTC, datetime
+from functools import cache
 from itertools import chain
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, to_json
 
-from reconciler.bans import ROOM_ARN_MAX, ROOM_ARN_PATTERN, USER_ID_MAX
+from reconciler import escape
+from reconciler.bans import parse_time
 from reconciler.errors import StateDamaged, StateTooNew
-from reconciler.escape import is_json_safe, json_safe
-from reconciler.state.value import PlainRecord, Records, State, time_of
+from reconciler.state.shapes import RecordShape, RoomArn, Serial, UserId
+from reconciler.state.value import PlainRecord, Records, State
 
 FORMAT_VERSION: Final = 1
 
@@ -25,7 +23,7 @@ def dumps(state: State, *, redacted: bool = False) -> bytes:
 
     Args:
         state: the state.
-        redacted: the user IDs in it are none; `loads` refuses it.
+        redacted: hashes stand in place of its user IDs, so that `loads` refuses it.
     """
     rooms = [
         b"    %b: {\n%b\n    }" % (json.dumps(room_arn).encode(), _lines(users))
@@ -43,17 +41,15 @@ def dumps(state: State, *, redacted: bool = False) -> bytes:
 def _lines(users: dict[str, PlainRecord]) -> bytes:
     """One ban a line.
 
-    A room is encoded as a whole, which is faster than ban by ban, and broken into lines afterwards, before each quote
-    that begins a user ID. A quote behind `},` may also end a text that ends in that; `:`, `,` or `}` then follows it.
+    A room is encoded as a whole, in a third of the time that it takes ban by ban, and broken into lines afterwards:
+    before each quote that begins a user ID. Where a text ends in `},`, its closing quote would be taken for one.
     """
     encoded = to_json(users)[1:-1]
     if _MAY_END_A_TEXT.search(encoded):
         lines = b",\n".join(b"      %b:%b" % (to_json(user_id), to_json(plain)) for user_id, plain in users.items())
     else:
         lines = b"      " + encoded.replace(b'},"', b'},\n      "')
-    if is_json_safe(lines):
-        return lines
-    return b"\n".join(line if is_json_safe(line) else json_safe(line.decode()).encode() for line in lines.split(b"\n"))
+    return escape.json_lines(lines)
 
 
 _MAY_END_A_TEXT: Final = re.compile(rb'\},"[:,}]')
@@ -68,26 +64,27 @@ def loads(content: bytes | str) -> State:
     """
     content = content.encode() if isinstance(content, str) else content
     try:
-        file = _FILE.validate_json(content)
+        file = _shape().validate_json(content)
     except ValidationError as error:
         raise _why_not_a_state(content, error) from error
     plain_records = list(chain.from_iterable(users.values() for users in file.bans.values()))
     times = {plain["expires_at"] for plain in plain_records} | {plain["disconnected_at"] for plain in plain_records}
-    for text in times:
+    for text in filter(None, times):
         try:
-            time_of(text)
+            parse_time(text)
         except ValueError as error:
-            raise StateDamaged(f"{_line_of(content, str(text))}{text} is no time: {error}") from error
+            where = _line_of(content, f'"{text}"')
+            raise StateDamaged(f"{where}{text} is no time: {error}") from error
     if _holds_twice(content, file, plain_records):
         raise StateDamaged("it holds a key, a room or a ban twice: keep one record of each, and the higher serial")
     return State(file.lineage, file.serial, Records(file.bans))
 
 
-def _holds_twice(content: bytes, file: "_File", plain_records: list[PlainRecord]) -> bool:
-    """Whether a key stands there twice, as a textual merge may leave it: a JSON parser takes the last and says nothing.
+def _holds_twice(content: bytes, file: "_StateShape", plain_records: list[PlainRecord]) -> bool:
+    """Whether a key stands there twice, as a merge of lines may leave it: a JSON parser takes the last without a word.
 
-    Every room and every record opens a brace, so if there are as many as in what was read, none stands there twice.
-    More may also stand in texts; then it is looked at key by key, which takes longer.
+    Every room and every record opens a brace, so if there are no more than that, none stands there twice. Otherwise,
+    as texts may hold braces too, it is looked at key by key, which takes longer than reading the state.
     """
     around_bans = content[: content.find(b'"arn:')] + content[content.rfind(b'"request_id"') :]
     braces = 2 + len(file.bans) + len(plain_records)
@@ -114,44 +111,27 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return unique
 
 
-def _in_utc(time: datetime) -> datetime:
-    try:
-        return time.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("outside the years 1 to 9999 in UTC") from error
-
-
-UserId = Annotated[str, Field(min_length=1, max_length=USER_ID_MAX)]
-RoomArn = Annotated[str, Field(pattern=ROOM_ARN_PATTERN, max_length=ROOM_ARN_MAX)]
-Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-Serial = Annotated[int, Field(ge=0, lt=2**53, strict=True)]
-
-
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class _StateShape(BaseModel):
+    model_config = ConfigDict(extra="forbid", defer_build=True)
     format_version: Literal[1]
     lineage: Annotated[str, Field(min_length=1)]
     serial: Serial
-    bans: dict[RoomArn, dict[UserId, PlainRecord]]
+    bans: dict[RoomArn, dict[UserId, RecordShape]]
 
 
-class _Version(BaseModel):
-    format_version: int
-
-
-_FILE: Final = TypeAdapter(_File)
+@cache
+def _shape() -> TypeAdapter[_StateShape]:
+    return TypeAdapter(_StateShape)
 
 
 def _why_not_a_state(content: bytes, error: ValidationError) -> StateDamaged | StateTooNew:
-    try:
-        version = _Version.model_validate_json(content).format_version
-    except ValidationError:
-        version = FORMAT_VERSION
+    version = _version(content)
     if version > FORMAT_VERSION:
         return StateTooNew(
-            f"a later version of reconciler wrote it (format {version}, and this one knows {FORMAT_VERSION})"
+            f"a later version of reconciler wrote it (format {version}; this one reads {FORMAT_VERSION})"
         )
-    if any(detail["loc"] == ("redacted",) for detail in error.errors(include_url=False)):
+    problems = error.errors(include_url=False)
+    if any(problem["loc"] == ("redacted",) for problem in problems):
         return StateDamaged("it was printed with --redact, so it does not say who is banned")
     if not content.strip():
         return StateDamaged("the file is empty")
@@ -159,32 +139,32 @@ def _why_not_a_state(content: bytes, error: ValidationError) -> StateDamaged | S
         return StateDamaged(
             "it holds an unresolved merge conflict (<<<<<<<): keep the records of both sides and the higher serial"
         )
-    first = error.errors(include_url=False)[0]
-    where = _where(first, content.decode(errors="replace"))
+    first = problems[0]
     is_no_time = first["type"] == "string_pattern_mismatch" and first["loc"][-1] in ("expires_at", "disconnected_at")
-    return StateDamaged(f"{where}{'no time such as 2027-01-31T00:00:00Z' if is_no_time else first['msg']}")
+    what = "not a time such as 2027-01-31T00:00:00Z" if is_no_time else first["msg"]
+    return StateDamaged(_where(content, first) + what)
 
 
-def _where(detail: ErrorDetails, text: str) -> str:
+def _version(content: bytes) -> int:
+    try:
+        version = json.loads(content)["format_version"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return FORMAT_VERSION
+    return version if isinstance(version, int) else FORMAT_VERSION
+
+
+def _where(content: bytes, problem: ErrorDetails) -> str:
     """The place of an error: the line of a record, as user IDs stay out of logs, or else the key."""
-    match detail["loc"]:
+    match problem["loc"]:
         case ("bans", str(), str(user_id), *field) if field:
-            at = text.find(_json(user_id) + ":")
-            line = text.count("\n", 0, at) + 1 if at >= 0 else "?"
-            return f"line {line}: {'.'.join(map(str, field))}: "
+            return _line_of(content, f"{escape.to_json(user_id)}:") + f"{'.'.join(map(str, field))}: "
         case (key, *_):
             return f"{key}: "
     return ""
 
 
-def _line_of(content: bytes, time: str) -> str:
-    text = content.decode()
-    at = text.find(f'"{time}"')
-    return f"line {text.count(chr(10), 0, at) + 1}: " if at >= 0 else ""
-
-
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
-
-
-def _json(value: object) -> str:
-    return json_safe(_ENCODER.encode(value))
+def _line_of(content: bytes, text: str) -> str:
+    """The line on which a text stands first; empty if it stands nowhere."""
+    before, found, _ = content.partition(text.encode(errors="replace"))
+    line = before.count(b"\n") + 1
+    return f"line {line}: " if found else ""

@@ -3,12 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Annotated
+from typing import TypedDict
 
-from pydantic import Field
-from typing_extensions import TypedDict
-
-from reconciler.bans import REASON_MAX, TIME_PATTERN, Ban, BanKey, Record, format_time, parse_time
+from reconciler.bans import Ban, BanKey, Record, format_time, parse_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +15,7 @@ class State:
     Attributes:
         lineage: a UUID made once, when the state is first written; None until then.
         serial: how often the content has changed.
-        records: every recorded ban, lapsed ones included.
+        records: every recorded ban, including those that have expired.
     """
 
     lineage: str | None = None
@@ -35,24 +32,21 @@ class State:
 
 
 class PlainRecord(TypedDict):
-    """A record in JSON, as in the state file, the journal and saved plans. Times are RFC 3339.
+    """A record as JSON has it. Times are RFC 3339."""
 
-    We write all four keys, and take one that is missing for null.
-    """
-
-    reason: Annotated[str | None, Field(default=None, min_length=1, max_length=REASON_MAX)]
-    expires_at: Annotated[str | None, Field(default=None, pattern=TIME_PATTERN)]
-    disconnected_at: Annotated[str | None, Field(default=None, pattern=TIME_PATTERN)]
-    request_id: Annotated[str | None, Field(default=None)]
+    reason: str | None
+    expires_at: str | None
+    disconnected_at: str | None
+    request_id: str | None
 
 
 class Records(Mapping[BanKey, Record]):
-    """Records by ban. They are kept as the plain data of the file, and a `Record` is made when it is asked for.
+    """Records by ban, kept as the plain data of the file. A `Record` is made when it is asked for.
 
-    Most commands ask for few of them: folding a journal into a hundred thousand asks for none.
+    Most commands ask for few of them: taking a journal into a state of a hundred thousand bans asks for none.
 
     Args:
-        rooms: room ARN → user ID → record; not to be changed by anybody from here on.
+        rooms: room ARN → user ID → record. Nobody may change it from here on.
     """
 
     __slots__ = ("_rooms",)
@@ -66,13 +60,7 @@ class Records(Mapping[BanKey, Record]):
         return records if isinstance(records, Records) else cls({}).after(records.items())
 
     def __getitem__(self, key: BanKey) -> Record:
-        return record_from_plain(self._rooms[key.room_arn][key.user_id])
-
-    def get(self, key: BanKey, default: object = None) -> object:  # type: ignore[override]
-        """The record of a ban, or `default`; without an exception on the way, as most lookups find nothing."""
-        users = self._rooms.get(key[0])
-        plain = None if users is None else users.get(key[1])
-        return default if plain is None else record_from_plain(plain)
+        return from_plain(self._rooms[key.room_arn][key.user_id])
 
     def __contains__(self, key: object) -> bool:
         return isinstance(key, tuple) and key[1] in self._rooms.get(key[0], ())
@@ -86,9 +74,7 @@ class Records(Mapping[BanKey, Record]):
         return sum(map(len, self._rooms.values()))
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Records) and self._rooms == other._rooms:
-            return True
-        return super().__eq__(other)
+        return (isinstance(other, Records) and self._rooms == other._rooms) or super().__eq__(other)
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -103,18 +89,16 @@ class Records(Mapping[BanKey, Record]):
             if record is None:
                 rooms[room_arn].pop(user_id, None)
             else:
-                rooms[room_arn][user_id] = record_to_plain(record)
+                rooms[room_arn][user_id] = to_plain(record)
         return Records(rooms)
 
     def in_order(self) -> Iterator[tuple[str, dict[str, PlainRecord]]]:
         """The plain records by room ARN and user ID, sorted."""
         for room_arn, users in sorted(self._rooms.items()):
-            user_ids = sorted(users)
-            sorted_already = user_ids == list(users)
-            yield room_arn, users if sorted_already else {user_id: users[user_id] for user_id in user_ids}
+            yield room_arn, {user_id: users[user_id] for user_id in sorted(users)}
 
 
-def record_to_plain(record: Record) -> PlainRecord:
+def to_plain(record: Record) -> PlainRecord:
     """A record as JSON-ready data, its keys in the order of the file."""
     return {
         "reason": record.ban.reason,
@@ -124,21 +108,18 @@ def record_to_plain(record: Record) -> PlainRecord:
     }
 
 
-def record_from_plain(plain: PlainRecord) -> Record:
-    """The inverse of `record_to_plain`.
+def from_plain(plain: PlainRecord) -> Record:
+    """The inverse of `to_plain`.
 
     Raises:
         ValueError: one of its times does not exist, though it is written like one.
     """
-    ban = Ban(plain["reason"], time_of(plain["expires_at"]))
-    return Record(ban, time_of(plain["disconnected_at"]), plain["request_id"])
+    ban = Ban(plain["reason"], _time_of(plain["expires_at"]))
+    return Record(ban, _time_of(plain["disconnected_at"]), plain["request_id"])
 
 
-def time_of(text: str | None) -> datetime | None:
-    """A time of a plain record; None for none. Raises ValueError for one that does not exist."""
-    if text is None:
-        return None
-    return datetime.fromisoformat(text) if text[-1] == "Z" else parse_time(text)
+def _time_of(text: str | None) -> datetime | None:
+    return None if text is None else parse_time(text)
 
 
 def _text_of(time: datetime | None) -> str | None:

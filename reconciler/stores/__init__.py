@@ -4,7 +4,8 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from importlib import import_module
+from typing import Final, Protocol
 
 from reconciler.bans import BanKey, Record
 from reconciler.errors import StateUnreadable
@@ -17,9 +18,9 @@ class Session(Protocol):
 
     @property
     def state(self) -> State:
-        """The state as it is now, with everything recorded so far that is saved or not."""
+        """The state as it is now, with everything kept so far, saved or not."""
 
-    def record(self, changes: Sequence[tuple[BanKey, Record | None]]) -> None:
+    def keep(self, changes: Sequence[tuple[BanKey, Record | None]]) -> None:
         """Put records in, or with None take them out. They survive a crash from the moment this returns.
 
         Raises:
@@ -27,10 +28,10 @@ class Session(Protocol):
         """
 
     def save(self) -> None:
-        """Write everything recorded so far as the next generation of the state, if anything was.
+        """Write everything kept so far as the next generation of the state, if there is anything.
 
         Raises:
-            StateUnwritable: it could not be written; what was recorded is still there for the next run.
+            StateUnwritable: it could not be written; everything kept is still there for the next run.
         """
 
     def push(self, state: State) -> None:
@@ -72,6 +73,20 @@ class Store(Protocol):
             StateError: as in `read`.
         """
 
+    def force_unlock(self, lock_id: str) -> Holder:
+        """Remove a lock that nobody holds any more.
+
+        Returns:
+            Who held it.
+
+        Raises:
+            StateLocked: it is another lock by now.
+            StateError: there is no lock to remove, or the place does not answer.
+        """
+
+
+_STORES: Final = {"s3": "s3:S3Store", "": "local:LocalStore"}  # by scheme; S3 needs boto3, which takes long to import
+
 
 def open_store(location: str, warn: Callable[[str], object] = warnings.warn, *, profile: str | None = None) -> Store:
     """The store at a location.
@@ -82,26 +97,16 @@ def open_store(location: str, warn: Callable[[str], object] = warnings.warn, *, 
         profile: of the AWS configuration, for S3.
 
     Raises:
-        StateUnreadable: it is not a location that we know.
+        StateUnreadable: there can be no state at this location.
     """
-    scheme, colon, rest = location.partition("://")
-    if colon and scheme == "s3":
-        bucket, _, key = rest.partition("/")
-        if not bucket or not key or key.endswith("/"):
-            raise StateUnreadable(
-                f"{location}: a state on S3 is s3://BUCKET/KEY, such as s3://moderation/bans.state.json"
-            )
-        from reconciler.stores.s3 import S3Store  # noqa: PLC0415 - it needs boto3, which takes long to import
-
-        return S3Store(bucket, key, warn, profile=profile)
-    if colon and scheme.isalnum():
+    scheme, separator, _ = location.partition("://")
+    if not separator or not scheme.isalnum():
+        scheme = ""
+    if scheme not in _STORES:
         raise StateUnreadable(f"{location}: {scheme}:// is not a place for the state; use a path or s3://BUCKET/KEY")
-    from reconciler.stores.local import LocalStore  # noqa: PLC0415 - it implements the protocols above
-
-    try:
-        return LocalStore(location, warn)
-    except (OSError, ValueError) as error:  # "/", a NUL character, a folder that is gone
-        raise StateUnreadable(f"{location}: this is no place for the state: {error}") from error
+    module, _, name = _STORES[scheme].partition(":")
+    store: Callable[..., Store] = getattr(import_module(f"{__name__}.{module}"), name)
+    return store(location, warn, **({"profile": profile} if scheme else {}))
 
 
 def load_state(location: str | os.PathLike[str]) -> State:

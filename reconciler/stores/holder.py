@@ -1,15 +1,13 @@
-"""Who holds a lock, as it stands in the lock and in the error that another run gets."""
+"""Who holds a lock, as the lock says it and the error that another run gets."""
 
 import json
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from pydantic import TypeAdapter
-
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who holds a lock, for the person whose run it keeps waiting.
+    """Who holds a lock, for the person whose run has to wait for it.
 
     Attributes:
         operation: what it is doing, such as `apply`.
@@ -17,7 +15,7 @@ class Holder:
         host: the machine.
         pid: the process.
         since: aware, in UTC.
-        lock_id: names this very lock; the process and its start do that for a lock that dies with its process.
+        lock_id: identifies this one lock on S3; empty for a lock that dies with its process.
     """
 
     operation: str
@@ -43,7 +41,8 @@ def loads(content: bytes) -> Holder:
     Raises:
         ValueError: it is not the content of one.
     """
-    return _HOLDER.validate_json(content)
-
-
-_HOLDER = TypeAdapter(Holder)
+    try:
+        plain = json.loads(content)
+        return Holder(**(plain | {"since": datetime.fromisoformat(plain["since"])}))
+    except (TypeError, KeyError, RecursionError) as error:
+        raise ValueError("not a lock") from error

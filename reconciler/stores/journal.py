@@ -16,8 +16,8 @@ from pydantic import BaseModel, Field, TypeAdapter
 from reconciler.atomic import new_file, sync_folder, write
 from reconciler.bans import BanKey, Record
 from reconciler.errors import StateDamaged, StateTooNew, StateUnreadable
-from reconciler.state.file import RoomArn, Serial, UserId
-from reconciler.state.value import PlainRecord, State, record_from_plain, record_to_plain
+from reconciler.state.shapes import RecordShape, RoomArn, Serial, UserId
+from reconciler.state.value import State, from_plain, to_plain
 
 FORMAT_VERSION: Final = 1
 
@@ -151,14 +151,14 @@ class _Head(BaseModel):
 class _Line(BaseModel):
     room_arn: RoomArn
     user_id: UserId
-    record: PlainRecord | None
+    record: RecordShape | None
 
 
 _LINE: Final = TypeAdapter(_Line)
 
 
 def _line(key: BanKey, record: Record | None) -> str:
-    plain = None if record is None else record_to_plain(record)
+    plain = None if record is None else to_plain(record)
     return json.dumps({"room_arn": key.room_arn, "user_id": key.user_id, "record": plain}) + "\n"
 
 
@@ -168,4 +168,4 @@ def _write(file: BinaryIO, text: str) -> None:
 
 
 def _change(line: _Line) -> tuple[BanKey, Record | None]:
-    return BanKey(line.room_arn, line.user_id), None if line.record is None else record_from_plain(line.record)
+    return BanKey(line.room_arn, line.user_id), None if line.record is None else from_plain(line.record)

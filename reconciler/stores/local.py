@@ -13,7 +13,15 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.atomic import TEMPORARY, replace_file
-from reconciler.errors import StateChanged, StateDamaged, StateLocked, StateTooNew, StateUnreadable, StateUnwritable
+from reconciler.errors import (
+    StateChanged,
+    StateDamaged,
+    StateError,
+    StateLocked,
+    StateTooNew,
+    StateUnreadable,
+    StateUnwritable,
+)
 from reconciler.state import file as state_file
 from reconciler.state.value import State
 from reconciler.stores import holder
@@ -38,11 +46,14 @@ class LocalStore:
 
     def __init__(self, location: str, warn: Callable[[str], object]) -> None:
         self.location = location
-        # Behind a symbolic link the file itself is to be replaced, not the link.
-        self._path = Path(os.path.realpath(location))
-        self._backup = self._beside(".backup")
-        self._lock = self._beside(".lock")
         self._warn = warn
+        try:
+            # Behind a symbolic link the file itself is to be replaced, not the link.
+            self._path = Path(os.path.realpath(location))
+            self._backup = self._beside(".backup")
+            self._lock = self._beside(".lock")
+        except (OSError, ValueError) as error:  # "/", a NUL character, a folder that is gone
+            raise StateUnreadable(f"{location}: this is no place for the state: {error}") from error
 
     def read(self) -> State:
         """See `Store.read`."""
@@ -84,6 +95,13 @@ class LocalStore:
                 yield session
         finally:
             lock.release()
+
+    def force_unlock(self, lock_id: str) -> Holder:
+        """See `Store.force_unlock`; here there is never one to remove."""
+        raise StateError(
+            f"{self.location} is a local file: its lock ends with the process that holds it, so there is no lock"
+            f" {lock_id} to remove."
+        )
 
     def load(self) -> tuple[State, _FileId]:
         """See `Place.load`."""

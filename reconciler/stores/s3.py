@@ -50,17 +50,19 @@ class S3Store:
     """A state in an object.
 
     Args:
-        bucket: its name.
-        key: of the object.
+        location: `s3://BUCKET/KEY`.
         warn: told when the journal of an interrupted run has to be left aside, or the lock stays.
         profile: of the AWS configuration.
     """
 
-    def __init__(self, bucket: str, key: str, warn: Callable[[str], object], *, profile: str | None = None) -> None:
-        self.location = f"s3://{bucket}/{key}"
-        self._bucket = bucket
-        self._key = key
-        self._lock_key = f"{key}.lock"
+    def __init__(self, location: str, warn: Callable[[str], object], *, profile: str | None = None) -> None:
+        self.location = location
+        self._bucket, _, self._key = location.removeprefix("s3://").partition("/")
+        if not self._bucket or not self._key or self._key.endswith("/"):
+            raise StateUnreadable(
+                f"{location}: a state on S3 is s3://BUCKET/KEY, such as s3://moderation/bans.state.json"
+            )
+        self._lock_key = f"{self._key}.lock"
         self._warn = warn
         self._profile = profile
 
@@ -92,15 +94,7 @@ class S3Store:
             self._unlock(who)
 
     def force_unlock(self, lock_id: str) -> Holder:
-        """Remove a lock that nobody holds any more.
-
-        Returns:
-            Who held it.
-
-        Raises:
-            StateLocked: it is another lock by now.
-            StateUnreadable: there is no lock, or S3 does not answer.
-        """
+        """See `Store.force_unlock`."""
         who = self._held_by()
         if who is None:
             raise StateUnreadable(f"{self.location} is not locked.")

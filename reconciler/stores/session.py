@@ -45,7 +45,7 @@ class JournaledSession(Generic[Version]):
         place: where the state is.
         journal: where records are durable until they are in the state.
         lineage: a fresh UUID, used if there is no state yet.
-        save_every: seconds after which `record` also saves; None to save only when asked.
+        save_every: seconds after which `keep` also saves; None to save only when asked.
         warn: told when the journal of an interrupted run has to be left aside.
         journal_stays: whether the journal is still there for the next run, wherever that is.
         recovery_folders: where to leave the state if it cannot be written to its place; the first that can be written.
@@ -91,8 +91,8 @@ class JournaledSession(Generic[Version]):
         """See `Session.state`."""
         return self._saved.after(self._unsaved.items())
 
-    def record(self, changes: Sequence[tuple[BanKey, Record | None]]) -> None:
-        """See `Session.record`."""
+    def keep(self, changes: Sequence[tuple[BanKey, Record | None]]) -> None:
+        """See `Session.keep`."""
         if not changes:
             return
         # What an interrupted run has left, or the journal could not take; only a journal that begins anew needs it.

@@ -90,8 +90,7 @@ def repository(tmp_path: Path) -> Repository:
     git(made.clone, "remote", "add", "origin", made.origin.as_uri())
     for path in ("action.yml", "constraints.txt", ".gitignore"):
         shutil.copy(ROOT / path, made.clone / path)
-    for folder in ("ci", ".github"):
-        shutil.copytree(ROOT / folder, made.clone / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / ".github", made.clone / ".github")
     (made.clone / "bans.yaml").write_text(banning())
     git(made.clone, "add", "--all")
     git(made.clone, "commit", "--quiet", "--message", "Begin")
@@ -154,7 +153,7 @@ class Runner:
             **variables,
         }
         return subprocess.Popen(
-            [sys.executable, "-I", str(ROOT / "ci"), step],
+            [str(Path(sys.executable).parent / "reconciler"), "ci", step],
             cwd=self.folder, env=environment, start_new_session=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip

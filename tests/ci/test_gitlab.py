@@ -215,13 +215,14 @@ def gitlab() -> Iterator[Gitlab]:
 
 
 def note(gitlab: Gitlab, body: str, folder: Path, token: str = "note-token") -> subprocess.CompletedProcess[str]:
-    (folder / "plan.md").write_text(body)
     environment = {
         "CI_API_V4_URL": gitlab.url, "CI_PROJECT_ID": "3", "CI_MERGE_REQUEST_IID": "7",
         "RECONCILER_NOTE_TOKEN": token,
     }  # fmt: skip
-    command = [sys.executable, "-I", str(EXAMPLE / "note.py"), "plan.md"]
-    return subprocess.run(command, cwd=folder, env=environment, check=False, capture_output=True, text=True, timeout=60)
+    command = [str(Path(sys.executable).parent / "reconciler"), "ci", "note"]
+    return subprocess.run(
+        command, cwd=folder, env=environment, check=False, input=body, capture_output=True, text=True, timeout=60
+    )
 
 
 def test_the_note_is_made_once_and_then_brought_up_to_date(gitlab: Gitlab, tmp_path: Path) -> None:
@@ -235,4 +236,17 @@ def test_the_note_is_made_once_and_then_brought_up_to_date(gitlab: Gitlab, tmp_p
 def test_a_token_that_may_not_write_notes_fails_in_one_line(gitlab: Gitlab, tmp_path: Path) -> None:
     done = note(gitlab, PLAN, tmp_path, token="other")
     assert done.returncode == 1
-    assert done.stderr == "GitLab does not take the note: HTTP Error 403: Forbidden\n"
+    assert done.stderr == "The note cannot be written: GitLab answers 403.\n"
+
+
+def test_a_job_that_made_no_plan_writes_no_note(gitlab: Gitlab, tmp_path: Path) -> None:
+    done = note(gitlab, "Traceback\n", tmp_path)
+    assert (done.returncode, done.stderr) == (1, "There is no plan to show.\n")
+    assert not gitlab.notes
+
+
+def test_a_plan_that_is_too_long_for_a_note_is_cut_between_lines(gitlab: Gitlab, tmp_path: Path) -> None:
+    assert note(gitlab, PLAN + "a line of the plan\n" * 60_000, tmp_path).returncode == 0
+    [made] = gitlab.notes
+    assert len(made["body"]) < 1_000_000
+    assert made["body"].endswith("a line of the plan\n\nThis note ends here because it is too long.\n")

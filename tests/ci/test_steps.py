@@ -7,15 +7,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from reconciler import load_state
 from reconciler.sandbox import SandboxOptions, running
-from reconciler.views import markdown
-from tests.ci.conftest import FINALS, LOBBY, ROOT, Repository, Runner, Step, banning, git
+from reconciler.views import markdown, marker
+from tests.ci.conftest import FINALS, LOBBY, Repository, Runner, Step, banning, git
 from tests.ci.github import Github
 
 MARKER = "<!-- reconciler-plan: bans.yaml -->"
@@ -179,11 +178,27 @@ def test_what_an_earlier_list_left_is_not_shown_for_one_whose_plan_was_not_begun
 @pytest.mark.parametrize(
     "path", ["bans.yaml", "./bans.yaml", "eu//bans.yaml", "a--b/ü %-->.yaml", "\udcff.yaml", "x" * 1001, "é" * 400]
 )
-def test_the_marker_is_that_of_the_plan(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(ROOT / "ci"))
-    for name in ("show", "plan", "runner", "comments"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    assert import_module("show").marker(path) + "\n" == markdown.marker(path)
+def test_the_marker_is_that_of_the_plan(path: str) -> None:
+    assert marker.marker(path) == markdown.marker(path)
+
+
+# Nothing from the checkout runs
+
+
+@pytest.mark.parametrize("step", ["plan", "show", "check", "apply", "keep"])
+def test_no_step_imports_from_the_checkout(runner: Runner, step: str) -> None:
+    (runner.folder / "bans.yaml").write_text(banning())
+    package = runner.folder / "reconciler"
+    package.mkdir()
+    for path in (
+        package / "__init__.py",
+        *(runner.folder / f"{name}.py" for name in ("json", "click", "usercustomize")),
+    ):
+        path.write_text("open('imported', 'w')\n")
+    runner.hand_on("plan.json", json.dumps({"state": {"location": "bans.state.json"}}))
+    ended = runner.run(step)
+    assert "Traceback" not in ended.log
+    assert not (runner.folder / "imported").exists()
 
 
 # The plan and its figures
@@ -238,7 +253,7 @@ def test_an_option_that_is_wrong_is_a_failure(runner: Runner) -> None:
 def test_an_annotation_says_where_the_reason_is(runner: Runner, option: dict[str, str]) -> None:
     (runner.folder / "bans.yaml").write_text(banning("zed", "yan") + "guardrails:\n  max_bans: 1\n")
     log = runner.run("plan", **option).log
-    assert "::The plan is refused, and says why: where it is shown, and in the log of this step." in log
+    assert "::The plan is refused. The plan itself and the log of this step say why." in log
     assert "max_bans" in log
     (runner.folder / "bans.state.json").write_text("{")
     log = runner.run("plan", **option).log
@@ -428,7 +443,7 @@ def test_a_branch_that_takes_no_push_leaves_the_state_on_another(checkout: Runne
     state(checkout)
     kept = checkout.run("keep")
     assert kept.code == 1
-    assert "Merge that before the next apply" in kept.log
+    assert "merge that before the next apply" in kept.log
     assert repository.commits() == ["Begin"]
     assert repository.read("bans.state.json", "reconciler-state-42-1") == "new"
 

@@ -94,6 +94,7 @@ class Actions:
     variables: dict[str, str] = field(default_factory=lambda: {"RECONCILER_ROLE_ARN": ROLE})
     environment: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=lambda: {"GITHUB_TOKEN": TOKEN})
+    installed: bool = True
 
     def pull_request(self, branch: str) -> Run:
         event = {
@@ -113,8 +114,7 @@ class Actions:
         """For a repository that holds a list alone, and the workflow of the example."""
         ours = self.folder / "reconciler"
         ours.mkdir()
-        for part in ("action.yml", "ci"):
-            shutil.move(self.repository.clone / part, ours / part)
+        shutil.move(self.repository.clone / "action.yml", ours / "action.yml")
         shutil.rmtree(self.repository.clone / ".github")
         for path in ("constraints.txt", ".gitignore"):
             (self.repository.clone / path).unlink()
@@ -170,18 +170,24 @@ class Actions:
         return options
 
     def _environment(self, summary: Path) -> dict[str, str]:
-        """That of a runner, whose Python also keeps what a step writes for the page of the run."""
-        programs = self.folder / "bin"
-        programs.mkdir(exist_ok=True)
-        python = programs / "python3"
-        python.write_text(
-            f'#!/bin/sh\n"{sys.executable}" "$@"\ncode=$?\n'
-            f'[ ! -f "$GITHUB_STEP_SUMMARY" ] || cat "$GITHUB_STEP_SUMMARY" >> "{summary}"\nexit $code\n'
-        )
-        python.chmod(0o755)
-        path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])
+        """That of a runner, whose programs also keep what a step writes for the page of the run."""
+        keep = f'[ ! -f "$GITHUB_STEP_SUMMARY" ] || cat "$GITHUB_STEP_SUMMARY" >> "{summary}"'
+        bare = f'case "$*" in *venv*) exit 1 ;; esac\n"{sys.executable}" -S "$@"'  # that can install nothing
+        ours = Path(sys.executable).parent
+        programs = {"python3": bare} | ({"reconciler": f'"{ours / "reconciler"}" "$@"'} if self.installed else {})
+        for name, runs in programs.items():
+            program = self.folder / "bin" / name
+            program.parent.mkdir(exist_ok=True)
+            program.write_text(f"#!/bin/sh\n{runs}\ncode=$?\n{keep}\nexit $code\n")
+            program.chmod(0o755)
+        others = [path for path in os.environ["PATH"].split(os.pathsep) if not (Path(path) / "reconciler").exists()]
         without = {name: GIT[name] for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM")}
-        return {"PATH": path, "HOME": str(self.folder), "AWS_EC2_METADATA_DISABLED": "true", **without}
+        return {
+            "PATH": os.pathsep.join([str(self.folder / "bin"), *others]),
+            "HOME": str(self.folder),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **without,
+        }
 
 
 @pytest.fixture
@@ -245,7 +251,10 @@ def test_a_tool_that_cannot_be_installed_leaves_no_older_plan(
     assert actions.pull_request("ban-zed").code == 0
     assert "Plan: 1 to ban" in api.comments[0]["body"]
     actions.variables["RECONCILER_INSTALL"] = "true"
-    repository.push("ban-zed", **{"ci/install__sh": "exit 1\n"})
+    actions.installed = False
+    shutil.copytree(ROOT / "reconciler", repository.clone / "reconciler")
+    (repository.clone / "json.py").write_text("raise SystemExit('from the checkout')\n")
+    repository.push("ban-zed")
     planned = actions.pull_request("ban-zed")
     assert planned.code == 1
     assert len(api.comments) == 1

@@ -5,8 +5,9 @@ import json
 import urllib.parse
 from typing import Any
 
-from reconciler.sandbox.endpoint import Endpoint, HttpRequest, Reply
+from reconciler.sandbox.dispatch import Dispatcher, HttpRequest, Reply
 from reconciler.sandbox.faults import FaultKind, Faults
+from reconciler.sandbox.options import SandboxOptions
 from reconciler.sandbox.service import Service
 
 REGION = "us-west-2"
@@ -20,17 +21,14 @@ NOON = 1_800_000_000.0
 
 def service(*rooms: str, quota: int = 0, room_quota: int = 0, seed: int = 0) -> Service:
     """A service in which these rooms exist."""
-    made = Service(account="123456789012", quota=quota, room_quota=room_quota, seed=seed)
-    for arn in rooms:
-        made.add_room(arn, NOON)
-    return made
+    return Service(SandboxOptions(rooms=rooms, quota=quota, room_quota=room_quota, seed=seed), NOON)
 
 
-def endpoint(*rooms: str, faults: tuple[FaultKind, ...] = (), quota: int = 0, room_quota: int = 0) -> Endpoint:
-    """An endpoint whose next calls fail with these faults."""
-    injected = Faults(0, (), seed=0)
+def dispatcher(*rooms: str, faults: tuple[FaultKind, ...] = (), quota: int = 0, room_quota: int = 0) -> Dispatcher:
+    """A dispatcher whose next calls fail with these faults."""
+    injected = Faults(SandboxOptions())
     injected.queue(faults)
-    return Endpoint(service(*rooms, quota=quota, room_quota=room_quota), injected)
+    return Dispatcher(service(*rooms, quota=quota, room_quota=room_quota), injected)
 
 
 def signed(*, region: str = REGION, scope_service: str = "ivschat") -> str:

@@ -14,12 +14,11 @@ from reconciler import escape
 from reconciler.atomic import replace_file
 from reconciler.banlist.format import format_content
 from reconciler.cli import console
-from reconciler.cli.options import file_option, no_color_option, option, redact_option, together
+from reconciler.cli.options import Misuse, option
 from reconciler.cli.progress import busy
-from reconciler.cli.run import Run
+from reconciler.cli.workspace import Workspace, with_workspace
 from reconciler.errors import BanListError, BanListInvalid, BanListUnwritable
-from reconciler.redaction import Redaction
-from reconciler.sources import load_ban_list, read_file
+from reconciler.sources import read_file
 from reconciler.views.diff import unified
 
 _STDIN: Final = "-"
@@ -30,7 +29,7 @@ _REFUSED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
+class _Formatted:
     """A file that is to be formatted, and what it holds; `name` is for messages."""
 
     path: str
@@ -48,28 +47,24 @@ class _File:
 @option("--check", is_flag=True, help="Write nothing; exit with 1 when a file would change, and name it.")
 @option("--diff", is_flag=True, help="Write nothing; print what would change.")
 @option("--sort", is_flag=True, help="Sort the bans by user ID; comments go with their entry.")
-@together(file_option, redact_option, no_color_option)
-@click.pass_obj
-def command(run: Run, files: tuple[str, ...], file: str, check: bool, diff: bool, sort: bool, redact: Redaction) -> int:
+@with_workspace
+def command(workspace: Workspace, files: tuple[str, ...], check: bool, diff: bool, sort: bool) -> int:
     """Write ban lists in their canonical form, with as few changes as possible.
 
-    User IDs that other YAML tools would take for a number, a time or a truth value are put in quotes, line ends are
-    made uniform, and spaces at the ends of lines are removed. Comments, blank lines and order stay, and what the list
-    means never changes. A list with problems is left as it is.
+    Quotes user IDs that other YAML tools would take for a number, a time or a truth value, makes line ends uniform, and
+    removes spaces at the ends of lines. Comments, blank lines and order stay, and the meaning of the list never
+    changes. A list with problems is left as it is.
 
-    FILE is a ban list, or a file with nothing but `bans` that a list includes; - reads standard input and prints.
-    Without FILE, the ban list of -f is formatted, with the files that it includes. With --redact problems quote nothing
-    of the list, and --diff, which does, is refused.
+    FILE is a ban list, or a file with only `bans` that a list includes; - reads standard input and prints. Without
+    FILE, formats the ban list of -f and the files that it includes. With --redact, problems quote nothing from the
+    list, and --diff, which does, is refused.
     """
-    paths = files or (file,)
-    if redact and diff:
-        raise click.UsageError(_REFUSED.format("--diff"))
-    if redact and _STDIN in paths and not check:
-        raise click.UsageError(_REFUSED.format("-"))
-    with nullcontext() if _STDIN in paths else busy("Formatting"):
-        read, failed = _read(files or _files_of(file), sort=sort)
+    if workspace.redact and (diff or (_STDIN in files and not check)):
+        raise Misuse(_REFUSED.format("--diff" if diff else _STDIN))
+    with nullcontext() if _STDIN in (*files, workspace.file) else busy("Formatting"):
+        read, failed = _read(files or _files_of(workspace), sort=sort)
     if failed:
-        return _report(failed, run)
+        return _report(failed, workspace)
     if diff:
         _show(read)
     if check:
@@ -79,14 +74,16 @@ def command(run: Run, files: tuple[str, ...], file: str, check: bool, diff: bool
     return 0
 
 
-def _files_of(file: str) -> Sequence[str]:
+def _files_of(workspace: Workspace) -> Sequence[str]:
     """A list and the files that it includes; it has to be sound as a whole."""
-    return [file] if file == _STDIN else [file, *load_ban_list(file).included]
+    if workspace.file == _STDIN:
+        return [_STDIN]
+    return [workspace.file, *workspace.ban_list.included]
 
 
-def _read(paths: Sequence[str], *, sort: bool) -> tuple[list[_File], list[BanListError]]:
+def _read(paths: Sequence[str], *, sort: bool) -> tuple[list[_Formatted], list[BanListError]]:
     """Every file with its canonical form, or why it has none; nothing is written before all are read."""
-    read: list[_File] = []
+    read: list[_Formatted] = []
     failed: list[BanListError] = []
     for path in {path if path == _STDIN else os.path.realpath(path): path for path in paths}.values():
         try:
@@ -96,23 +93,22 @@ def _read(paths: Sequence[str], *, sort: bool) -> tuple[list[_File], list[BanLis
     return read, failed
 
 
-def _formatted(path: str, *, sort: bool) -> _File:
+def _formatted(path: str, *, sort: bool) -> _Formatted:
     name = "<stdin>" if path == _STDIN else path
     content = sys.stdin.buffer.read() if path == _STDIN else read_file(path)
-    return _File(path, name, content, format_content(content, name, sort=sort))
+    return _Formatted(path, name, content, format_content(content, name, sort=sort))
 
 
-def _report(failed: Sequence[BanListError], run: Run) -> int:
+def _report(failed: Sequence[BanListError], workspace: Workspace) -> int:
     if len(failed) == 1:
         raise failed[0]
-    for error in map(run.shown, failed):
-        problems = error.problems if isinstance(error, BanListInvalid) else [error]
-        console.diagnostic(*(run.text(str(problem)) for problem in problems))
+    for error in map(workspace.redact.error, failed):
+        console.diagnostic(*map(str, error.problems if isinstance(error, BanListInvalid) else [error]))
     console.error(f"{len(failed)} files cannot be formatted. Nothing was done.")
     return 1
 
 
-def _show(files: Iterable[_File]) -> None:
+def _show(files: Iterable[_Formatted]) -> None:
     colour = console.wants_colour(sys.stdout)
     for file in files:
         with busy(f"Comparing {file.name}"):
@@ -121,7 +117,7 @@ def _show(files: Iterable[_File]) -> None:
         console.out(shown)
 
 
-def _check(files: Iterable[_File]) -> int:
+def _check(files: Iterable[_Formatted]) -> int:
     changing = [file.name for file in files if file.changes]
     if not changing:
         return 0
@@ -131,7 +127,7 @@ def _check(files: Iterable[_File]) -> int:
     return 1
 
 
-def _write(files: Sequence[_File]) -> None:
+def _write(files: Sequence[_Formatted]) -> None:
     for file in files:
         if file.path == _STDIN:
             click.echo(file.formatted, nl=False)
@@ -142,7 +138,7 @@ def _write(files: Sequence[_File]) -> None:
         console.out("No changes.\n")
 
 
-def _replace(file: _File) -> None:
+def _replace(file: _Formatted) -> None:
     if read_file(file.path) != file.content:
         raise BanListUnwritable(f"{file.name} was changed by somebody else meanwhile, and is left alone. Try again.")
     try:

@@ -4,125 +4,129 @@ import gc
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from reconciler import escape
+from reconciler import escape, sandbox
 from reconciler.banlist.value import BanList
 from reconciler.bans import BanKey, address
 from reconciler.cli import console
 from reconciler.cli.options import file_option, no_color_option, option, redact_option, together
 from reconciler.errors import ReconcilerError
 from reconciler.redaction import Redaction
+from reconciler.sandbox.faults import DEFAULT_FAULTS, FAULT_KINDS, FaultKind
 from reconciler.sources import load_ban_list
 from reconciler.state import file as state_file
 from reconciler.state.value import State
 from reconciler.stores import open_store
 
 if TYPE_CHECKING:
-    from reconciler.sandbox import Request
+    from reconciler.sandbox import Request, Sandbox, SandboxOptions
 
 DEFAULT_PORT = 8787
 _SHOWN_REQUESTS = 50
 
+_sandbox_options = together(
+    file_option,
+    option(
+        "--state",
+        metavar="LOCATION",
+        help="The state that COMMAND works on. [default: a copy of the state that the list names]",
+    ),
+    option("--room", multiple=True, metavar="ARN", help="A room that exists besides those of the list; repeatable."),
+    option(
+        "--port",
+        type=click.IntRange(0, 65535),
+        metavar="N",
+        help=f"The port to listen on. [default: {DEFAULT_PORT}; with COMMAND, a free one]",
+    ),
+    option(
+        "--quota",
+        type=click.IntRange(min=0),
+        default=100,
+        show_default=True,
+        metavar="N",
+        help="DisconnectUser calls a second in each region; 0 for no quota.",
+    ),
+    option("--latency", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="How long each answer waits."),
+    option(
+        "--fault-rate",
+        type=click.FloatRange(0, 100),
+        metavar="PERCENT",
+        help="How many calls fail. [default: 0; with --fault, 100]",
+    ),
+    option(
+        "--fault",
+        "faults",
+        multiple=True,
+        type=click.Choice(FAULT_KINDS),
+        metavar="KIND",
+        help=f"How calls fail: {', '.join(FAULT_KINDS)}; repeatable. [default: {', '.join(DEFAULT_FAULTS)}]",
+    ),
+    option("--deny", multiple=True, metavar="ARN", help="A room to which calls are denied; repeatable."),
+    option("--account", default="123456789012", show_default=True, metavar="N", help="The caller's account."),
+    option("--seed", type=int, default=0, metavar="N", help="Decides which calls fail, and the IDs of new rooms."),
+    redact_option,
+    no_color_option,
+    option(
+        "--log", type=Path, metavar="PATH", help="Append each request to this file as a line of JSON, never redacted."
+    ),
+)
 
-@click.command("sandbox", context_settings={"ignore_unknown_options": False})
+
+@click.command("sandbox")
 @click.argument("command", nargs=-1, metavar="[-- COMMAND...]")
-@file_option
-@option("--room", multiple=True, metavar="ARN", help="A room that exists, besides those of the list; several times.")
-@option(
-    "--port", type=click.IntRange(0, 65535), metavar="N", help=f"[default: {DEFAULT_PORT}; with COMMAND, a free one]"
-)
-@option(
-    "--quota",
-    type=click.IntRange(min=0),
-    default=100,
-    show_default=True,
-    metavar="N",
-    help="DisconnectUser calls a second in each region; 0 is without a quota.",
-)
-@option("--latency", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="Before each answer.")
-@option(
-    "--fault-rate",
-    type=click.FloatRange(0, 100),
-    metavar="PERCENT",
-    help="How many calls fail. [default: 0; if there is a --fault, 100]",
-)
-@option(
-    "--fault",
-    multiple=True,
-    metavar="KIND",
-    help="How they fail: 500, 503, 429, cut, cut-after, denied, pending, expired, bad-credentials, timeout; several"
-    " times. [default: 500, 503, 429 and cut]",
-)
-@option("--deny", multiple=True, metavar="ARN", help="A room in which calls are denied; several times.")
-@option("--account", default="123456789012", show_default=True, metavar="N", help="The account of the caller.")
-@option("--seed", type=int, default=0, help="Of the random numbers.")
-@together(redact_option, no_color_option)
-@option("--log", metavar="PATH", help="Append each request to this file, as one line of JSON; it is never redacted.")
+@_sandbox_options
 def command(
     command: tuple[str, ...],
     file: str,
-    log: str | None,
+    state: str | None,
+    room: tuple[str, ...],
     port: int | None,
+    quota: int,
+    latency: float,
     fault_rate: float | None,
+    faults: tuple[FaultKind, ...],
+    deny: tuple[str, ...],
+    account: str,
+    seed: int,
     redact: Redaction,
-    **options: Any,  # noqa: ANN401
+    log: Path | None,
 ) -> int:
     """Run a local IVS Chat, to try the real job without an AWS account.
 
     It answers on a loopback address as Amazon IVS Chat does, and disconnects nobody. The rooms of the ban list exist.
 
-    With COMMAND, it runs that with an environment in which AWS clients call the sandbox, shows what they asked, and
-    ends with it: reconciler sandbox -- reconciler apply. The command works on a copy of the state, unless
-    RECONCILER_STATE is set. Without COMMAND, the sandbox runs until you stop it.
+    With COMMAND, it runs that in an environment in which AWS clients call the sandbox, shows what they asked, and ends
+    with its exit code: reconciler sandbox -- reconciler apply. The command works on a copy of the state, unless --state
+    names another. Without COMMAND, the sandbox runs until you stop it.
     """
-    try:
-        from reconciler.sandbox import SandboxOptions, running  # noqa: PLC0415 - aiohttp is an extra
-    except ModuleNotFoundError as error:
-        raise ReconcilerError(
-            f"The sandbox needs {error.name}. Install reconciler with its extra: [sandbox]"
-        ) from error
     ban_list = _rooms_of(file)
-    if port is None:
-        port = 0 if command else DEFAULT_PORT
     try:
-        settings = SandboxOptions(
-            port=port,
-            rooms=(*ban_list.rooms.values(), *options["room"]),
-            quota=options["quota"],
-            latency=options["latency"],
-            fault_rate=(100 if options["fault"] else 0) if fault_rate is None else fault_rate,
-            deny=options["deny"],
-            account=options["account"],
-            seed=options["seed"],
-            log=None if log is None else Path(log),
-            **({"faults": options["fault"]} if options["fault"] else {}),
+        options = sandbox.SandboxOptions(
+            port=port if port is not None else 0 if command else DEFAULT_PORT,
+            rooms=(*ban_list.rooms.values(), *room),
+            quota=quota,
+            latency=latency,
+            fault_rate=fault_rate if fault_rate is not None else 100 if faults else 0,
+            faults=faults or DEFAULT_FAULTS,
+            deny=deny,
+            account=account,
+            seed=seed,
+            log=log,
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    names = ban_list.room_names
     gc.enable()  # see `reconciler.cli.main`
-    try:
-        with running(
-            settings, on_request=None if command else lambda request: console.out(_line(request, names, redact))
-        ) as box:
-            if not command:
-                return _serve(box.url, len(settings.rooms))
-            with _scratch_state(ban_list) as state:
-                status = _run(command, box.url, state)
-            _show(box.requests, names, redact)
-            return status
-    except BrokenPipeError:  # the reader of our output has gone
-        raise
-    except OSError as error:
-        raise ReconcilerError(f"The sandbox cannot run: {error.strerror or error}") from error
+    if command:
+        return _try(command, options, ban_list, state, redact)
+    return _serve(options, ban_list.room_names, redact)
 
 
 def _rooms_of(file: str) -> BanList:
@@ -133,23 +137,63 @@ def _rooms_of(file: str) -> BanList:
     return load_ban_list(file)
 
 
-def _serve(url: str, rooms: int) -> int:
-    console.out(f"A local IVS Chat with {rooms} {'room' if rooms == 1 else 'rooms'} listens on {url}\n")
-    console.out(
-        "Use it with any AWS client, with made-up credentials:"
-        f" AWS_ENDPOINT_URL_IVSCHAT={url} AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n"
-    )
+@contextmanager
+def _running(options: "SandboxOptions", on_request: Callable[["Request"], None] | None = None) -> Iterator["Sandbox"]:
+    """A sandbox that runs meanwhile.
+
+    Raises:
+        ReconcilerError: It cannot run.
+    """
     try:
-        Event().wait()
-    except KeyboardInterrupt:
-        console.diagnostic("Stopped.")
+        with sandbox.running(options, on_request=on_request) as box:
+            yield box
+    except ModuleNotFoundError as error:  # aiohttp is an extra
+        raise ReconcilerError(
+            f"The sandbox needs {error.name}. Install reconciler with its extra: [sandbox]"
+        ) from error
+    except BrokenPipeError:  # the reader of our output has gone
+        raise
+    except OSError as error:
+        raise ReconcilerError(f"The sandbox cannot run: {error.strerror or error}") from error
+
+
+def _serve(options: "SandboxOptions", names: Mapping[str, str], redact: Redaction) -> int:
+    """Run until somebody stops it, and show each request as it comes."""
+    with _running(options, lambda request: console.out(_line(request, names, redact))) as box:
+        count = len(options.rooms)
+        console.out(f"A local IVS Chat with {count} {'room' if count == 1 else 'rooms'} listens on {box.url}\n")
+        console.out(
+            "Use it with any AWS client and made-up credentials:"
+            f" AWS_ENDPOINT_URL_IVSCHAT={box.url} AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n"
+        )
+        try:
+            Event().wait()
+        except KeyboardInterrupt:
+            console.diagnostic("Stopped.")
     return 128 + signal.SIGINT
 
 
+def _try(
+    command: tuple[str, ...], options: "SandboxOptions", ban_list: BanList, state: str | None, redact: Redaction
+) -> int:
+    """Run a command against the sandbox, then show what it asked."""
+    with _running(options) as box:
+        with _state_for(ban_list, state) as location:
+            status = _run(command, box.url, location)
+        requests = box.requests
+    count = len(requests)
+    console.out(f"\nThe sandbox was asked {count:,} {'time' if count == 1 else 'times'}{':' if count else '.'}\n")
+    for request in requests[:_SHOWN_REQUESTS]:
+        console.out("  " + _line(request, ban_list.room_names, redact))
+    if count > _SHOWN_REQUESTS:
+        console.out(f"  … and {count - _SHOWN_REQUESTS:,} more times\n")
+    return status
+
+
 @contextmanager
-def _scratch_state(ban_list: BanList) -> Iterator[str]:
-    """A copy of the state for the run of one command: the real one is not to record what happened to nobody."""
-    if given := os.environ.get("RECONCILER_STATE"):
+def _state_for(ban_list: BanList, given: str | None) -> Iterator[str]:
+    """The state for the run of a command: the list's own must not record what happened to nobody."""
+    if given is not None:
         yield given
         return
     location = ban_list.state_location
@@ -163,7 +207,11 @@ def _scratch_state(ban_list: BanList) -> Iterator[str]:
 
 
 def _run(command: tuple[str, ...], url: str, state: str) -> int:
-    """Run a command against the sandbox, and return its exit status."""
+    """Run a command in an environment that leads to the sandbox.
+
+    Returns:
+        Its exit code; 128 + N if signal N ended it.
+    """
     environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     environment |= {
         "AWS_ACCESS_KEY_ID": "sandbox",
@@ -186,15 +234,6 @@ def _run(command: tuple[str, ...], url: str, state: str) -> int:
         signal.signal(signal.SIGINT, before[0])
         signal.signal(signal.SIGTERM, before[1])
     return status if status >= 0 else 128 - status
-
-
-def _show(requests: "tuple[Request, ...]", names: Mapping[str, str], redact: Redaction) -> None:
-    count = len(requests)
-    console.out(f"\nThe sandbox was asked {count:,} {'time' if count == 1 else 'times'}{':' if count else '.'}\n")
-    for request in requests[:_SHOWN_REQUESTS]:
-        console.out("  " + _line(request, names, redact))
-    if count > _SHOWN_REQUESTS:
-        console.out(f"  … and {count - _SHOWN_REQUESTS:,} more times\n")
 
 
 def _line(request: "Request", names: Mapping[str, str], redact: Redaction) -> str:

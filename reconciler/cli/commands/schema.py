@@ -10,12 +10,12 @@ from reconciler.cli.options import option
 
 
 @click.command("schema")
-@option("--included", is_flag=True, help="Of a file that a list includes, which holds just `bans`.")
+@option("--included", is_flag=True, help="For a file that a list includes, which contains only `bans`.")
 def command(included: bool) -> int:
     """Print the JSON Schema of the ban list.
 
-    An editor that knows it offers the keys, explains them, and marks mistakes while you type. Save it, and name it in
-    the first line of the list: # yaml-language-server: $schema=bans.schema.json
+    With it, an editor offers the keys, explains them, and marks mistakes as you type. Save it, and name it in the first
+    line of the list: # yaml-language-server: $schema=bans.schema.json
     """
     schema = jsonschema.included() if included else jsonschema.ban_list()
     console.out(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")

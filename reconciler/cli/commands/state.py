@@ -5,24 +5,15 @@ from pathlib import Path
 
 import click
 
+from reconciler.bans import BanKey, room_and_user
 from reconciler.cli import console
-from reconciler.cli.locking import lock_timeout_option, locked
-from reconciler.cli.options import (
-    file_option,
-    keys,
-    list_for_names,
-    no_color_option,
-    redact_option,
-    state_option,
-    store_for,
-    together,
-)
+from reconciler.cli.options import Misuse, lock_timeout_option, together
+from reconciler.cli.workspace import Workspace, with_workspace_for_looking
 from reconciler.errors import AddressUnknown, StateDamaged, StateUnreadable
-from reconciler.redaction import Redaction
-from reconciler.state import file as state_file
+from reconciler.state import file as statefile
+from reconciler.state.value import State
 from reconciler.views import text
-
-_where = together(file_option, state_option, no_color_option)
+from reconciler.views.wording import count
 
 
 @click.group("state")
@@ -31,88 +22,89 @@ def command() -> None:
 
 
 @command.command("list")
-@together(_where, redact_option)
-def list_(file: str, state: str | None, redact: Redaction) -> int:
+@with_workspace_for_looking
+def list_(workspace: Workspace) -> int:
     """List the address of every recorded ban."""
-    ban_list = list_for_names(file, state)
-    recorded = store_for(ban_list, state).read()
-    console.out(text.addresses(ban_list, sorted(redact.key(key) for key in recorded.records), indent=""))
+    keys = sorted(map(workspace.redact.key, workspace.read().records))
+    console.out(text.addresses(workspace.ban_list, keys, indent=""))
     return 0
 
 
 @command.command("show")
 @click.argument("address")
-@together(_where, redact_option)
-def show(address: str, file: str, state: str | None, redact: Redaction) -> int:
+@with_workspace_for_looking
+def show(workspace: Workspace, address: str) -> int:
     """Show what is recorded of one ban, such as lobby/ABC123def456."""
-    ban_list = list_for_names(file, state)
-    recorded = store_for(ban_list, state).read()
-    [key] = keys([address], "ADDRESS", ban_list, recorded, redact)
-    if key not in recorded.records:
-        raise AddressUnknown("{} is not recorded in the state.", [key], ban_list.room_names)
-    record = redact.record(recorded.records[key], key.user_id)
-    console.out(text.record(redact.key(key), record, ban_list.room_names, datetime.now(UTC)))
+    state = workspace.read()
+    [key] = _recorded(workspace, [address], state)
+    record = workspace.redact.record(state.records[key], key.user_id)
+    console.out(text.record(workspace.redact.key(key), record, workspace.ban_list.room_names, datetime.now(UTC)))
     return 0
 
 
 @command.command("rm")
 @click.argument("address", nargs=-1, required=True)
-@together(_where, redact_option)
-@lock_timeout_option
-def remove(address: tuple[str, ...], file: str, state: str | None, redact: Redaction, lock_timeout: float) -> int:
+@together(lock_timeout_option, with_workspace_for_looking)
+def remove(workspace: Workspace, address: tuple[str, ...], lock_timeout: float) -> int:
     """Forget a ban, and call nobody.
 
     If the list still has it, the next apply disconnects the user again.
     """
-    ban_list = list_for_names(file, state)
-    store = store_for(ban_list, state)
-    with locked(store, "state rm", lock_timeout) as session:
-        recorded = session.state
-        forgotten = sorted(keys(address, "ADDRESS", ban_list, recorded, redact))
-        if unknown := [key for key in forgotten if key not in recorded.records]:
-            raise AddressUnknown("Not recorded in the state: {}.", unknown, ban_list.room_names)
-        session.record([(key, None) for key in forgotten])
+    with workspace.locked("state rm", lock_timeout) as session:
+        forgotten = sorted(_recorded(workspace, address, session.state))
+        session.keep([(key, None) for key in forgotten])
         session.save()
-    console.out(text.addresses(ban_list, map(redact.key, forgotten)))
-    console.out(f"Forgot {len(forgotten):,} {'ban' if len(forgotten) == 1 else 'bans'}. Nobody was called.\n")
+    console.out(text.addresses(workspace.ban_list, map(workspace.redact.key, forgotten)))
+    console.out(f"Forgot {count(len(forgotten), 'ban')}. Nobody was called.\n")
     return 0
 
 
 @command.command("pull")
-@together(_where, redact_option)
-def pull(file: str, state: str | None, redact: Redaction) -> int:
+@with_workspace_for_looking
+def pull(workspace: Workspace) -> int:
     """Print the state as JSON, with what an interrupted run has recorded.
 
-    It is the state itself, for `state push`, so --redact is refused; `show --format json --redact` shows one without
+    This is the state itself, for `state push`, so --redact is refused; `show --format json --redact` prints one without
     user IDs.
     """
-    if redact:
-        raise click.UsageError(
-            "`state pull` prints the state itself and cannot redact it; `show --format json` can. To pull it all the"
-            " same, unset RECONCILER_REDACT."
+    if workspace.redact:
+        raise Misuse(
+            "`state pull` prints the state itself and cannot redact it; `show --format json` can. To pull it anyway,"
+            " unset RECONCILER_REDACT."
         )
-    console.out(state_file.dumps(store_for(list_for_names(file, state), state).read()).decode())
+    console.out(statefile.dumps(workspace.read()))
     return 0
 
 
 @command.command("push")
 @click.argument("path", metavar="FILE")
-@_where
-@lock_timeout_option
-def push(path: str, file: str, state: str | None, lock_timeout: float) -> int:
+@together(lock_timeout_option, with_workspace_for_looking)
+def push(workspace: Workspace, path: str, lock_timeout: float) -> int:
     """Replace the state by a later generation of it, from a file.
 
-    Refused when FILE is of another lineage, or its serial is not higher.
+    Refused if FILE has another lineage, or its serial is not higher.
     """
     try:
-        pushed = state_file.loads(Path(path).read_bytes())
+        pushed = statefile.loads(Path(path).read_bytes())
     except (OSError, ValueError) as error:
-        raise StateUnreadable(f"{path} cannot be read: {getattr(error, 'strerror', error)}") from error
+        why = getattr(error, "strerror", error)
+        raise StateUnreadable(f"{path} cannot be read: {why}", private=[path]) from error
     except StateDamaged as error:
         raise StateDamaged(f"{path} is not a state file: {error}.") from error
-    store = store_for(list_for_names(file, state), state)
-    with locked(store, "state push", lock_timeout) as session:
+    with workspace.locked("state push", lock_timeout) as session:
         session.push(pushed)
-    count = len(pushed.records)
-    console.out(f"Pushed serial {pushed.serial} with {count:,} {'ban' if count == 1 else 'bans'}.\n")
+    console.out(f"Pushed serial {pushed.serial} with {count(len(pushed.records), 'ban')}.\n")
     return 0
+
+
+def _recorded(workspace: Workspace, addresses: tuple[str, ...] | list[str], state: State) -> frozenset[BanKey]:
+    """The recorded bans that addresses mean.
+
+    Raises:
+        AddressUnknown: some of them are not recorded.
+    """
+    keys = workspace.keys(addresses, "ADDRESS", state)
+    if unknown := sorted(key for key in keys if key not in state.records):
+        names = workspace.ban_list.room_names
+        raise AddressUnknown("Not recorded in the state: {}.", [room_and_user(key, names) for key in unknown])
+    return keys

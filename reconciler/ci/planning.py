@@ -6,18 +6,18 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import runner
+from reconciler.ci import runner
 
-SIGNS = ("ban", "update", "lift", "repeat")
+ACTIONS = ("ban", "update", "lift", "repeat")
 PLAN = "plan.json"
 BODY = "plan.md"
 
 
-def main() -> int:
+def plan() -> int:
     """Validate, with annotations; then plan, with the whole plan in the log.
 
     Returns:
-        0, also when the list or the plan is refused: `finish` fails the job, after the plan was shown.
+        0, also when the list or the plan is refused: `finish` fails the job once the plan has been shown.
     """
     _forget()
     try:
@@ -33,7 +33,27 @@ def main() -> int:
     return 0
 
 
-def saved() -> dict[str, Any]:
+def finish() -> int:
+    """End as the plan ended, now that it has been shown.
+
+    Returns:
+        The exit code that `plan` left; 1 if it left none.
+    """
+    code = runner.setting("EXIT_CODE")
+    return int(code) if code.isdigit() else 1
+
+
+def state_file() -> str | None:
+    """The file of the state; None if the state is kept elsewhere.
+
+    Raises:
+        StepFailed: there is no plan.
+    """
+    location = str(_saved()["state"]["location"])
+    return None if "://" in location else location
+
+
+def _saved() -> dict[str, Any]:
     """The plan of this run.
 
     Raises:
@@ -46,22 +66,6 @@ def saved() -> dict[str, Any]:
     return content
 
 
-def state_file() -> str | None:
-    """The file of the state; None if it is kept elsewhere.
-
-    Raises:
-        StepFailed: there is no plan.
-    """
-    location = str(saved()["state"]["location"])
-    return None if "://" in location else location
-
-
-def finish() -> int:
-    """End as the plan has ended, now that it was shown."""
-    code = runner.setting("EXIT_CODE")
-    return int(code) if code.isdigit() else 1
-
-
 def _plan() -> int:
     """Keep the plan and its comment, and print the whole plan, since the comment may have no room for it.
 
@@ -71,7 +75,7 @@ def _plan() -> int:
     environment = runner.options(without="RECONCILER_DETAILED_EXITCODE")
     plan = runner.scratch(PLAN)
 
-    # Its output is made for the runner: annotations, at the lines of the list.
+    # What this prints is meant for the runner: annotations at the lines of the list.
     valid = subprocess.run(["reconciler", "validate", "--format", "github"], env=environment, check=False)
     with runner.plain_output():
         command = ["reconciler", "plan", "--format", "markdown", "--out", str(plan)]
@@ -86,12 +90,12 @@ def _plan() -> int:
     elif not plan.exists():
         runner.annotate("error", "There is no plan. The log of this step says why.")
     elif planned.returncode:
-        runner.annotate("error", "The plan is refused, and says why: where it is shown, and in the log of this step.")
+        runner.annotate("error", "The plan is refused. The plan itself and the log of this step say why.")
     return valid.returncode or planned.returncode
 
 
 def _refuse_a_list_from_elsewhere() -> None:
-    """Make sure that the list is a file of the checkout, since what is wrong in it is quoted where people see it.
+    """Make sure that the list is a file of the checkout, since its mistakes are quoted where people see them.
 
     Raises:
         StepFailed: it is not; a symbolic link may lead to a file of the runner.
@@ -99,7 +103,7 @@ def _refuse_a_list_from_elsewhere() -> None:
     workspace = runner.setting("GITHUB_WORKSPACE")
     if workspace and not Path(os.path.realpath(runner.ban_list())).is_relative_to(os.path.realpath(workspace)):
         raise runner.StepFailed(
-            "The ban list is outside of the checkout, or a symbolic link leads out of it. It was not read: put the file"
+            "The ban list is outside the checkout, or a symbolic link leads out of it, so it was not read. Put the file"
             " itself into the repository."
         )
 
@@ -108,7 +112,7 @@ def _refuse_a_committed_journal() -> None:
     """Make sure that the plan is made for the state alone: a journal beside it adds to it, and no review shows that.
 
     Raises:
-        StepFailed: git has a journal.
+        StepFailed: a journal is in git.
     """
     state = state_file() if runner.scratch(PLAN).exists() else None
     if state is None:
@@ -116,13 +120,13 @@ def _refuse_a_committed_journal() -> None:
     journal = f"{os.path.realpath(state)}.journal"
     if os.path.lexists(journal) and _is_committed(journal):
         raise runner.StepFailed(
-            "The journal beside the state is in git, and would change what is planned. Take it out with"
-            " `git rm --cached`, and let .gitignore name it."
+            "The journal beside the state is in git, and would change the plan. Remove it with `git rm --cached`, and"
+            " name it in .gitignore."
         )
 
 
 def _is_committed(path: str) -> bool:
-    # In a container the checkout may belong to another user, and git would not look at it.
+    # In a container the checkout may belong to another user, and git would refuse to look at it.
     git = ["git", "-C", os.path.dirname(path), "-c", "safe.directory=*"]
     try:
         listed = subprocess.run([*git, "ls-files", "--error-unmatch", "--", path], capture_output=True, check=False)
@@ -138,14 +142,14 @@ def _forget() -> None:
 
 
 def _figures() -> dict[str, object]:
-    """What the plan would do, as outputs; nothing where no plan could be made."""
+    """What the plan would do, as outputs of the step; none without a plan."""
     try:
-        summary = saved()["summary"]
+        summary = _saved()["summary"]
     except runner.StepFailed:
         return {}
-    changes = sum(summary[sign] for sign in SIGNS)
+    changes = sum(summary[action] for action in ACTIONS)
     return {
         "changes": "true" if changes else "false",
         "disconnect_calls": summary["disconnect_calls"],
-        **{f"to_{sign}": summary[sign] for sign in SIGNS},
+        **{f"to_{action}": summary[action] for action in ACTIONS},
     }

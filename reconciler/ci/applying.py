@@ -5,14 +5,14 @@ import subprocess
 import sys
 from types import FrameType
 
-import runner
+from reconciler.ci import runner
 
-# The end of the output says what went wrong, and what to do about it.
+# Characters of the output on the page of the run: its end says what went wrong, and what to do about it.
 SHOWN = 60_000
-LOCK_TIMEOUT = "300"  # seconds that another apply, started elsewhere, is waited for
+LOCK_TIMEOUT = "300"  # seconds to wait for an apply that was started elsewhere
 
 
-def main() -> int:
+def apply() -> int:
     """Apply, with the output in the log and on the page of the run.
 
     Returns:
@@ -21,7 +21,7 @@ def main() -> int:
     with runner.plain_output():
         code, text = _run(["reconciler", "apply", "--auto-approve", "--format", "text", "--no-color"])
     runner.output(exit_code=code)
-    headline = "Applied:" if code == 0 else "**Not everything was applied.** What was done is recorded; run it again."
+    headline = "Applied:" if code == 0 else "**Not everything was applied.** What was done is recorded. Run this again."
     runner.summarise(f"{headline}\n\n{runner.fenced(text[-SHOWN:])}")
     if code:
         runner.annotate("error", f"reconciler apply ended with {code}. The page of the run says what to do.")
@@ -29,13 +29,13 @@ def main() -> int:
 
 
 def _run(command: list[str]) -> tuple[int, str]:
-    """Run a command, hand a signal on to it, and show its output as it comes.
+    """Run a command, pass signals on to it, and show its output as it comes.
 
     Returns:
         Its exit code, and its output.
     """
     lines = []
-    # In a session of its own, since the second signal would stop it at once: it gets each one from here alone.
+    # In a session of its own: a runner signals the whole group, and the second signal would stop it at once.
     with subprocess.Popen(
         command,
         env={"RECONCILER_LOCK_TIMEOUT": LOCK_TIMEOUT} | runner.options(),
@@ -45,11 +45,11 @@ def _run(command: list[str]) -> tuple[int, str]:
         encoding="utf-8",
     ) as process:
 
-        def hand_on(number: int, _frame: FrameType | None) -> None:
+        def pass_on(number: int, _frame: FrameType | None) -> None:
             process.send_signal(number)
 
         for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, hand_on)
+            signal.signal(number, pass_on)
         for line in process.stdout or ():
             sys.stdout.write(line)
             sys.stdout.flush()

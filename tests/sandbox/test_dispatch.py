@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.sandbox.endpoint import MAX_BODY, HttpRequest
+from reconciler.sandbox.dispatch import MAX_BODY, HttpRequest
 from reconciler.sandbox.faults import FaultKind
 from reconciler.sandbox.request import log_line, timestamp
 
-from .builders import ABSENT, LOBBY, NOON, REGION, content, endpoint, kick, post, signed
+from .builders import ABSENT, LOBBY, NOON, REGION, content, dispatcher, kick, post, signed
 
 
 def test_a_signed_call_is_answered_and_remembered() -> None:
-    reply = endpoint(LOBBY).reply(post("/DisconnectUser", kick("😀")), NOON)
+    reply = dispatcher(LOBBY).reply(post("/DisconnectUser", kick("😀")), NOON)
     assert (reply.fate, reply.status, reply.body) == ("answer", 200, b"{}")
     assert reply.headers["Content-Type"] == "application/json"
     assert "x-amzn-ErrorType" not in reply.headers
@@ -25,7 +25,7 @@ def test_a_signed_call_is_answered_and_remembered() -> None:
 
 
 def test_an_error_has_its_code_in_the_header_and_its_members_in_the_body() -> None:
-    reply = endpoint(LOBBY).reply(post("/DisconnectUser", kick(room=ABSENT)), NOON)
+    reply = dispatcher(LOBBY).reply(post("/DisconnectUser", kick(room=ABSENT)), NOON)
     assert (reply.status, reply.headers["x-amzn-ErrorType"]) == (404, "ResourceNotFoundException")
     assert content(reply)["resourceId"] == "nobodyMade12"
     assert reply.request is not None
@@ -33,13 +33,13 @@ def test_an_error_has_its_code_in_the_header_and_its_members_in_the_body() -> No
 
 
 def test_a_deleted_room_is_answered_with_no_body() -> None:
-    reply = endpoint(LOBBY).reply(post("/DeleteRoom", {"identifier": LOBBY}), NOON)
+    reply = dispatcher(LOBBY).reply(post("/DeleteRoom", {"identifier": LOBBY}), NOON)
     assert (reply.status, reply.body) == (204, b"")
 
 
 @pytest.mark.parametrize("path", ["/", "/health"])
 def test_anyone_may_ask_whether_it_is_there_and_is_not_remembered(path: str) -> None:
-    reply = endpoint().reply(HttpRequest("GET", path, None, b""), NOON)
+    reply = dispatcher().reply(HttpRequest("GET", path, None, b""), NOON)
     assert (reply.status, reply.body, reply.request) == (200, b"reconciler sandbox\n", None)
 
 
@@ -57,18 +57,18 @@ def test_anyone_may_ask_whether_it_is_there_and_is_not_remembered(path: str) -> 
     ],
 )
 def test_a_request_that_is_not_signed_for_the_service_is_refused(header: str | None, code: str) -> None:
-    service = endpoint(LOBBY)
-    reply = service.reply(HttpRequest("POST", "/DisconnectUser", header, json.dumps(kick()).encode()), NOON)
+    receiver = dispatcher(LOBBY)
+    reply = receiver.reply(HttpRequest("POST", "/DisconnectUser", header, json.dumps(kick()).encode()), NOON)
     assert (reply.status, reply.headers["x-amzn-ErrorType"]) == (403, code)
 
 
 def test_the_message_for_a_wrong_scope_is_the_one_of_aws() -> None:
-    reply = endpoint(LOBBY).reply(post("/DisconnectUser", kick(), scope_service="sts"), NOON)
+    reply = dispatcher(LOBBY).reply(post("/DisconnectUser", kick(), scope_service="sts"), NOON)
     assert content(reply) == {"message": "Credential should be scoped to correct service: 'ivschat'."}
 
 
 def test_the_region_is_that_of_the_credential_scope() -> None:
-    reply = endpoint(LOBBY).reply(post("/DisconnectUser", kick(), region="eu-west-1"), NOON)
+    reply = dispatcher(LOBBY).reply(post("/DisconnectUser", kick(), region="eu-west-1"), NOON)
     assert reply.headers["x-amzn-ErrorType"] == "ResourceNotFoundException"
     assert reply.request is not None
     assert reply.request.region == "eu-west-1"
@@ -91,20 +91,20 @@ def test_the_region_is_that_of_the_credential_scope() -> None:
     ],
 )
 def test_a_body_that_is_no_json_object_can_not_be_deserialized(body: bytes | None) -> None:
-    reply = endpoint(LOBBY).reply(HttpRequest("POST", "/DisconnectUser", signed(), body), NOON)
+    reply = dispatcher(LOBBY).reply(HttpRequest("POST", "/DisconnectUser", signed(), body), NOON)
     assert (reply.status, reply.headers["x-amzn-ErrorType"]) == (400, "SerializationException")
     assert reply.request is not None
     assert reply.request.params == {}
 
 
 def test_an_empty_body_is_an_empty_object() -> None:
-    reply = endpoint(LOBBY).reply(HttpRequest("POST", "/ListRooms", signed(), b""), NOON)
+    reply = dispatcher(LOBBY).reply(HttpRequest("POST", "/ListRooms", signed(), b""), NOON)
     assert [room["arn"] for room in content(reply)["rooms"]] == [LOBBY]
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/DisconnectUser"), ("POST", "/Kick"), ("POST", "//x")])
 def test_what_is_no_operation_is_not_found(method: str, path: str) -> None:
-    reply = endpoint(LOBBY).reply(HttpRequest(method, path, signed(), b"{}"), NOON)
+    reply = dispatcher(LOBBY).reply(HttpRequest(method, path, signed(), b"{}"), NOON)
     assert (reply.status, reply.headers["x-amzn-ErrorType"]) == (404, "UnknownOperationException")
     assert reply.request is not None
     assert reply.request.operation == f"{method} {path}"
@@ -114,7 +114,7 @@ def test_what_is_no_operation_is_not_found(method: str, path: str) -> None:
     ("method", "path"), [("POST", "/SendEvent"), ("GET", "/tags/arn%3Aaws"), ("POST", "/UpdateRoom")]
 )
 def test_the_services_other_operations_say_what_the_sandbox_does(method: str, path: str) -> None:
-    reply = endpoint(LOBBY).reply(HttpRequest(method, path, signed(), b"{}"), NOON)
+    reply = dispatcher(LOBBY).reply(HttpRequest(method, path, signed(), b"{}"), NOON)
     assert (reply.status, content(reply)["reason"]) == (400, "UNKNOWN_OPERATION")
     assert content(reply)["message"].startswith("The sandbox does not do ")
 
@@ -132,16 +132,16 @@ def test_the_services_other_operations_say_what_the_sandbox_does(method: str, pa
     ],
 )
 def test_a_fault_is_answered_instead_of_the_call(kind: FaultKind, status: int, code: str) -> None:
-    service = endpoint(LOBBY, faults=(kind,))
-    reply = service.reply(post("/DisconnectUser", kick()), NOON)
+    receiver = dispatcher(LOBBY, faults=(kind,))
+    reply = receiver.reply(post("/DisconnectUser", kick()), NOON)
     assert (reply.fate, reply.status, reply.headers["x-amzn-ErrorType"]) == ("answer", status, code)
     assert reply.request is not None
     assert not reply.request.carried_out
-    assert service.reply(post("/DisconnectUser", kick()), NOON).status == 200
+    assert receiver.reply(post("/DisconnectUser", kick()), NOON).status == 200
 
 
 def test_an_injected_429_is_the_modelled_one() -> None:
-    reply = endpoint(LOBBY, faults=("429",)).reply(post("/DisconnectUser", kick()), NOON)
+    reply = dispatcher(LOBBY, faults=("429",)).reply(post("/DisconnectUser", kick()), NOON)
     assert content(reply).items() >= {"resourceId": "g1H2I3j4k5L6", "resourceType": "ROOM", "limit": 100}.items()
 
 
@@ -149,24 +149,24 @@ def test_an_injected_429_is_the_modelled_one() -> None:
     ("kind", "fate", "carried_out"), [("cut", "cut", False), ("cut-after", "cut", True), ("timeout", "hang", False)]
 )
 def test_a_fault_may_leave_the_call_unanswered(kind: FaultKind, fate: str, carried_out: bool) -> None:
-    service = endpoint(LOBBY, faults=(kind,))
-    reply = service.reply(post("/DeleteRoom", {"identifier": LOBBY}), NOON)
+    receiver = dispatcher(LOBBY, faults=(kind,))
+    reply = receiver.reply(post("/DeleteRoom", {"identifier": LOBBY}), NOON)
     assert (reply.fate, reply.body) == (fate, b"")
     assert reply.request is not None
     assert (reply.request.status, reply.request.error) == (None, kind)
     assert reply.request.carried_out is carried_out
-    again = service.reply(post("/GetRoom", {"identifier": LOBBY}), NOON)
+    again = receiver.reply(post("/GetRoom", {"identifier": LOBBY}), NOON)
     assert again.status == (404 if carried_out else 200)
 
 
 def test_a_call_that_is_refused_anyway_is_not_cut_after() -> None:
-    reply = endpoint(LOBBY, faults=("cut-after",)).reply(post("/DisconnectUser", kick(room=ABSENT)), NOON)
+    reply = dispatcher(LOBBY, faults=("cut-after",)).reply(post("/DisconnectUser", kick(room=ABSENT)), NOON)
     assert (reply.fate, reply.status) == ("answer", 404)
 
 
 def test_an_attempt_that_fails_counts_against_the_quota() -> None:
-    service = endpoint(LOBBY, faults=("500",), quota=1)
-    assert [service.reply(post("/DisconnectUser", kick()), NOON).status for _ in range(2)] == [500, 429]
+    receiver = dispatcher(LOBBY, faults=("500",), quota=1)
+    assert [receiver.reply(post("/DisconnectUser", kick()), NOON).status for _ in range(2)] == [500, 429]
 
 
 def identity(body: bytes) -> dict[str, str | None]:
@@ -179,7 +179,7 @@ def form(body: bytes, *, scope_service: str = "sts") -> HttpRequest:
 
 
 def test_get_caller_identity_answers_the_account_in_xml() -> None:
-    reply = endpoint().reply(form(b"Action=GetCallerIdentity&Version=2011-06-15"), NOON)
+    reply = dispatcher().reply(form(b"Action=GetCallerIdentity&Version=2011-06-15"), NOON)
     assert (reply.status, reply.headers["Content-Type"]) == (200, "text/xml")
     fields = identity(reply.body)
     assert (fields["Account"], fields["Arn"]) == ("123456789012", "arn:aws:iam::123456789012:user/sandbox")
@@ -198,13 +198,13 @@ def test_get_caller_identity_answers_the_account_in_xml() -> None:
     ],
 )
 def test_what_sts_refuses_it_refuses_in_xml(request_: HttpRequest, status: int, code: str) -> None:
-    reply = endpoint().reply(request_, NOON)
+    reply = dispatcher().reply(request_, NOON)
     assert (reply.status, identity(reply.body)["Code"]) == (status, code)
 
 
 def test_a_line_of_the_log_is_json_with_the_parameters_exactly() -> None:
     params = kick("😀\u202e\n\x1b[31m", reason="é")
-    request = endpoint(LOBBY).reply(post("/DisconnectUser", params), NOON + 0.25).request
+    request = dispatcher(LOBBY).reply(post("/DisconnectUser", params), NOON + 0.25).request
     assert request is not None
     line = log_line(request)
     assert line.isascii()
@@ -232,7 +232,7 @@ def test_a_line_of_the_log_is_json_with_the_parameters_exactly() -> None:
     ).map(lambda value: json.dumps(value).encode()),
 )
 def test_nothing_that_arrives_goes_unanswered(method: str, path: str, authorization: str | None, body: bytes) -> None:
-    reply = endpoint(LOBBY).reply(HttpRequest(method, path, authorization, body), NOON)
+    reply = dispatcher(LOBBY).reply(HttpRequest(method, path, authorization, body), NOON)
     assert reply.fate == "answer"
     assert 200 <= reply.status < 500
     assert reply.request is None or json.loads(log_line(reply.request))

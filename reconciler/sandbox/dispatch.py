@@ -16,20 +16,25 @@ from reconciler.sandbox.errors import ServiceError
 from reconciler.sandbox.faults import FaultKind, Faults
 from reconciler.sandbox.model import operation_at
 from reconciler.sandbox.request import Request, timestamp
-from reconciler.sandbox.service import Answer, Service
+from reconciler.sandbox.service import Service
 from reconciler.sandbox.signature import scope_of
 
 MAX_BODY = 64 * 1024
 """Bytes of the longest body that is read. The longest well-formed request of the service is far shorter."""
 
-_JSON = "application/json"
-_XML = "text/xml"
 _PROBES = {("GET", "/"), ("HEAD", "/"), ("GET", "/health"), ("HEAD", "/health")}
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
-    """An HTTP request: `path` is undecoded and has no query; `body` is None when it is longer than MAX_BODY."""
+    """An HTTP request.
+
+    Attributes:
+        method: its method.
+        path: its path, undecoded and without the query.
+        authorization: the header of that name; None if there is none.
+        body: its body; None if that is longer than MAX_BODY.
+    """
 
     method: str
     path: str
@@ -41,8 +46,12 @@ class HttpRequest:
 class Reply:
     """What to do about a request.
 
-    `fate` is `answer`: send the rest; `cut`: close the connection without a word; `hang`: leave it unanswered.
-    `request` is what to remember, None for a mere probe.
+    Attributes:
+        fate: `answer` sends the rest, `cut` closes the connection without a word, `hang` leaves it unanswered.
+        status: the HTTP status.
+        headers: the headers.
+        body: the body.
+        request: what to remember; None for a mere probe.
     """
 
     fate: Literal["answer", "cut", "hang"]
@@ -52,8 +61,8 @@ class Reply:
     request: Request | None
 
 
-class _FaultError(Exception):
-    """A fault that leaves the request unanswered."""
+class _Unanswered(Exception):
+    """A fault leaves the request without an answer."""
 
     def __init__(self, kind: FaultKind) -> None:
         super().__init__(kind)
@@ -65,78 +74,74 @@ class _Exchange:
 
     def __init__(self, http: HttpRequest) -> None:
         self.http = http
+        self.is_query = http.method == "POST" and http.path == "/"  # STS's protocol: a form in, XML out
         self.request_id = str(uuid.uuid4())
         self.operation = f"{http.method} {http.path}"[:200]
         self.region = ""
         self.params: dict[str, Any] = {}
 
-    @property
-    def is_query(self) -> bool:
-        """Whether it speaks STS's protocol (a form in, XML out): whatever is posted to `/`."""
-        return self.http.method == "POST" and self.http.path == "/"
+    def authenticate(self, service: str) -> None:
+        """Find out the region. Raises ServiceError for a request that is not signed for this service."""
+        scope = scope_of(self.http.authorization)
+        self.region = scope.region
+        if scope.service != service:
+            raise errors.wrong_scope(service)
 
-    def success(self, answer: Answer, now: float) -> Reply:
-        body = b"" if answer.body is None else json.dumps(answer.body).encode()
-        return self.answer(answer.status, _JSON, body, now, error=None)
-
-    def error(self, error: ServiceError, now: float) -> Reply:
-        if self.is_query:
-            return self.answer(error.status, _XML, sts.error_document(error, self.request_id), now, error=error.code)
-        return self.answer(error.status, _JSON, json.dumps(error.body).encode(), now, error=error.code)
-
-    def answer(self, status: int, content_type: str, body: bytes, now: float, *, error: str | None) -> Reply:
-        headers = {"x-amzn-RequestId": self.request_id, "Content-Type": content_type}
-        if error is not None:
-            headers["x-amzn-ErrorType"] = error
-        return Reply("answer", status, headers, body, self._record(now, status, error))
-
-    def unanswered(self, kind: FaultKind, now: float) -> Reply:
-        return Reply("hang" if kind == "timeout" else "cut", 0, {}, b"", self._record(now, None, kind))
-
-    def _record(self, now: float, status: int | None, error: str | None) -> Request:
+    def remembered(self, now: float, status: int | None, error: str | None) -> Request:
         return Request(timestamp(now), self.operation, self.region, self.params, status, error, self.request_id)
 
 
-class Endpoint:
-    """The sandbox's one endpoint, for IVS Chat in every region and for STS. Not thread-safe."""
+class Dispatcher:
+    """Takes each request to the operation that answers it: IVS Chat's in every region, and STS's. Not thread-safe."""
 
     def __init__(self, service: Service, faults: Faults) -> None:
         self._service = service
         self._faults = faults
 
     def reply(self, request: HttpRequest, now: float) -> Reply:
-        """The reply to one request that arrives at `now`, in seconds since 1970. Raises nothing."""
+        """The reply to one request. Raises nothing.
+
+        Args:
+            request: the request.
+            now: when it arrives, in seconds since 1970.
+        """
         if (request.method, request.path) in _PROBES:
             return Reply("answer", 200, {"Content-Type": "text/plain"}, b"reconciler sandbox\n", None)
         exchange = _Exchange(request)
+        headers = {
+            "x-amzn-RequestId": exchange.request_id,
+            "Content-Type": "text/xml" if exchange.is_query else "application/json",
+        }
+        code = None
         try:
-            if exchange.is_query:
-                return self._sts(exchange, now)
-            return self._ivschat(exchange, now)
+            status, body = self._sts(exchange) if exchange.is_query else self._ivschat(exchange, now)
         except ServiceError as error:
-            return exchange.error(error, now)
-        except _FaultError as fault:
-            return exchange.unanswered(fault.kind, now)
+            status, code = error.status, error.code
+            headers["x-amzn-ErrorType"] = code
+            in_xml = exchange.is_query
+            body = sts.error_document(error, exchange.request_id) if in_xml else json.dumps(error.body).encode()
+        except _Unanswered as fault:
+            fate: Literal["cut", "hang"] = "hang" if fault.kind == "timeout" else "cut"
+            return Reply(fate, 0, {}, b"", exchange.remembered(now, None, fault.kind))
+        return Reply("answer", status, headers, body, exchange.remembered(now, status, code))
 
-    def _ivschat(self, exchange: _Exchange, now: float) -> Reply:
+    def _ivschat(self, exchange: _Exchange, now: float) -> tuple[int, bytes]:
+        """Status and body of the answer."""
         http = exchange.http
-        scope = scope_of(http.authorization)
-        exchange.region = scope.region
-        if scope.service != "ivschat":
-            raise errors.wrong_scope("ivschat")
+        exchange.authenticate("ivschat")
         operation = operation_at(http.method, http.path)
         if operation is None:
             raise errors.unknown_operation(http.method, http.path[:200])
         exchange.operation = operation
         params = exchange.params = _json_object(http.body)
-        self._service.admit(operation, scope.region, params, now)
+        self._service.admit(operation, exchange.region, params, now)
         kind = self._faults.next()
         if kind is not None and kind != "cut-after":
             raise self._fault(kind, operation, params)
-        answer = self._service.carry_out(operation, scope.region, params, now)
+        answer = self._service.carry_out(operation, exchange.region, params, now)
         if kind == "cut-after":
-            raise _FaultError(kind)
-        return exchange.success(answer, now)
+            raise _Unanswered(kind)
+        return answer.status, b"" if answer.body is None else json.dumps(answer.body).encode()
 
     def _fault(self, kind: FaultKind, operation: str, params: dict[str, Any]) -> Exception:
         match kind:
@@ -155,25 +160,24 @@ class Endpoint:
             case "bad-credentials":
                 return errors.unrecognized_client()
             case "cut" | "cut-after" | "timeout":
-                return _FaultError(kind)
+                return _Unanswered(kind)
 
-    def _sts(self, exchange: _Exchange, now: float) -> Reply:
-        scope = scope_of(exchange.http.authorization)
-        exchange.region = scope.region
-        if scope.service != "sts":
-            raise errors.wrong_scope("sts")
+    def _sts(self, exchange: _Exchange) -> tuple[int, bytes]:
+        """Status and body of the answer."""
+        exchange.authenticate("sts")
         action = sts.action_of(exchange.http.body or b"")
         if action != "GetCallerIdentity":
             raise sts.unknown_action(action[:200])
         exchange.operation = action
-        identity = sts.caller_identity(self._service.account, self._service.caller_arn, exchange.request_id)
-        return exchange.answer(200, _XML, identity, now, error=None)
+        service = self._service
+        return 200, sts.caller_identity(service.options.account, service.caller_arn, exchange.request_id)
 
 
 def _json_object(body: bytes | None) -> dict[str, Any]:
     """The JSON object that a body is; an empty body stands for an empty object.
 
-    Raises ServiceError (SerializationException) for anything else, as rest-json services do.
+    Raises:
+        ServiceError: SerializationException for anything else, as rest-json services answer.
     """
     if body is None:
         raise errors.unreadable_body(f"The body is longer than {MAX_BODY} bytes")
@@ -189,7 +193,11 @@ def _json_object(body: bytes | None) -> dict[str, Any]:
 
 
 def _finite(text: str) -> float:
-    """A number of JSON. Raises ValueError for what JSON can't write again: NaN, Infinity, 1e999."""
+    """A number of JSON.
+
+    Raises:
+        ValueError: JSON cannot write it again: NaN, Infinity, 1e999.
+    """
     number = float(text)
     if not math.isfinite(number):
         raise ValueError(text)

@@ -9,24 +9,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-# A step may write 1 MiB of summary; what is longer is dropped as a whole.
+# Characters: a step may write 1 MiB of summary, and GitHub drops a longer one as a whole.
 SUMMARY_LIMIT = 900_000
 
 
 class StepFailed(Exception):
-    """The step cannot go on. The message says why, and what to do; it holds nothing that a user of a chat wrote."""
+    """The step cannot go on. The message says why, and what to do; it quotes nothing that others wrote."""
 
 
 def setting(name: str) -> str:
-    """A variable of the environment; empty if it is not there."""
+    """A variable of the environment; empty if it is not set."""
     return os.environ.get(name, "")
 
 
 def options(*, without: str = "") -> dict[str, str]:
-    """The environment for the command, with the inputs of the action as its options.
+    """The environment for `reconciler`, with the inputs of the action as its options.
 
     Args:
-        without: a variable of the environment that this command must not get.
+        without: a variable that this command must not get.
     """
     given = {f"RECONCILER_{name}": setting(f"INPUT_{name}") for name in ("FILE", "STATE")}
     environment = dict(os.environ) | {name: value for name, value in given.items() if value}
@@ -35,27 +35,22 @@ def options(*, without: str = "") -> dict[str, str]:
 
 
 def ban_list() -> str:
-    """The path of the ban list, as the command is told it."""
+    """The path of the ban list, as `reconciler` is told it."""
     return options().get("RECONCILER_FILE") or "bans.yaml"
 
 
 def scratch(name: str) -> Path:
-    """A file that the steps of one run hand on to each other."""
+    """A file that one step of a run leaves for the next."""
     folder = Path(os.environ["RUNNER_TEMP"]) / "reconciler"
     folder.mkdir(exist_ok=True)
     return folder / name
 
 
-def event() -> dict[str, Any]:
-    """What started the run, as the webhook would say it."""
-    path = setting("GITHUB_EVENT_PATH")
-    content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
-    return content
-
-
 def pull_request() -> int | None:
     """The number of the pull request that started the run, if one did."""
-    request = event().get("pull_request")
+    path = setting("GITHUB_EVENT_PATH")
+    event: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
+    request = event.get("pull_request")
     return int(request["number"]) if request else None
 
 
@@ -65,7 +60,7 @@ def run_url() -> str:
 
 
 def output(**values: object) -> None:
-    """Set outputs of the step. The values are our own words and figures: one line each."""
+    """Set outputs of the step. The values are our own words and figures, one line each."""
     with open(os.environ["GITHUB_OUTPUT"], "a", encoding="utf-8") as file:
         for name, value in values.items():
             file.write(f"{name.replace('_', '-')}={value}\n")
@@ -88,7 +83,7 @@ def annotate(level: str, message: str) -> None:
 
 @contextmanager
 def plain_output() -> Iterator[None]:
-    """Meanwhile, nothing that is printed is taken for a command to the runner, whatever a ban list says."""
+    """Let the runner take nothing that is printed meanwhile for a command, whatever a ban list says."""
     word = secrets.token_hex(16)
     sys.stdout.write(f"::stop-commands::{word}\n")
     sys.stdout.flush()

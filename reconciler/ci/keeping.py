@@ -6,8 +6,7 @@ import subprocess
 import time
 from pathlib import Path
 
-import plan
-import runner
+from reconciler.ci import planning, runner
 
 ATTEMPTS = 5
 NAME = "github-actions[bot]"
@@ -20,28 +19,28 @@ def check() -> int:
     Raises:
         StepFailed: it is not, or cannot.
     """
-    state = plan.state_file()
+    state = planning.state_file()
     if state is None:
         return 0
     branch = _branch()
     if _git("check-ignore", "--quiet", "--", state).returncode == 0:
-        raise runner.StepFailed(f"git ignores {state}, so it cannot be committed. Nothing was applied.")
+        raise runner.StepFailed("git ignores the state file, so it cannot be committed. Nothing was applied.")
     _fetch(branch)
     if _differs(state, "HEAD", "FETCH_HEAD"):
         raise runner.StepFailed(
-            f"The state on {branch} is another than the one of this checkout, so nothing was applied. Check the branch"
-            " itself out: actions/checkout with `ref: ${{ github.ref }}`. An older run cannot be run again."
+            "The state on the branch is not the one in this checkout, so nothing was applied. Check out the branch"
+            " itself: actions/checkout with `ref: ${{ github.ref }}`. An older run cannot be run again."
         )
     return 0
 
 
-def main() -> int:
-    """Commit the state if it has changed, and push it, after whatever was pushed meanwhile.
+def keep() -> int:
+    """Commit the state if it has changed, and push it on top of whatever was pushed meanwhile.
 
     Raises:
         StepFailed: the branch does not take it. It is then on a branch of its own.
     """
-    state = plan.state_file()
+    state = planning.state_file()
     if state is not None:
         _take_in_journal(state)
     if state is None or not _must("status", "--porcelain", "--", state):
@@ -50,58 +49,65 @@ def main() -> int:
     _must("add", "--", state)
     message = f"Record what was applied\n\n{runner.run_url()}"
     _must("commit", "--quiet", "--no-verify", "--message", message, "--", state)
+    if _pushed(state, branch):
+        runner.output(state_commit=_must("rev-parse", "HEAD"))
+        return 0
+    aside = f"reconciler-state-{runner.setting('GITHUB_RUN_ID')}-{runner.setting('GITHUB_RUN_ATTEMPT') or 1}"
+    if _push(aside):
+        raise runner.StepFailed(
+            f"The state could not be pushed to its branch. It is on the branch {aside}: merge that before the next"
+            " apply, or users who are already banned are disconnected again. Then let the workflow push, or keep the"
+            " state on S3."
+        )
+    raise runner.StepFailed(
+        "The state could not be pushed, so the next apply disconnects the same users again. Let the workflow push"
+        " (`contents: write`), or keep the state on S3."
+    )
+
+
+def _pushed(state: str, branch: str) -> bool:
+    """Whether the branch has taken the commit, after others or at once."""
     base = tip = _must("rev-parse", "HEAD^")
     for attempt in range(1, ATTEMPTS + 1):
         if _push(branch):
-            runner.output(state_commit=_must("rev-parse", "HEAD"))
-            return 0
+            return True
         _fetch(branch)
         before, tip = tip, _must("rev-parse", "FETCH_HEAD")
         if attempt > 1 and tip == before:
-            break  # nobody was faster, so it is not taken
+            break  # nobody was faster, so the branch does not take it
         if _differs(state, base, tip):
-            break  # somebody else has changed it, and only people can tell which one is right
+            break  # somebody else has changed the state, and only people can tell which one is right
         if _git("rebase", "--quiet", "--autostash", tip).returncode:
             _git("rebase", "--abort")
             break
         if attempt < ATTEMPTS:
             time.sleep(attempt)
-    aside = f"reconciler-state-{runner.setting('GITHUB_RUN_ID')}-{runner.setting('GITHUB_RUN_ATTEMPT') or 1}"
-    if _push(aside):
-        raise runner.StepFailed(
-            f"The state could not be pushed to {branch}; it is on the branch {aside}. Merge that before the next apply,"
-            " or users who are banned already are disconnected once more. Then let the workflow push, or keep the state"
-            " on S3."
-        )
-    raise runner.StepFailed(
-        f"The state could not be pushed to {branch}, so the next apply disconnects once more whom this one has. Let the"
-        " workflow push (`contents: write`), or keep the state on S3."
-    )
+    return False
 
 
 def _take_in_journal(state: str) -> None:
-    """Put into the state what an apply had recorded before it was killed; a later job has no journal to find it in."""
+    """Put into the state what an apply recorded before it was killed: a later job does not have its journal."""
     if not Path(f"{state}.journal").exists():
         return
-    # It is the state itself that goes into the file, so `state pull` does not redact, and refuses to be asked for that.
+    # The state itself goes into the file, so `state pull` does not redact, and refuses if asked to.
     environment = runner.options(without="RECONCILER_REDACT")
     pulled = subprocess.run(["reconciler", "state", "pull"], env=environment, stdout=subprocess.PIPE, check=False)
     if pulled.returncode == 0:
         Path(state).write_bytes(pulled.stdout)
     else:
-        runner.annotate("warning", "What the apply did before it was killed could not be recorded; the log says why.")
+        runner.annotate("warning", "What the apply did before it was killed could not be recorded. The log says why.")
 
 
 def _branch() -> str:
     ref = runner.setting("GITHUB_REF")
     if not ref.startswith("refs/heads/"):
-        raise runner.StepFailed("Only a branch can keep the state, and this run is for none. Nothing was applied.")
+        raise runner.StepFailed("Only a branch can keep the state, and this run is not for one. Nothing was applied.")
     return ref.removeprefix("refs/heads/")
 
 
 def _fetch(branch: str) -> None:
     if _git("fetch", "--quiet", "--no-tags", "origin", f"refs/heads/{branch}", signed_in=True).returncode:
-        raise runner.StepFailed(f"{branch} cannot be fetched; its checkout needs a remote `origin` and a token.")
+        raise runner.StepFailed("The branch cannot be fetched: its checkout needs a remote `origin` and a token.")
 
 
 def _push(branch: str) -> bool:
@@ -120,7 +126,7 @@ def _must(*arguments: str) -> str:
     """
     done = _git(*arguments)
     if done.returncode:
-        raise runner.StepFailed(f"git {arguments[0]} failed; the log says why.")
+        raise runner.StepFailed(f"git {arguments[0]} failed. The log says why.")
     return done.stdout.strip()
 
 
@@ -138,7 +144,7 @@ def _git(*arguments: str, signed_in: bool = False) -> subprocess.CompletedProces
 
 
 def _sign_in() -> dict[str, str]:
-    """The token, for one command and never on disk; nothing where the checkout has left its own."""
+    """The token, for one command and never on disk; nothing where the checkout has left a token of its own."""
     name = f"http.{runner.setting('GITHUB_SERVER_URL')}/.extraheader"
     token = runner.setting("GITHUB_TOKEN")
     if not token or _git("config", "--get-all", name).returncode == 0:

@@ -1,0 +1,96 @@
+"""A JSON API over HTTP, as GitHub and GitLab have one."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import Any, TypeAlias
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+PAGE = 100
+ATTEMPTS = 3
+TIMEOUT = 30  # seconds
+
+Json: TypeAlias = Any
+"""What an API answers."""
+
+
+class ApiFailed(Exception):
+    """The API refuses a request, or does not answer. The message says which.
+
+    Attributes:
+        status: the HTTP status; None without an answer.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """An API, and who calls it.
+
+    Attributes:
+        name: what people call it.
+        url: its address.
+        headers: what signs each request in.
+    """
+
+    name: str
+    url: str
+    headers: Mapping[str, str]
+
+    def listed(self, path: str) -> Iterator[Json]:
+        """Every item of a list that comes in pages.
+
+        Raises:
+            ApiFailed: a page cannot be read.
+        """
+        page = 1
+        while True:
+            items = self.call("GET", f"{path}?per_page={PAGE}&page={page}")
+            yield from items
+            if len(items) < PAGE:
+                return
+            page += 1
+
+    def call(self, method: str, path: str, content: object = None) -> Json:
+        """Call the API, up to three times while it does not answer.
+
+        Args:
+            method: the HTTP method.
+            path: the path below the address of the API.
+            content: what to send as JSON, if anything.
+
+        Returns:
+            The JSON that it answers.
+
+        Raises:
+            ApiFailed: it refuses the request, or does not answer.
+        """
+        request = Request(  # noqa: S310 - the CI system names the address
+            f"{self.url}/{path}",
+            method=method,
+            data=None if content is None else json.dumps(content).encode(),
+            headers={"Content-Type": "application/json", "User-Agent": "reconciler", **self.headers},
+        )
+        attempt = 1
+        while True:
+            try:
+                with urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
+                    return json.load(answer)
+            except HTTPError as error:
+                error.close()
+                failure = ApiFailed(f"{self.name} answers {error.code}", error.code)
+                if error.code < 500:
+                    raise failure from error
+            except (OSError, HTTPException, ValueError) as error:
+                failure = ApiFailed(f"{self.name} cannot be reached ({type(error).__name__})")
+            # A POST may have been carried out although no answer came, and a second comment would stay.
+            if method == "POST" or attempt == ATTEMPTS:
+                raise failure
+            time.sleep(attempt)
+            attempt += 1

@@ -1,0 +1,256 @@
+"""What nearly every command works on: a ban list and its state, loaded, opened and planned in one way for all."""
+
+import getpass
+import os
+import socket
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property, partial
+from json import loads
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+import click
+
+import reconciler
+from reconciler.banlist.value import BanList
+from reconciler.bans import BanKey, parse_address
+from reconciler.cli import console
+from reconciler.cli.options import (
+    Misuse,
+    file_option,
+    gathered,
+    no_color_option,
+    profile_option,
+    redact_option,
+    replace_option,
+    state_option,
+    target_option,
+)
+from reconciler.cli.progress import busy
+from reconciler.errors import BanListError
+from reconciler.plan.change import Plan
+from reconciler.redaction import HIDDEN, Redaction
+from reconciler.state.value import State
+from reconciler.stores import Session, Store, open_store
+from reconciler.stores.holder import Holder
+from reconciler.views.report import Output, Report, report
+
+if TYPE_CHECKING:
+    from reconciler.plan.file import SavedPlan
+
+
+class Workspace:
+    """A ban list and its state.
+
+    Args:
+        file: path of the list.
+        state: where the state is kept, if not where the list says.
+        redact: takes the user IDs out of what is shown.
+        profile: of the AWS configuration.
+        looking: do without the list if it cannot be used, but it is known where the state is.
+    """
+
+    def __init__(
+        self,
+        file: str = "bans.yaml",
+        state: str | None = None,
+        redact: Redaction = Redaction(),  # noqa: B008 - a frozen value
+        profile: str | None = None,
+        *,
+        looking: bool = False,
+    ) -> None:
+        self.file = file
+        self.redact = redact
+        self._location = state
+        self.profile = profile
+        self._looking = looking
+
+    @cached_property
+    def ban_list(self) -> BanList:
+        """The list, read when first asked for.
+
+        Raises:
+            BanListError: it cannot be used.
+        """
+        try:
+            with busy(f"Reading {self.file}"):
+                return reconciler.load_ban_list(self.file)
+        except BanListError:
+            without = BanList(path=self.file)
+            if not self._looking or (self._location is None and not os.path.exists(without.state_location)):
+                raise
+            console.diagnostic("The ban list cannot be used, so rooms are shown by their ARNs.")
+            return without
+
+    @cached_property
+    def store(self) -> Store:
+        """Where the state is kept: where the option says, else where the list says.
+
+        Raises:
+            BanListError: the list cannot be used.
+            StateUnreadable: there can be no state there.
+        """
+        location = self._location or self.ban_list.state_location
+        return open_store(location, warn=console.diagnostic, profile=self.profile)
+
+    def read(self) -> State:
+        """The state. Raises StateError."""
+        store = self.store
+        with busy("Reading the state"):
+            return store.read()
+
+    def locked(self, operation: str, timeout: float) -> AbstractContextManager[Session]:
+        """Hold the state, as `Store.locked`; `operation` is the command, for others to see."""
+        try:
+            user = getpass.getuser()
+        except (KeyError, OSError):  # a container's user without a name
+            user = str(os.getuid())
+        who = Holder(operation, user, socket.gethostname(), os.getpid(), datetime.now(UTC))
+        return self.store.locked(who, timeout, lineage=str(uuid4()))
+
+    def plan(self, state: State, selection: "Selection | None" = None) -> Plan:
+        """What makes the state match the list now.
+
+        Raises:
+            AddressUnknown: a selected ban is not known.
+        """
+        selection = selection or Selection()
+        with busy("Comparing with the state"):
+            return reconciler.diff(
+                self.ban_list,
+                state,
+                now=datetime.now(UTC),
+                targets=self.keys(selection.target, "--target", state) if selection.target else None,
+                replace=self.keys(selection.replace, "--replace", state),
+            )
+
+    def saved_plan(self, path: str) -> "SavedPlan":
+        """Read a saved plan. Raises PlanUnreadable and PlanEdited."""
+        with busy(f"Reading {path}"):
+            return reconciler.load_plan(path)
+
+    def of(self, saved: "SavedPlan", path: str) -> "Workspace":
+        """The workspace that a saved plan was made in, unless the options name another list or state.
+
+        Args:
+            saved: the plan.
+            path: its file.
+        """
+        given = None if _is_default("file") else self.file
+        base = _planned_in(saved.plan.ban_list, given, path)
+        location = self._location or saved.state_location
+        if self._location is None and "://" not in location:
+            location = os.path.join(base, location)
+        file = given or os.path.join(base, saved.plan.ban_list)
+        return Workspace(file, location, self.redact, self.profile)
+
+    def keys(self, addresses: Collection[str], option: str, state: State) -> frozenset[BanKey]:
+        """The bans that addresses on the command line mean, raw or as a plan shows them.
+
+        Args:
+            addresses: `ROOM/USER_ID` each; empty ones are passed over.
+            option: where they were given, for messages.
+            state: which users are known, besides those of the list.
+
+        Raises:
+            Misuse: one of them is not an address.
+        """
+        return frozenset(self._key(address, option, state) for address in addresses if address)
+
+    def _key(self, address: str, option: str, state: State) -> BanKey:
+        shown = HIDDEN if self.redact else address
+        try:
+            key = parse_address(address, self.ban_list.rooms)
+        except ValueError as error:
+            why = "not an address, or its room is not in the list" if self.redact else error
+            raise Misuse(f"Invalid value for {option}: {shown}: {why}") from error
+        # A plan shows unusual user IDs in quotes, with escapes; an ID may also contain such quotes itself.
+        candidates = [key, *_unquoted(key)]
+        known = [candidate for candidate in candidates if candidate in self.ban_list.bans or candidate in state.records]
+        if len(known) > 1:
+            raise Misuse(f"Invalid value for {option}: {shown} can mean two users, with and without the quotes")
+        return known[0] if known else key
+
+    def report(self, format: str, *, everything: bool = False) -> Report:
+        """The report of a command, on standard output."""
+        output = Output(
+            write=console.out,
+            redact=self.redact,
+            ban_list=self.file,
+            colour=console.wants_colour(sys.stdout),
+            width=console.width(),
+            everything=everything,
+            contents=_contents,
+            from_root=_from_root,
+            list_exists=os.path.isfile(self.file),
+        )
+        return report(format, output)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which bans are meant, if not all that have changed.
+
+    Attributes:
+        target: addresses, of `--target`.
+        replace: addresses, of `--replace`.
+    """
+
+    target: Collection[str] = ()
+    replace: Collection[str] = ()
+
+
+_options = (file_option, state_option, redact_option, no_color_option)
+with_workspace: Final = gathered("workspace", Workspace, *_options)
+with_workspace_for_looking: Final = gathered("workspace", partial(Workspace, looking=True), *_options)
+with_workspace_on_aws: Final = gathered("workspace", Workspace, *_options, profile_option)
+with_selection: Final = gathered("selection", Selection, target_option, replace_option)
+
+
+def _is_default(option: str) -> bool:
+    source = click.get_current_context().get_parameter_source(option)
+    return source is click.core.ParameterSource.DEFAULT
+
+
+def _planned_in(ban_list: str, given: str | None, plan: str) -> str:
+    """The folder that the paths in a saved plan start from; empty for the current one.
+
+    Args:
+        ban_list: the list, as the plan names it.
+        given: the list, if this run was given one.
+        plan: the file of the plan.
+    """
+    if given is not None:
+        whole = os.path.abspath(given)
+        tail = os.path.join(os.sep, os.path.normpath(ban_list))
+        same_folder = os.path.abspath(ban_list) == whole
+        return "" if same_folder or not whole.endswith(tail) else whole.removesuffix(tail) + os.sep
+    beside = os.path.dirname(plan)
+    return beside if not os.path.exists(ban_list) and os.path.exists(os.path.join(beside, ban_list)) else ""
+
+
+def _unquoted(key: BanKey) -> Iterator[BanKey]:
+    try:
+        shown = loads(key.user_id)
+    except ValueError:
+        return
+    if isinstance(shown, str):
+        yield key._replace(user_id=shown)
+
+
+def _contents(files: Iterable[str]) -> Mapping[str, bytes]:
+    return reconciler.contents(files)
+
+
+def _from_root(file: str) -> str:
+    """A file as GitHub names it: from the root of the repository, if it is in the one that is checked out there."""
+    root = os.environ.get("GITHUB_WORKSPACE")
+    if not root:
+        return file
+    root = os.path.realpath(root)
+    path = os.path.join(os.path.realpath(os.path.dirname(file) or "."), os.path.basename(file))
+    return os.path.relpath(path, root) if path.startswith(os.path.join(root, "")) else file

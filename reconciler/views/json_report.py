@@ -1,0 +1,50 @@
+"""Reports as one JSON document."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from typing_extensions import override  # in typing since Python 3.12
+
+from reconciler.banlist.value import BanList
+from reconciler.errors import BanListError, BanListInvalid, ReconcilerError, StateError
+from reconciler.plan import file as planfile
+from reconciler.plan.change import Plan
+from reconciler.state import file as statefile
+from reconciler.state.value import State
+from reconciler.views import diagnostics
+from reconciler.views.report import Report
+
+
+class JsonReport(Report):
+    """JSON for programs."""
+
+    tells_problems = True
+
+    @override
+    def valid(self, ban_list: BanList) -> None:
+        self.output.write(diagnostics.as_json([], {}))
+
+    @override
+    def plan(self, plan: Plan, state_location: str, *, rate: float | None = None) -> None:
+        redact = self.output.redact
+        self.output.write(planfile.dumps(redact.plan(plan), state_location, redacted=bool(redact)))
+
+    @override
+    def state(self, state: State, room_names: Mapping[str, str], location: str, now: datetime) -> None:
+        redact = self.output.redact
+        self.output.write(statefile.dumps(redact.state(state), redacted=bool(redact)))
+
+    @override
+    def failed(self, error: ReconcilerError) -> None:
+        out = self.output
+        if isinstance(error, BanListInvalid):
+            contents = out.contents(problem.file for problem in error.problems)
+            out.write(diagnostics.as_json(error.problems, contents, snippets=not out.redact))
+        else:
+            out.write(diagnostics.as_json([], {}, error=str(error), summary=_summary(error)))
+
+
+def _summary(error: ReconcilerError) -> str:
+    if isinstance(error, BanListError):
+        return "The ban list cannot be read"
+    return "The state cannot be used" if isinstance(error, StateError) else "There is no plan"

@@ -1,0 +1,16 @@
+"""The line by which the comment of a plan is found again."""
+
+from hashlib import sha256
+from pathlib import PurePath
+from typing import Final
+from urllib.parse import quote
+
+_MAX_PATH: Final = 1000  # characters
+
+
+def marker(ban_list: str) -> str:
+    """The first line of a comment: invisible, and the same for every plan of a list, to find the comment again."""
+    path = quote(PurePath(ban_list).as_posix(), errors="backslashreplace").replace("--", "-%2D")
+    if len(path) > _MAX_PATH:
+        path = f"sha256-{sha256(path.encode()).hexdigest()}"
+    return f"<!-- reconciler-plan: {path} -->\n"

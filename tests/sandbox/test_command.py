@@ -1,0 +1,62 @@
+"""`reconciler sandbox`: its help, and the state that its command works on."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from reconciler import load_state
+from reconciler.sandbox import FAULT_KINDS
+from tests.command_line import Reconciler
+
+RECONCILER = [sys.executable, "-m", "reconciler"]
+
+
+def run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    environment = os.environ | variables
+    return subprocess.run(
+        [*RECONCILER, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_the_help_names_every_kind_of_fault_without_loading_the_sandbox(folder: Path) -> None:
+    code = (
+        "import sys\n"
+        "sys.argv = ['reconciler', 'sandbox', '--help']\n"
+        "from reconciler.cli.main import main\n"
+        "try:\n    main()\n"
+        "except SystemExit:\n"
+        "    sys.exit(str({'aiohttp', 'botocore', 'boto3'} & set(sys.modules) or ''))\n"
+    )
+    helped = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert helped.stderr.strip() == ""
+    assert f"How calls fail: {', '.join(FAULT_KINDS)};" in " ".join(helped.stdout.split())
+
+
+def test_a_kind_of_fault_that_there_is_not_is_a_wrong_usage(reconciler: Reconciler) -> None:
+    result = reconciler("sandbox", "--fault", "nonsense")
+    assert result.code == 1
+    assert "'bad-credentials'" in result.err
+
+
+def test_several_kinds_of_fault_may_stand_in_the_variable(folder: Path) -> None:
+    failing = run(
+        "sandbox", "--", *RECONCILER, "apply", "--auto-approve", RECONCILER_FAULT="expired denied", RECONCILER_SEED="1"
+    )
+    assert failing.returncode == 1
+    assert "→ 403 " in failing.stdout
+
+
+def test_the_command_works_on_the_state_that_the_option_names(folder: Path) -> None:
+    applied = run("sandbox", "--state", "tried.json", "--", *RECONCILER, "apply", "--auto-approve")
+    assert applied.returncode == 0, applied.stderr
+    assert "copy of the state" not in applied.stderr
+    assert len(load_state("tried.json").records) == 1
+    assert not Path("bans.state.json").exists()
+
+
+def test_without_aiohttp_it_says_what_to_install(folder: Path) -> None:
+    (folder / "aiohttp.py").write_text("raise ModuleNotFoundError(name='aiohttp')\n")
+    failed = run("sandbox", "--", "true", PYTHONPATH=str(folder))
+    assert failed.stderr == "Error: The sandbox needs aiohttp. Install reconciler with its extra: [sandbox]\n"
+    assert failed.returncode == 1
