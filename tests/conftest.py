@@ -12,9 +12,10 @@ from hypothesis import settings
 from reconciler.cli.main import main
 from reconciler.sandbox import Sandbox, SandboxOptions, running
 from tests.command_line import AWS_ARN, AWS_EXAMPLE, FINALS, Reconciler, Result
+from tests.effort import examples
 
 # The same examples on every run and every machine, and no test depends on time.
-settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=examples(30, 200))
 settings.load_profile("repeatable")
 
 

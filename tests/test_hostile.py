@@ -1,5 +1,7 @@
 """Every text of `tests.hostile` in every place, through every view: nothing is hidden, and nothing obeyed."""
 
+import functools
+import inspect
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -29,7 +31,26 @@ from tests.logs import assert_harmless_in_a_log, runner_reads
 HARMLESS = "harmless"
 SOMEBODY = "somebody"
 
-every_text = pytest.mark.parametrize("said", hostile.TEXTS, ids=ascii)
+
+def every_text(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a test on every hostile text, and name the text on which it fails.
+
+    All of them are one item for pytest, whose work on thousands of items took longer than the tests.
+    """
+
+    @functools.wraps(test)
+    def on_every_text(**arguments: object) -> None:
+        for said in hostile.TEXTS:
+            try:
+                test(said, **arguments)
+            except Exception as error:
+                error.add_note(f"The text is {said!a}.")
+                raise
+
+    said, *others = inspect.signature(test).parameters.values()
+    assert said.name == "said"
+    on_every_text.__signature__ = inspect.Signature(others)  # type: ignore[attr-defined]
+    return on_every_text
 
 
 def a_plan(said: str, *, user_id: bool = False, reason: bool = False, names: bool = False) -> Plan:

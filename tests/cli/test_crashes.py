@@ -1,6 +1,6 @@
 """kill -9 and races: whole processes against the sandbox, with the state in a file and on S3.
 
-RECONCILER_KILLS sets how many applies are killed; the default keeps the suite short.
+RECONCILER_KILLS sets how many applies are killed.
 """
 
 import json
@@ -17,10 +17,11 @@ import boto3
 import pytest
 
 from reconciler.sandbox import Sandbox, SandboxOptions, running
+from tests.effort import examples
 
 ARN = "arn:aws:ivschat:us-west-2:123456789012:room/lobby0000000"
 IN_FLIGHT = 32
-KILLS = int(os.environ.get("RECONCILER_KILLS", "4"))
+KILLS = int(os.environ.get("RECONCILER_KILLS") or examples(2, 6))
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def planned(state: str) -> list[str]:
 def test_killing_applies_loses_no_reported_ban_and_repeats_no_more_than_was_in_flight(
     sandbox: Sandbox, state: str
 ) -> None:
-    bans = 2000
+    bans = 500 * KILLS
     write_list(bans)
     chance = random.Random(state.startswith("s3:"))
     everybody = [f"user{number}" for number in range(bans)]
