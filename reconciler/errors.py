@@ -60,6 +60,7 @@ class Problem:
         column: counted from 1, in characters.
         path: where in the data, such as `bans[1].user_id`; empty for the file as a whole.
         message: what is wrong, and what to write instead.
+        private: the parts of `message` that quote the list, as they stand there; any of them may be a user ID.
     """
 
     file: str
@@ -67,6 +68,7 @@ class Problem:
     column: int
     path: str
     message: str
+    private: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}:{self.column}"
