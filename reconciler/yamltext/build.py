@@ -59,7 +59,8 @@ class Builder:
         self._next = next_event
         self._balks = balks
         self._has_halves = b"\\" in content and _HALF.search(content) is not None
-        self._shared: dict[str, str] = {}  # keys and rooms come again and again
+        self._known: dict[str, str] = {}  # keys that need no second look
+        self._shared: dict[str, str] = {}  # rooms: few texts in lists, again and again
 
     def build(self) -> Data:
         """The data of the text.
@@ -100,28 +101,24 @@ class Builder:
 
     def _mapping(self, path: Path, depth: int) -> dict[str, Data]:
         built: dict[str, Data] = {}
-        next_event, share, has_halves = self._next, self._shared.setdefault, self._has_halves
-        key: str
+        next_event, known, has_halves = self._next, self._known, self._has_halves
         while (event := next_event()).__class__ is not MappingEndEvent:
             if (
-                event.__class__ is not ScalarEvent
-                or (key := event.value) in built
-                or key in _ODD_KEYS
-                or event.anchor is not None
-                or event.tag is not None
-                or has_halves
+                event.__class__ is ScalarEvent
+                and (key := known.get(event.value)) is not None
+                and key not in built
+                and event.anchor is None
+                and event.ctag is None
             ):
-                checked = self._key(event, built, path, depth)
-                if checked is None:
-                    self._value(next_event(), path, depth + 1)
-                    continue
-                key = checked
-            key = share(key, key)
+                pass
+            elif (key := self._key(event, built, path, depth)) is None:
+                self._value(next_event(), path, depth + 1)  # it belongs to no key
+                continue
             event = next_event()
             if (
                 event.__class__ is ScalarEvent
                 and event.anchor is None
-                and event.tag is None
+                and event.ctag is None
                 and len(event.value) > _LONGEST_NULL
                 and not has_halves
             ):
@@ -137,7 +134,7 @@ class Builder:
             if (
                 event.__class__ is ScalarEvent
                 and event.anchor is None
-                and event.tag is None
+                and event.ctag is None
                 and len(event.value) > _LONGEST_NULL
                 and not has_halves
             ):
@@ -164,6 +161,8 @@ class Builder:
         elif text in built:
             self._fault(event, (*path, text), advice.KEY_TWICE)
         else:
+            if text not in _ODD_KEYS:
+                self._known[text] = text
             return text
         return None
 
@@ -178,7 +177,7 @@ class Builder:
     def _check_properties(self, event: Event, path: Path) -> None:
         if event.anchor is not None:
             self._fault(event, path, advice.ANCHOR, disputed=True)
-        if event.tag is not None:
+        if event.ctag is not None:
             self._fault(event, path, advice.TAG, disputed=True)
 
     def _fault(self, event: Event, path: Path, message: str, *, spoils: bool = False, disputed: bool = False) -> None:
