@@ -7,7 +7,6 @@ not).
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from difflib import get_close_matches
 from functools import lru_cache
 from typing import Annotated, Final, Literal
 
@@ -22,11 +21,10 @@ from pydantic import (
     WrapValidator,
     with_config,
 )
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import PydanticCustomError
 from typing_extensions import TypedDict  # pydantic asks for it before Python 3.12
 
 from reconciler.bans import REASON_MAX, ROOM_ARN_MAX, ROOM_ARN_PATTERN, USER_ID_MAX, parse_time
-from reconciler.yamltext.read import Path
 
 ALL_ROOMS: Final = "all"
 NEVER: Final = "never"
@@ -187,80 +185,3 @@ KEYS: Final[Mapping[str, Iterable[str]]] = {
     "guardrails": Limits.__annotations__,
     "bans": Entry.__annotations__,
 }
-
-
-def explain(path: Path, detail: ErrorDetails) -> str:
-    """What is wrong with a value, and what to write instead."""
-    kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
-    match kind:
-        case "extra_forbidden":
-            return _unknown_key(path)
-        case "string_too_short":
-            what = "write a value, or leave the key out" if path[-1] == "reason" else "write a value"
-            return f"an empty text; {what}"
-        case "string_too_long":
-            limit = context["max_length"]
-            return f"{len(value):,} characters long, and at most {limit} are possible; shorten it"
-        case "string_pattern_mismatch":
-            return f"not the ARN of a room; it looks like {EXAMPLE_ARN}"
-        case "too_long":
-            return f"{len(value):,} patterns, and at most {MAX_PATTERNS} are possible; put more files into a folder"
-        case "too_short" if path[-1] == "include":
-            return "an empty list; name files such as bans.d/*.yaml, or leave the key out"
-        case "too_short":
-            return "an empty list; name at least one room, or write `rooms: all`"
-        case "less_than_equal":
-            return f"{value} is too much; the most is {context['le']}"
-        case "literal_error":
-            return "this version of the format is not known; write `version: 1`"
-        case "string_type" | "list_type" | "dict_type" | "int_type" | "datetime_type":
-            expected = _EXPECTED[kind]
-            if kind == "dict_type" and path[0] == "bans":
-                expected = "`user_id: …` and the other keys of a ban"
-            elif kind == "list_type" and path[-1] in _EXAMPLES:
-                expected = f"a list such as {_EXAMPLES[str(path[-1])]}"
-            elif kind == "string_type" and path[0] == "rooms":
-                return f"the ARN of the room is missing; it looks like {EXAMPLE_ARN}"
-            if value is None:
-                quote = "; if this very text is meant, put it in quotes" if kind == "string_type" else ""
-                return f"has no value; write {expected}{quote}"
-            return f"{_kind_of(value)} stands here; write {expected} instead"
-    return detail["msg"]
-
-
-_EXAMPLES: Final = {"protected_users": "[host-*]", "include": "[bans.d/*.yaml]"}
-_EXPECTED: Final = {
-    "string_type": "a text",
-    "list_type": "a list such as [lobby]",
-    "dict_type": "indented `key: value` lines",
-    "int_type": "a whole number",
-    "datetime_type": "a time such as 2027-01-31T00:00:00Z",
-}
-
-
-def _kind_of(value: object) -> str:
-    if isinstance(value, list):
-        return "a list"
-    return "a group of `key: value` lines" if isinstance(value, dict) else "a text"
-
-
-def unknown_in_included(key: str) -> str:
-    """What to say about a key of an included file, which holds just `bans`."""
-    if key in KEYS[""]:
-        return "a file that is included holds just `bans`; move this to the list that includes it"
-    return "there is no such key; a file that is included holds just `bans`"
-
-
-def likely_key(key: str, section: str) -> str | None:
-    """The key that was probably meant by one that there is not."""
-    keys = list(KEYS[section])
-    plain = key.casefold().replace("-", "_").replace(" ", "_")
-    return next(iter(get_close_matches(plain, keys, 1)), None)
-
-
-def _unknown_key(path: Path) -> str:
-    section = str(path[0]) if len(path) > 1 else ""
-    meant = likely_key(str(path[-1]), section)
-    return "there is no such key; " + (
-        f"did you mean `{meant}`?" if meant else f"the keys here are {', '.join(KEYS[section])}"
-    )

@@ -6,7 +6,7 @@ In words for people who do not know YAML's own.
 import re
 from typing import Final
 
-NO_YAML: Final = "cannot be read as YAML; check the indentation, the colons, the quotes and the backslashes"
+_NO_YAML: Final = "cannot be read as YAML; check the indentation, the colons, the quotes and the backslashes"
 ALIAS: Final = "an alias (*) is not supported; write the value out, or quote a text that begins with *"
 ANCHOR: Final = (
     "an anchor (&) is not supported; write the value out where it is needed, or quote a text that begins with &"
@@ -20,74 +20,90 @@ CONFLICT: Final = (
     " remove the lines with these signs"
 )
 DIRECTIVE: Final = "a line that begins with % is an order to YAML, which is not supported; remove the line"
+SECOND_DOCUMENT: Final = "a second document begins here; a ban list is one document, so remove the line `---` or `...`"
+KEY_TWICE: Final = "this key stands here twice; keep one of the two"
+KEY_MISSING: Final = "a key is missing before the colon; quote it if this text is meant"
+KEY_NO_TEXT: Final = "a key must be a text, and this is none; quote it, or check the brackets"
+MERGE_KEY: Final = "merge keys (<<) are not supported; write the keys out"
+HALF: Final = "an escape such as \\uD83D is half a character; write the whole character"
+TOO_MANY: Final = "there is more that is wrong from here on; correct what stands above first"
+AFTER_HERE: Final = f"what follows here {_NO_YAML}"
+UNREADABLE_TOO: Final = "more such characters stand here and below; is this file a ban list?"
+UTF16: Final = "the file is saved as UTF-16, or is no text at all; save it as UTF-8"
+NOT_UTF8: Final = "what stands here is not UTF-8; save the file as UTF-8"
+
+
+def unreadable(character: str) -> str:
+    """Advice on a character that YAML does not allow as it is."""
+    code = f"{ord(character):04X}"
+    return f'the character U+{code} cannot stand here as it is; take it out, or write "\\u{code}" in double quotes'
+
+
+def too_deep(depth: int) -> str:
+    """Advice on lists and mappings inside of more than `depth` others."""
+    return f"nested more than {depth} deep, and a ban list needs four levels; check the brackets and the indentation"
+
 
 # Searched from the top for "context: problem" of the pure parser's error; True: the fault lies where the context is.
-_SYNTAX: Final = tuple(
-    (re.compile(pattern), at_context, advice)
-    for pattern, at_context, advice in (
-        (r"character '\\t'", False, "a tab stands here; write spaces instead"),
-        (r"cannot start any token", False, "an unquoted text cannot begin with this character; put it in quotes"),
-        (r"directive|YAML document|duplicate tag handle", False, DIRECTIVE),
-        (r"scanning an alias", True, ALIAS),
-        (r"scanning an anchor", True, ANCHOR),
-        (r"(scanning|parsing) an? tag|undefined tag", True, TAG),
-        (
-            r"quoted scalar.*(unexpected end|document separator)",
-            True,
-            "a quote opens here and is never closed; add the closing quote",
-        ),
-        (
-            r"double-quoted scalar",
-            False,
-            "a backslash in double quotes begins an escape; write \\\\ for a backslash, or use single quotes",
-        ),
-        (
-            r"block scalar",
-            False,
-            "a block of text (| or >) begins on a line of its own, every line of it indented alike;"
-            " quote a text that begins with | or >",
-        ),
-        (
-            r"mapping values are not allowed",
-            False,
-            "a colon cannot stand here; quote a text that holds `: `, or check this line's indentation, that each ban"
-            " begins with `- `, and that the line above has a space after its `-` and its `:`",
-        ),
-        (r"unexpected ':'", False, "a colon cannot stand here; quote the text, or put a space behind the colon"),
-        (r"could not find expected ':'", True, "`key: value` is expected here; there is no `: ` on this line"),
-        (r"flow sequence", True, "a list opens here with [ and is not closed properly; check its commas and the ]"),
-        (
-            r"flow mapping",
-            True,
-            "`key: value` pairs open here with { and are not closed properly; check the commas and the }",
-        ),
-        (
-            r"(block|flow) node",
-            False,
-            "a value is expected here; write one, or quote a text that begins with this character",
-        ),
-        (
-            r"sequence entries are not allowed",
-            False,
-            "a list item (`- `) cannot begin here; put it on a line of its own, or quote a text that begins with `- `",
-        ),
-        (
-            r"mapping keys are not allowed",
-            False,
-            "a question mark and a space cannot stand here; quote a text that begins with them",
-        ),
-        (
-            r"document",
-            False,
-            "the list has ended above; check the indentation of this line, and remove `...` and `---`",
-        ),
-        (
-            r"block (mapping|collection|sequence)",
-            False,
-            "this does not fit what stands above it; check the indentation, that each ban begins with `- `, and that a"
-            " quoted text ends its line and holds no quote of its own kind",
-        ),
-    )
+_SYNTAX: Final = (
+    (r"character '\\t'", False, "a tab stands here; write spaces instead"),
+    (r"cannot start any token", False, "an unquoted text cannot begin with this character; put it in quotes"),
+    (r"directive|YAML document|duplicate tag handle", False, DIRECTIVE),
+    (r"scanning an alias", True, ALIAS),
+    (r"scanning an anchor", True, ANCHOR),
+    (r"(scanning|parsing) an? tag|undefined tag", True, TAG),
+    (
+        r"quoted scalar.*(unexpected end|document separator)",
+        True,
+        "a quote opens here and is never closed; add the closing quote",
+    ),
+    (
+        r"double-quoted scalar",
+        False,
+        "a backslash in double quotes begins an escape; write \\\\ for a backslash, or use single quotes",
+    ),
+    (
+        r"block scalar",
+        False,
+        "a block of text (| or >) begins on a line of its own, every line of it indented alike;"
+        " quote a text that begins with | or >",
+    ),
+    (
+        r"mapping values are not allowed",
+        False,
+        "a colon cannot stand here; quote a text that holds `: `, or check this line's indentation, that each ban"
+        " begins with `- `, and that the line above has a space after its `-` and its `:`",
+    ),
+    (r"unexpected ':'", False, "a colon cannot stand here; quote the text, or put a space behind the colon"),
+    (r"could not find expected ':'", True, "`key: value` is expected here; there is no `: ` on this line"),
+    (r"flow sequence", True, "a list opens here with [ and is not closed properly; check its commas and the ]"),
+    (
+        r"flow mapping",
+        True,
+        "`key: value` pairs open here with { and are not closed properly; check the commas and the }",
+    ),
+    (
+        r"(block|flow) node",
+        False,
+        "a value is expected here; write one, or quote a text that begins with this character",
+    ),
+    (
+        r"sequence entries are not allowed",
+        False,
+        "a list item (`- `) cannot begin here; put it on a line of its own, or quote a text that begins with `- `",
+    ),
+    (
+        r"mapping keys are not allowed",
+        False,
+        "a question mark and a space cannot stand here; quote a text that begins with them",
+    ),
+    (r"document", False, "the list has ended above; check the indentation of this line, and remove `...` and `---`"),
+    (
+        r"block (mapping|collection|sequence)",
+        False,
+        "this does not fit what stands above it; check the indentation, that each ban begins with `- `, and that a"
+        " quoted text ends its line and holds no quote of its own kind",
+    ),
 )
 
 
@@ -100,5 +116,5 @@ def of(complaint: str) -> tuple[bool, str]:
     Returns:
         Whether the fault lies where the context is, rather than the problem; and the advice.
     """
-    fitting = ((at_context, advice) for pattern, at_context, advice in _SYNTAX if pattern.search(complaint))
-    return next(fitting, (False, f"this {NO_YAML}"))
+    fitting = ((at_context, advice) for pattern, at_context, advice in _SYNTAX if re.search(pattern, complaint))
+    return next(fitting, (False, f"this {_NO_YAML}"))

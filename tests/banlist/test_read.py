@@ -569,7 +569,7 @@ def test_a_hostile_list_is_refused_in_proportion_to_its_size(name: str) -> None:
 
 def test_a_short_list_cannot_mean_billions_of_bans() -> None:
     bans = [f"- {{user_id: u{n}, rooms: all}}\n" for n in range(9)]
-    with patch("reconciler.banlist.read.MAX_BANS", 5):
+    with patch("reconciler.banlist.expand.MAX_BANS", 5):
         assert len(bans_of("bans:\n" + "".join(bans[:2]))) == 4
         assert problems_of(f"{HEAD}bans:\n" + "".join(bans)) == (
             "b.yaml:8:3: bans[2]: with this entry the list makes more than 5 bans, one for each user and room; split it"

@@ -1,5 +1,6 @@
 """Reading with the C parser and without it gives the same, whatever the text is."""
 
+from importlib.util import find_spec
 from unittest.mock import patch
 
 import pytest
@@ -8,7 +9,10 @@ from hypothesis import HealthCheck, example, given, settings
 from reconciler import BanList
 from reconciler.banlist import read as banlist
 from reconciler.errors import BanListInvalid
+from reconciler.yamltext import events
 from reconciler.yamltext import read as yamltext
+from reconciler.yamltext.places import locate
+from reconciler.yamltext.values import Data, NotText, Path
 from tests.builders import LOBBY
 from tests.yaml_texts import ban_list_texts, damaged_texts, soups
 
@@ -27,14 +31,14 @@ def places(text: str, *, pure: bool) -> object:
     """All that the YAML of a text says, and where; where that is only known of a text that can be read to its end."""
     try:
         document = yamltext.read(text.encode(), pure=pure)
-    except yamltext.NotText as error:
+    except NotText as error:
         return str(error)
     paths = [()] if not document.complete else list(all_paths(document.data))
-    return document.data, document.faults, document.complete, document.complete and document.locate(paths)
+    return document.data, document.faults, document.complete, document.complete and locate(document, paths)
 
 
-def all_paths(data: yamltext.Data, path: yamltext.Path = ()) -> list[yamltext.Path]:
-    inside: list[tuple[str | int, yamltext.Data]] = []
+def all_paths(data: Data, path: Path = ()) -> list[Path]:
+    inside: list[tuple[str | int, Data]] = []
     if isinstance(data, dict):
         inside = list(data.items())
     elif isinstance(data, list):
@@ -43,7 +47,7 @@ def all_paths(data: yamltext.Data, path: yamltext.Path = ()) -> list[yamltext.Pa
 
 
 def test_the_c_parser_is_installed_where_these_tests_run() -> None:
-    assert __import__("ruamel.yaml.main").yaml.main.CParser is not None
+    assert find_spec("_ruamel_yaml") is not None
 
 
 @given(ban_list_texts())
@@ -110,7 +114,7 @@ def test_both_parsers_see_the_same_in_any_yaml(text: str) -> None:
 def test_without_a_c_parser_the_outcome_is_the_same(entry: str) -> None:
     text = f"{HEAD}bans:\n- {entry}\n"
     usual = outcome(text, pure=False)
-    with patch("ruamel.yaml.main.CParser", None):
+    with patch.object(events, "CParser", None):
         assert outcome(text, pure=False) == usual
 
 

@@ -5,7 +5,10 @@ import re
 import pytest
 
 from reconciler.yamltext import read as yamltext
-from reconciler.yamltext.read import MAX_DEPTH, Data, Document, Fault, Mark, NotText, Path, Place, decode
+from reconciler.yamltext.build import MAX_DEPTH
+from reconciler.yamltext.characters import decode, has_unreadable, without_unreadable
+from reconciler.yamltext.places import locate
+from reconciler.yamltext.values import Data, Document, Fault, Mark, NotText, Path, Place
 
 both_parsers = pytest.mark.parametrize("pure", [False, True], ids=["C", "pure"])
 
@@ -134,7 +137,7 @@ def test_an_arn_needs_no_quotes_inside_brackets(pure: bool) -> None:
     assert data_of(f"[{arn}, {arn} ]", pure=pure) == [arn, arn]
     assert data_of(f"{{a: {arn}, b: [ {arn}]}}", pure=pure) == {"a": arn, "b": [arn]}
     document = read(f"a: [{arn}]", pure=pure)
-    assert document.locate([("a", 0)]) == {("a", 0): Place(Mark(1, 5), Mark(1, 5))}
+    assert locate(document, [("a", 0)]) == {("a", 0): Place(Mark(1, 5), Mark(1, 5))}
 
 
 @both_parsers
@@ -149,7 +152,7 @@ def test_line_breaks_are_those_of_every_system(newline: str, pure: bool) -> None
     text = newline.join(["a: one", "  two", "b: |", "  three", "  four", "c: @"])
     document = read(text.replace("c: @", "c: five"), pure=pure)
     assert document.data == {"a": "one two", "b": "three\nfour\n", "c": "five"}
-    assert document.locate([("c",)]) == {("c",): Place(Mark(6, 1), Mark(6, 4))}
+    assert locate(document, [("c",)]) == {("c",): Place(Mark(6, 1), Mark(6, 4))}
     assert faults_of(text, pure=pure) == ["6:4 an unquoted text cannot begin with this character; put it in quotes"]
 
 
@@ -362,7 +365,7 @@ def test_values_are_located_by_their_path(pure: bool) -> None:
         ("i", "j"),
         ("x",),
     ]
-    assert read(text, pure=pure).locate(paths) == {
+    assert locate(read(text, pure=pure), paths) == {
         (): Place(Mark(2, 1), Mark(2, 1)),
         ("a",): Place(Mark(2, 1), Mark(2, 4)),
         ("c",): Place(Mark(3, 1), Mark(4, 3)),
@@ -378,7 +381,7 @@ def test_values_are_located_by_their_path(pure: bool) -> None:
 def test_values_are_located_as_far_as_a_text_can_be_read() -> None:
     document = read("a:\nb: 1\n'c'\n  d: ~\n")
     assert not document.complete
-    assert document.locate([("a",), ("b",)]).keys() == {("a",), ("b",)}
+    assert locate(document, [("a",), ("b",)]).keys() == {("a",), ("b",)}
 
 
 def test_columns_count_characters() -> None:
@@ -422,8 +425,8 @@ def test_what_is_not_utf_8_is_refused_with_its_place(content: bytes, mark: Mark,
 def test_unreadable_characters_are_the_same_ones_in_the_bytes_of_a_file() -> None:
     every_character = (chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000)
     for character in every_character:
-        unreadable = yamltext._UNREADABLE.search(character) is not None
-        assert yamltext._has_unreadable(f"a{character}".encode()) == unreadable, hex(ord(character))
+        unreadable = without_unreadable(character) != character
+        assert has_unreadable(f"a{character}".encode()) == unreadable, hex(ord(character))
 
 
 @both_parsers

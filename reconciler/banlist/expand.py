@@ -1,0 +1,184 @@
+"""From the entries of a ban list to its bans: one for each user and room.
+
+pydantic checks the entries in bulk; expanding them finds what they get wrong about each other, in one file or in
+several.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from reconciler.banlist.explain import likely_key
+from reconciler.banlist.head import Settings
+from reconciler.banlist.problems import ListFile, Problems, Spot
+from reconciler.banlist.schema import ENTRIES, Entry
+from reconciler.bans import Ban, BanKey
+from reconciler.yamltext.values import Data
+
+MAX_BANS: Final = 2_000_000  # so many fit into memory; `rooms: all` in a short list could otherwise mean billions
+_AT_ONCE: Final = 10_000  # entries are checked and expanded so many at a time, so that few are held twice
+
+
+def expand(files: Sequence[ListFile], settings: Settings, problems: Problems) -> dict[BanKey, Ban]:
+    """The bans that the entries of all files mean, in their order; of use only when there are no problems.
+
+    Args:
+        files: the list, then the files that it includes.
+        settings: what the entries are read with.
+        problems: where to add what is wrong with them.
+    """
+    expansion = _Expansion(files[0], settings, problems)
+    for file in files:
+        required = file is not files[0] or settings.include is None
+        for entries in _entries(file, problems, required=required):
+            if not expansion.add(entries):
+                return expansion.bans
+    expansion.report_repeats()
+    return expansion.bans
+
+
+@dataclass(frozen=True, slots=True)
+class _Entries:
+    """Some entries of a file, without the keys that are wrong.
+
+    Attributes:
+        file: where they stand.
+        first: the index of the first.
+        entries: the entries.
+        broken: which keys are wrong, by index and key.
+    """
+
+    file: ListFile
+    first: int
+    entries: Sequence[Entry]
+    broken: frozenset[tuple[int, str]] = frozenset()
+
+
+def _entries(file: ListFile, problems: Problems, *, required: bool) -> Iterator[_Entries]:
+    data = file.document.data
+    if not isinstance(data, dict) or "bans" not in data:
+        if required:
+            problems.add(file, ("bans",), "missing; list the bans under `bans:`, or write `bans: []` to ban nobody")
+        return
+    raw = data["bans"]
+    if raw is None:
+        problems.add(file, ("bans",), "has no value; write `bans: []` to ban nobody", at_key=True)
+    elif not isinstance(raw, list):
+        message = "a list is expected: one `- user_id: …` for each ban, or `[]` to ban nobody"
+        problems.add(file, ("bans",), message)
+    else:
+        for first in range(0, len(raw), _AT_ONCE):
+            yield _checked(file, first, raw[first : first + _AT_ONCE], problems)
+
+
+def _checked(file: ListFile, first: int, raw: list[Data], problems: Problems) -> _Entries:
+    try:
+        return _Entries(file, first, ENTRIES.validate_python(raw))
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    broken: set[tuple[int, str]] = set()
+    for detail in details:
+        index, *inside = detail["loc"]
+        detail["loc"] = (first + int(index), *inside)
+        broken |= {(int(index), str(key)) for key in inside[:1] or ("user_id", "rooms")}
+        if detail["type"] == "extra_forbidden" and (meant := likely_key(str(inside[0]), "bans")):
+            broken.add((int(index), meant))  # it is not missing, it is misspelt
+    problems.add_invalid(file, ("bans",), details)
+    sound: list[Any] = list(raw)
+    for index in {index for index, _ in broken}:
+        entry = sound[index] if isinstance(sound[index], dict) else {}
+        sound[index] = {key: value for key, value in entry.items() if (index, key) not in broken}
+    placed = frozenset((first + index, key) for index, key in broken)
+    return _Entries(file, first, ENTRIES.validate_python(sound), placed)
+
+
+@dataclass(slots=True)
+class _Expansion:
+    """What the entries have been expanded to so far.
+
+    Attributes:
+        main: the list itself.
+        settings: what the entries are read with.
+        problems: where to add what is wrong with them.
+        bans: the bans.
+        terms: of each entry, in the order of its file: what each of its bans in `bans` is.
+        repeats: bans that were there already, by the file of the entry, its index, and how many rooms it has.
+        count: bans, the repeated ones included.
+    """
+
+    main: ListFile
+    settings: Settings
+    problems: Problems
+    bans: dict[BanKey, Ban] = field(default_factory=dict)
+    terms: dict[ListFile, list[Ban]] = field(default_factory=dict)
+    repeats: dict[tuple[ListFile, int, int], list[BanKey]] = field(default_factory=dict)
+    count: int = 0
+
+    def add(self, entries: _Entries) -> bool:
+        """Add the bans that entries mean; False when they become too many."""
+        file, bans, problems = entries.file, self.bans, self.problems
+        terms = self.terms.setdefault(file, [])
+        rooms_of, default_rooms = self.settings.rooms.of_entry, self.settings.default_rooms
+        reason, end = self.settings.defaults.get("reason"), self.settings.defaults.get("expires_at")
+        protecting_glob = self.settings.guardrails.protects() if self.settings.guardrails.protected_users else None
+        for index, entry in enumerate(entries.entries, entries.first):
+            user_id = entry.get("user_id")
+            arns = rooms_of(entry["rooms"], file, index, problems) if "rooms" in entry else default_rooms
+            ban = Ban(entry.get("reason", reason), entry.get("expires_at", end))
+            terms.append(ban)
+            if user_id is None or arns is None:
+                self._report_missing(entries, index, user_id, arns)
+            if user_id is None:
+                continue
+            if protecting_glob is not None and (glob := protecting_glob(user_id)) is not None:
+                self._report_protected(file, index, glob)
+            arns = arns or ()
+            for arn in arns:
+                key = BanKey(arn, user_id)
+                if bans.setdefault(key, ban) is not ban:
+                    self.repeats.setdefault((file, index, len(arns)), []).append(key)
+            self.count += len(arns)
+            if self.count > MAX_BANS:
+                message = f"with this entry the list makes more than {MAX_BANS:,} bans, one for each user and room"
+                problems.add(file, ("bans", index), f"{message}; split it")
+                return False
+        return True
+
+    def _report_missing(self, entries: _Entries, index: int, user_id: str | None, arns: Sequence[str] | None) -> None:
+        if user_id is None and (index, "user_id") not in entries.broken:
+            message = "missing; add a line such as `user_id: ABC123def456`"
+            self.problems.add(entries.file, ("bans", index, "user_id"), message)
+        if arns is None and (index, "rooms") not in entries.broken:
+            message = "missing; add a line such as `rooms: [lobby]`, or `rooms: all`"
+            self.problems.add(entries.file, ("bans", index, "rooms"), message)
+
+    def _report_protected(self, file: ListFile, index: int, glob: str) -> None:
+        number = self.settings.guardrails.protected_users.index(glob)
+        message = "`protected_users` on {place} protects this user; remove the ban, or change that line"
+        there = Spot(self.main, ("guardrails", "protected_users", number))
+        self.problems.add(file, ("bans", index, "user_id"), message, there=there)
+
+    def report_repeats(self) -> None:
+        """One problem for each two entries that ban a user twice, in however many rooms."""
+        if not self.repeats:
+            return
+        first = {
+            id(ban): Spot(file, ("bans", index, "user_id"))
+            for file, terms in self.terms.items()
+            for index, ban in enumerate(terms)
+        }
+        names = {arn: name for name, arn in self.settings.rooms.arns.items()}
+        for (file, index, rooms), keys in self.repeats.items():
+            rooms_by_first: dict[Spot, list[str]] = {}
+            for key in keys:
+                earlier = first[id(self.bans[key])]
+                rooms_by_first.setdefault(earlier, []).append(names.get(key.room_arn, key.room_arn))
+            for earlier, where in rooms_by_first.items():
+                more = f" and {len(where) - 1:,} more" if len(where) > 1 else ""
+                advice = "keep one of the two entries"
+                if len(keys) < rooms:  # keeping the other one would lift the rest
+                    advice = f"take {'that room' if len(where) == 1 else 'those rooms'} out of one of the two entries"
+                message = f"{{place}} bans this user in {where[0]}{more} already; {advice}"
+                self.problems.add(file, ("bans", index, "user_id"), message, there=earlier)

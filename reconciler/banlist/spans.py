@@ -1,0 +1,55 @@
+"""Texts in a YAML file that span lines: what stands inside of them is not for formatting."""
+
+import re
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from ruamel.yaml.events import ScalarEvent
+
+from reconciler.yamltext.events import Event
+from reconciler.yamltext.places import Placed
+
+BLOCK_SIGNS: Final = re.compile("[|>][-+0-9]*")
+
+
+class Span(NamedTuple):
+    """A text that spans lines, from where its inside begins.
+
+    Attributes:
+        start: where the first line break of it may stand.
+        end: where it ends; of a block of text, behind its last line, and with `keeps` behind what follows as well.
+        keeps: a block whose sign has a `+`: the line breaks that follow belong to it.
+    """
+
+    start: int
+    end: int
+    keeps: bool
+
+
+def scalars(placed: Placed) -> list[Event]:
+    """The events of a key and its value that are texts."""
+    return [event for event in (placed.key, placed.event) if event.__class__ is ScalarEvent]
+
+
+def spans_of(text: str, placed: Placed) -> Iterator[Span]:
+    """The spans of a key and its value, if these are texts that span lines."""
+    for event in scalars(placed):
+        if event.start_mark.line != event.end_mark.line:
+            yield _span(text, event)
+
+
+def _span(text: str, event: Event) -> Span:
+    start, end = event.start_mark.index, event.end_mark.index
+    if event.style not in ("|", ">"):
+        return Span(start, end, keeps=False)
+    signs = BLOCK_SIGNS.match(text, start)
+    keeps = signs is not None and "+" in signs[0]
+    inside = text.find("\n", start)
+    while not keeps and end - 1 > inside and text[end - 1] == "\n" == text[end - 2]:
+        end -= 1
+    return Span(inside + 1, max(end, inside + 1), keeps)
+
+
+def line_start(text: str, index: int) -> int:
+    """Where the line begins on which `index` is."""
+    return text.rfind("\n", 0, index) + 1

@@ -1,0 +1,79 @@
+"""What a YAML text says: data in which every scalar is text, what is wrong with it, and where things stand."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from reconciler.yamltext.events import Event, EventMark
+
+Data: TypeAlias = "dict[str, Data] | list[Data] | str | None"
+Path: TypeAlias = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in the text: line and column, both counted from 1, the column in characters."""
+
+    line: int
+    column: int
+
+    @classmethod
+    def of(cls, mark: EventMark) -> "Mark":
+        """A mark of ruamel's, which counts from 0."""
+        return cls(mark.line + 1, mark.column + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that the YAML of a ban list may not hold.
+
+    Attributes:
+        mark: its place in the text.
+        path: its place in the data.
+        message: what is wrong, and what to write instead.
+        spoils: the data lacks what the author wrote at this path.
+    """
+
+    mark: Mark
+    path: Path
+    message: str
+    spoils: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value stands, and where its key does (the same place in a list)."""
+
+    key: Mark
+    value: Mark
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a text says.
+
+    Attributes:
+        data: dictionaries, lists, texts and None; of a key given twice, the first.
+        faults: what is wrong with the YAML.
+        complete: False when reading ended at a fault; `data` is None then.
+        empty: the paths of values that are None because nothing is written there, not because `null` or `~` is.
+        events: gives ruamel's events of the text once more.
+    """
+
+    data: Data
+    faults: tuple[Fault, ...]
+    complete: bool
+    empty: tuple[Path, ...]
+    events: Callable[[], Iterator[Event]] = field(repr=False)
+
+
+class NotText(ValueError):
+    """The content of a file is not UTF-8.
+
+    Attributes:
+        mark: the first byte that is not.
+    """
+
+    def __init__(self, mark: Mark, message: str) -> None:
+        super().__init__(message)
+        self.mark = mark
