@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.sandbox.dispatch import MAX_BODY, HttpRequest
-from reconciler.sandbox.faults import FaultKind
+from reconciler.sandbox.kinds import FaultKind
 from reconciler.sandbox.request import log_line, timestamp
 
 from .builders import ABSENT, LOBBY, NOON, REGION, content, dispatcher, kick, post, signed
