@@ -12,11 +12,11 @@ from uuid import uuid4
 import boto3
 import pytest
 from botocore.config import Config
-from botocore.exceptions import ReadTimeoutError
 
 from reconciler import Ban, BanKey, Record, State, load_state
 from reconciler.errors import PushRefused, StateChanged, StateDamaged, StateLocked, StateUnreadable, StateUnwritable
 from reconciler.state import file as state
+from reconciler.stores import holder
 from reconciler.stores.holder import Holder
 from reconciler.stores.s3 import S3Store
 from tests.builders import LINEAGE, LOBBY, NOW, ban, recorded
@@ -130,8 +130,8 @@ def test_a_held_lock_says_who_holds_it_and_how_to_break_it(s3: "S3Client", key: 
 
 
 def test_force_unlock_removes_the_lock_with_this_id_only(s3: "S3Client", key: str) -> None:
-    left_behind = HOLDER.__class__("apply", "bob", "dead", 1, NOW, "the-id")
-    store(key)._lock(left_behind, 0)
+    left_behind = Holder("apply", "bob", "dead", 1, NOW, "the-id")
+    s3.put_object(Bucket=BUCKET, Key=f"{key}.lock", Body=holder.dumps(left_behind))
     with pytest.raises(StateLocked, match="with the lock ID the-id"):
         store(key).force_unlock("another-id")
     assert store(key).force_unlock("the-id") == left_behind
@@ -143,8 +143,8 @@ def test_force_unlock_removes_the_lock_with_this_id_only(s3: "S3Client", key: st
 
 def test_a_lock_that_was_broken_meanwhile_is_not_removed_from_its_new_holder(s3: "S3Client", key: str) -> None:
     with store(key).locked(HOLDER, 0, LINEAGE):
-        s3.delete_object(Bucket=BUCKET, Key=f"{key}.lock")
-        store(key)._lock(HOLDER.__class__("apply", "bob", "h", 1, NOW, "new"), 0)
+        new_holder = Holder("apply", "bob", "h", 1, NOW, "new")
+        s3.put_object(Bucket=BUCKET, Key=f"{key}.lock", Body=holder.dumps(new_holder))
     assert keys(s3, key) == [".lock"]
 
 
@@ -165,26 +165,24 @@ def test_without_credentials_there_is_one_sentence(s3: "S3Client", key: str, mon
         store(key).read()
 
 
-def test_a_state_that_cannot_be_saved_is_left_in_a_recovery_file(
-    s3: "S3Client", key: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opened_store = store(key)
-
-    def lost(*_arguments: object) -> str:
-        raise ReadTimeoutError(endpoint_url="s3")
-
-    with opened_store.locked(HOLDER, 0, LINEAGE) as opened:
+def test_a_state_that_cannot_be_saved_is_left_in_a_recovery_file(s3: "S3Client") -> None:
+    bucket = f"bucket-{uuid4()}"
+    location = f"s3://{bucket}/bans.state.json"
+    s3.create_bucket(Bucket=bucket)
+    with S3Store(location, warned.append).locked(HOLDER, 0, LINEAGE) as opened:
         opened.keep([(A, RECORD)])
-        monkeypatch.setattr(opened_store, "_put", lost)
+        s3.delete_object(Bucket=bucket, Key="bans.state.json.lock")
+        s3.delete_bucket(Bucket=bucket)
         with pytest.raises(StateUnwritable) as caught:
             opened.save()
     [recovered] = Path.cwd().glob("bans.state.recovered-*.json")
-    assert f"reconciler state push {recovered} --state s3://{BUCKET}/{key}" in str(caught.value)
+    assert f"reconciler state push {recovered} --state {location}" in str(caught.value)
     assert recovered.stat().st_mode & 0o077 == 0
-    with store(key).locked(HOLDER, 0, LINEAGE) as again:
+    warned.clear()
+    s3.create_bucket(Bucket=bucket)
+    with S3Store(location, warned.append).locked(HOLDER, 0, LINEAGE) as again:
         again.push(state.loads(recovered.read_text()))
-    assert get(s3, key) == State(LINEAGE, 1, {A: RECORD})
-    assert store(key).read().records == {A: RECORD}
+    assert load_state(location) == State(LINEAGE, 1, {A: RECORD})
     assert warned == []
 
 
@@ -199,15 +197,10 @@ def test_only_a_later_generation_of_the_same_state_is_pushed(s3: "S3Client", key
 
 
 def test_a_long_apply_saves_now_and_then(s3: "S3Client", key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconciler.stores.s3.SAVE_EVERY", 0)
     with store(key).locked(HOLDER, 0, LINEAGE) as opened:
-        monkeypatch.setattr(opened, "_clock", lambda: opened._saved_at + 21)
         opened.keep([(A, RECORD)])
         assert get(s3, key) == State(LINEAGE, 1, {A: RECORD})
-        monkeypatch.setattr(opened, "_clock", lambda: opened._saved_at + 19)
-        opened.keep([(B, RECORD)])
-        assert get(s3, key) == State(LINEAGE, 1, {A: RECORD})
-        opened.save()
-    assert get(s3, key) == State(LINEAGE, 2, {A: RECORD, B: RECORD})
 
 
 def test_a_killed_run_leaves_its_records_to_the_next_one_on_this_machine(s3: "S3Client", key: str) -> None:

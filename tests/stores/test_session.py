@@ -10,8 +10,10 @@ import pytest
 from reconciler import State, load_state
 from reconciler.errors import StateChanged, StateUnwritable
 from reconciler.state import file as state
+from reconciler.stores.journal import Journal
+from reconciler.stores.session import JournaledSession
 from tests.builders import LINEAGE, ban, recorded
-from tests.stores.builders import HOLDER, RECORD, A, B, C, beside, full_disk, kill_after_recording, store, write
+from tests.stores.builders import HOLDER, RECORD, A, B, C, beside, full_disk, kill_after_recording, store, warned, write
 
 
 def test_each_save_is_one_generation_and_keeps_the_one_before(path: Path) -> None:
@@ -130,3 +132,24 @@ def test_a_state_that_somebody_else_changed_meanwhile_is_not_written_over(path: 
     assert state.loads(path.read_text()) == recorded(ban("b"), serial=6)
     [recovered] = path.parent.glob("bans.state.recovered-*.json")
     assert state.loads(recovered.read_text()).records == {A: RECORD}
+
+
+def test_a_run_that_saves_now_and_then_waits_as_long_as_it_is_told(path: Path) -> None:
+    now = 1000.0
+    journal = Journal(beside(path, ".journal"))
+    with JournaledSession(
+        store(path),
+        journal,
+        LINEAGE,
+        warn=warned.append,
+        journal_stays=False,
+        recovery_folders=[],
+        save_every=20,
+        clock=lambda: now,
+    ) as session:
+        for seconds, user, saved in ((19, A, set()), (1, B, {A, B}), (19, C, {A, B})):
+            now += seconds
+            session.keep([(user, RECORD)])
+            assert (set(state.loads(path.read_bytes()).records) if path.exists() else set()) == saved
+        session.save()
+    assert load_state(str(path)) == State(LINEAGE, 2, {A: RECORD, B: RECORD, C: RECORD})
