@@ -112,4 +112,4 @@ def test_show_fmt_and_a_plan_that_is_saved_say_what_takes_long(
     assert said == ["Reading bans.yaml", "done", "Reading the state", "done"]
     said.clear()
     reconciler("fmt", "--diff")
-    assert said == ["Formatting", "done", "Comparing bans.yaml", "done"]
+    assert said[::2] == ["Reading bans.yaml", "Formatting", "Comparing bans.yaml"]
