@@ -7,13 +7,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler import Action, BanKey, Plan, Record, State, diff
+from reconciler import BanKey, Record, State, diff
 from reconciler.banlist import read as banlist
 from reconciler.errors import BanListInvalid
 from reconciler.plan import file as planfile
 from reconciler.state import file as state
-from reconciler.views import text
-from tests.builders import FINALS, LOBBY, NOW, TOMORROW, ban, ban_list, many, recorded
+from tests.builders import FINALS, LOBBY, NOW, TOMORROW, ban, many, recorded
 from tests.generated_lists import ROOMS, entries
 from tests.generated_lists import ban_list as generated
 from tests.yaml_texts import TOKENS
@@ -65,69 +64,6 @@ def outcome(written: str, *, pure: bool) -> object:
 
 def changes_in(shown: str) -> int:
     return len(re.findall(r"^  [+~±-] ", shown, re.MULTILINE))
-
-
-def large_plan() -> Plan:
-    """20,000 to ban in the lobby; in the finals 3 to ban, 2 to update and 500 to lift."""
-    same = [*many(1, "kept"), *many(2, "changed")]
-    finals = [(BanKey(FINALS, key.user_id), terms) for key, terms in same]
-    old = [(BanKey(FINALS, key.user_id), terms) for key, terms in many(500, "old")]
-    changed = [(key, terms if "kept" in key.user_id else type(terms)(reason="x")) for key, terms in finals]
-    new = [(BanKey(FINALS, key.user_id), terms) for key, terms in many(3, "new")]
-    return diff(ban_list(*many(20_000), *changed, *new), recorded(*finals, *old), NOW)
-
-
-def test_a_large_plan_is_shown_by_room_with_some_of_each_kind_and_every_count() -> None:
-    shown = text.plan(large_plan())
-    assert changes_in(shown) == 100
-    assert "lobby: 20,000 to ban\n  + lobby/user0    disconnect\n  + lobby/user1    disconnect\n" in shown
-    assert "finals: 3 to ban, 2 to update, 500 to lift\n  + finals/new0       disconnect\n" in shown
-    assert shown.count(" update ") == 2
-    assert "  … and 19,952 to ban\n" in shown
-    assert "  … and 453 to lift\n" in shown
-    assert shown.count("  - finals/old") == 47
-    assert "\n100 of 20,505 changes are shown; --all shows every one.\n" in shown
-    assert "\nPlan: 20,003 to ban, 2 to update, 500 to lift.\n" in shown
-
-
-def test_everything_is_shown_on_demand_in_the_order_of_the_list() -> None:
-    plan = large_plan()
-    shown = text.plan(plan, everything=True)
-    assert changes_in(shown) == 20_505
-    assert "are shown" not in shown
-    assert [line.split()[1] for line in shown.splitlines()[:20_505]] == [
-        plan.address(change.key) for change in plan.changes
-    ]
-
-
-def test_a_plan_of_a_hundred_changes_is_shown_as_it_is() -> None:
-    assert changes_in(text.plan(diff(ban_list(*many(100)), State(), NOW))) == 100
-    assert "are shown" not in text.plan(diff(ban_list(*many(100)), State(), NOW))
-    assert "100 of 101 changes are shown" in text.plan(diff(ban_list(*many(101)), State(), NOW))
-
-
-def test_of_many_rooms_the_largest_are_shown_and_the_rest_is_counted() -> None:
-    rooms = {f"room{number}": f"arn:aws:ivschat:us-west-2:1:room/r{number}" for number in range(300)}
-    bans = [
-        ban(f"u{n}", room=arn) for number, arn in enumerate(rooms.values()) for n in range(3 if number == 299 else 1)
-    ]
-    shown = text.plan(diff(ban_list(*bans, rooms=rooms), State(), NOW))
-    assert shown.startswith("room0: 1 to ban\n  + room0/u0   disconnect\n")
-    assert "room299: 3 to ban\n" in shown
-    assert "275 more rooms: 275 to ban\n" in shown
-    assert "\n27 of 302 changes are shown; --all shows every one.\n" in shown
-    assert len(shown.splitlines()) < 120
-
-
-def test_every_kind_has_a_share_however_many_groups_there_are() -> None:
-    rooms = {f"room{number}": f"arn:aws:ivschat:us-west-2:1:room/r{number}" for number in range(25)}
-    old = [ban(f"old{n}", room=arn, until=TOMORROW) for arn in rooms.values() for n in range(9)]
-    new = [ban(f"new{n}", room=arn) for arn in rooms.values() for n in range(9)]
-    plan = diff(ban_list(*new, rooms=rooms), recorded(*old), NOW)
-    shown = text.plan(plan)
-    assert all(f"  + {name}/new0" in shown and f"  - {name}/old0" in shown for name in rooms)
-    assert changes_in(shown) == 100
-    assert plan.counts == {Action.BAN: 225, Action.LIFT: 225}
 
 
 def test_records_are_the_same_however_they_are_kept() -> None:

@@ -13,7 +13,6 @@ import pytest
 
 from reconciler import load_state
 from reconciler.sandbox import SandboxOptions, running
-from reconciler.views import markdown, marker
 from tests.ci.conftest import FINALS, LOBBY, Repository, Runner, Step, banning, git
 from tests.ci.github import Github
 from tests.command_line import Reconciler
@@ -174,13 +173,6 @@ def test_what_an_earlier_list_left_is_not_shown_for_one_whose_plan_was_not_begun
     for outcome in ("failure", "skipped"):
         runner.run("show", INPUT_COMMENT="true", PLANNED=outcome)
     assert [comment["body"] for comment in api.comments] == [NO_PLAN]
-
-
-@pytest.mark.parametrize(
-    "path", ["bans.yaml", "./bans.yaml", "eu//bans.yaml", "a--b/ü %-->.yaml", "\udcff.yaml", "x" * 1001, "é" * 400]
-)
-def test_the_marker_is_that_of_the_plan(path: str) -> None:
-    assert marker.marker(path) == markdown.marker(path)
 
 
 # Nothing from the checkout runs

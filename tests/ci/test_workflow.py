@@ -63,11 +63,9 @@ COMMENT = """\
 
 <details open><summary><b>1 to ban</b>: disconnects the user, then records it</summary>
 
-`lobby`: 1
-
-| User | Reason, which the room sees | Until |
-| --- | --- | --- |
-| `zed` | `Spam` | for good |
+| Room | User | Reason, which the room sees | Until |
+| --- | --- | --- | --- |
+| `lobby` | `zed` | `Spam` | for good |
 
 </details>
 
