@@ -5,12 +5,11 @@ import os
 import socket
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from json import loads
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 import click
@@ -35,12 +34,16 @@ from reconciler.errors import BanListError
 from reconciler.plan.change import Plan
 from reconciler.redaction import HIDDEN, Redaction
 from reconciler.state.value import State
-from reconciler.stores import Session, Store, open_store
+from reconciler.stores import open_store
 from reconciler.stores.holder import Holder
+from reconciler.stores.store import Store
 from reconciler.views.report import Output, Report, report
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from reconciler.plan.file import SavedPlan
+    from reconciler.stores.session import Session
 
 
 class Workspace:
@@ -92,7 +95,7 @@ class Workspace:
             return without
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> Store[Any]:
         """Where the state is kept: where the option says, else where the list says.
 
         Raises:
@@ -108,7 +111,7 @@ class Workspace:
         with busy("Reading the state"):
             return store.read()
 
-    def locked(self, operation: str, timeout: float) -> AbstractContextManager[Session]:
+    def locked(self, operation: str, timeout: float) -> "AbstractContextManager[Session[Any]]":
         """Hold the state, as `Store.locked`; `operation` is the command, for others to see."""
         try:
             user = getpass.getuser()

@@ -1,94 +1,21 @@
-"""Where a state is kept. A store reads it, locks it, and makes changes to it durable one group at a time."""
+"""Where a state is kept: in a file or on S3."""
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from importlib import import_module
-from typing import Final, Protocol
+from typing import Any, Final
 
-from reconciler.bans import BanKey, Record
 from reconciler.errors import StateUnreadable
 from reconciler.state.value import State
-from reconciler.stores.holder import Holder
-
-
-class Session(Protocol):
-    """A locked state that is being changed."""
-
-    @property
-    def state(self) -> State:
-        """The state as it is now, with everything kept so far, saved or not."""
-
-    def keep(self, changes: Sequence[tuple[BanKey, Record | None]]) -> None:
-        """Put records in, or with None take them out. They survive a crash from the moment this returns.
-
-        Raises:
-            StateUnwritable: they could not be made durable.
-        """
-
-    def save(self) -> None:
-        """Write everything kept so far as the next generation of the state, if there is anything.
-
-        Raises:
-            StateUnwritable: it could not be written; everything kept is still there for the next run.
-        """
-
-    def push(self, state: State) -> None:
-        """Replace the state by a later generation of it, made elsewhere.
-
-        Raises:
-            PushRefused: `state` is of another lineage, or not later.
-            StateUnwritable: it could not be written.
-        """
-
-
-class Store(Protocol):
-    """The place of one state."""
-
-    @property
-    def location(self) -> str:
-        """As people name it."""
-
-    def read(self) -> State:
-        """The state, with what an interrupted run has recorded; nothing is written. No state at all is an empty one.
-
-        Raises:
-            StateUnreadable: it cannot be opened.
-            StateDamaged: it is not a state, or what is recorded beside it does not belong to it.
-            StateTooNew: a later version wrote it.
-        """
-
-    def locked(self, who: Holder, timeout: float, lineage: str) -> AbstractContextManager[Session]:
-        """Hold the state for changes; no other run can meanwhile.
-
-        Args:
-            who: we are.
-            timeout: seconds to wait for another holder; 0 is not to wait.
-            lineage: a fresh UUID, used if there is no state yet.
-
-        Raises:
-            StateLocked: another run holds it; the message says who.
-            StateUnwritable: it could not be locked.
-            StateError: as in `read`.
-        """
-
-    def force_unlock(self, lock_id: str) -> Holder:
-        """Remove a lock that nobody holds any more.
-
-        Returns:
-            Who held it.
-
-        Raises:
-            StateLocked: it is another lock by now.
-            StateError: there is no lock to remove, or the place does not answer.
-        """
-
+from reconciler.stores.store import Store
 
 _STORES: Final = {"s3": "s3:S3Store", "": "local:LocalStore"}  # by scheme; S3 needs boto3, which takes long to import
 
 
-def open_store(location: str, warn: Callable[[str], object] = warnings.warn, *, profile: str | None = None) -> Store:
+def open_store(
+    location: str, warn: Callable[[str], object] = warnings.warn, *, profile: str | None = None
+) -> Store[Any]:
     """The store at a location.
 
     Args:
@@ -108,7 +35,7 @@ def open_store(location: str, warn: Callable[[str], object] = warnings.warn, *, 
             private=[location, f"{scheme}://"],
         )
     module, _, name = _STORES[scheme].partition(":")
-    store: Callable[..., Store] = getattr(import_module(f"{__name__}.{module}"), name)
+    store: Callable[..., Store[Any]] = getattr(import_module(f"{__name__}.{module}"), name)
     return store(location, warn, **({"profile": profile} if scheme else {}))
 
 

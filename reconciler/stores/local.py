@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
+from typing_extensions import override  # in typing since Python 3.12
+
 from reconciler.atomic import TEMPORARY, replace_file
 from reconciler.errors import (
     StateChanged,
@@ -27,7 +29,8 @@ from reconciler.state.value import State
 from reconciler.stores import holder
 from reconciler.stores.holder import Holder
 from reconciler.stores.journal import Journal
-from reconciler.stores.session import JournaledSession
+from reconciler.stores.session import Session
+from reconciler.stores.store import Store
 
 _LOCK_POLL: Final = 0.05  # seconds
 _READ_TRIES: Final = 10
@@ -36,7 +39,7 @@ _FileId = tuple[int, int, int] | None
 """Identifies the content of a file: inode, size and time of the last change; None for no file."""
 
 
-class LocalStore:
+class LocalStore(Store[_FileId]):
     """A state in a file.
 
     Args:
@@ -45,8 +48,7 @@ class LocalStore:
     """
 
     def __init__(self, location: str, warn: Callable[[str], object]) -> None:
-        self.location = location
-        self._warn = warn
+        super().__init__(location, warn)
         try:
             # If this is a symbolic link, the file behind it is replaced, not the link.
             self._path = Path(os.path.realpath(location))
@@ -55,20 +57,18 @@ class LocalStore:
         except (OSError, ValueError) as error:  # "/", a NUL character, a folder that is gone
             raise StateUnreadable(f"{location}: this is no place for the state: {error}") from error
 
+    @override
     def read(self) -> State:
-        """See `Store.read`."""
         for _ in range(_READ_TRIES):
-            loaded, version = self.load()
-            state, changes, aside = self._journal().read(loaded)
-            if self._file_id() == version:  # else an apply has saved in between, and the two may not belong together
+            before = self._file_id()
+            state = super().read()
+            if self._file_id() == before:  # else an apply has saved in between, and the two may not belong together
                 break
-        if aside is not None:
-            self._warn(aside)
-        return state.after(changes.items())
+        return state
 
+    @override
     @contextmanager
-    def locked(self, who: Holder, timeout: float, lineage: str) -> Iterator[JournaledSession[_FileId]]:
-        """See `Store.locked`."""
+    def locked(self, who: Holder, timeout: float, lineage: str) -> Iterator[Session[_FileId]]:
         from filelock import FileLock, Timeout  # noqa: PLC0415 - reading needs no lock, and importing it costs
 
         folder = str(self._path.parent)
@@ -85,27 +85,22 @@ class LocalStore:
             raise self._unwritable(self._lock, error) from error
         try:
             self._write_holder(who)
-            with JournaledSession(
-                self,
-                self._journal(),
-                lineage,
-                warn=self._warn,
-                journal_stays=True,
-                recovery_folders=[self._path.parent],
+            with Session(
+                self, self.journal(), lineage, journal_stays=True, recovery_folders=[self._path.parent]
             ) as session:
                 yield session
         finally:
             lock.release()
 
+    @override
     def force_unlock(self, lock_id: str) -> Holder:
-        """See `Store.force_unlock`; here there is never one to remove."""
         raise StateError(
             f"{self.location} is a local file: its lock ends with the process that holds it, so there is no lock"
             f" {lock_id} to remove."
         )
 
+    @override
     def load(self) -> tuple[State, _FileId]:
-        """See `Place.load`."""
         before = self._file_id()
         # A device can be read without end. (If it is a folder, reading it says so.)
         if os.path.exists(self._path) and not os.path.isfile(self._path) and not os.path.isdir(self._path):
@@ -127,8 +122,9 @@ class LocalStore:
         except StateTooNew as error:
             raise StateTooNew(f"{self.location}: {error}. Upgrade reconciler, and run it again.") from error
 
+    @override
     def replace(self, state: State, version: _FileId) -> _FileId:
-        """See `Place.replace`. The generation before is kept as the backup."""
+        """See `Store.replace`. The previous generation is kept as the backup."""
         if self._file_id() != version:
             raise StateChanged(f"{self.location} was changed by somebody else during this run, and is left as it is.")
         try:
@@ -154,7 +150,8 @@ class LocalStore:
     def _beside(self, suffix: str) -> Path:
         return self._path.with_name(self._path.name + suffix)
 
-    def _journal(self) -> Journal:
+    @override
+    def journal(self) -> Journal:
         return Journal(self._beside(".journal"))
 
     def _file_id(self) -> _FileId:

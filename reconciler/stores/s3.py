@@ -25,6 +25,7 @@ from uuid import uuid4
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from typing_extensions import override  # in typing since Python 3.12
 
 from reconciler.errors import StateChanged, StateDamaged, StateLocked, StateTooNew, StateUnreadable, StateUnwritable
 from reconciler.state import file as state_file
@@ -32,7 +33,8 @@ from reconciler.state.value import State
 from reconciler.stores import holder
 from reconciler.stores.holder import Holder
 from reconciler.stores.journal import Journal
-from reconciler.stores.session import JournaledSession
+from reconciler.stores.session import Session
+from reconciler.stores.store import Store
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -46,7 +48,7 @@ _ETag = str | None
 """The version of the object that was read; None where there is none."""
 
 
-class S3Store:
+class S3Store(Store[_ETag]):
     """A state in an object.
 
     Args:
@@ -56,35 +58,25 @@ class S3Store:
     """
 
     def __init__(self, location: str, warn: Callable[[str], object], *, profile: str | None = None) -> None:
-        self.location = location
+        super().__init__(location, warn)
         self._bucket, _, self._key = location.removeprefix("s3://").partition("/")
         if not self._bucket or not self._key or self._key.endswith("/"):
             raise StateUnreadable(
                 f"{location}: a state on S3 is s3://BUCKET/KEY, such as s3://moderation/bans.state.json"
             )
         self._lock_key = f"{self._key}.lock"
-        self._warn = warn
         self._profile = profile
 
-    def read(self) -> State:
-        """See `Store.read`."""
-        loaded, _ = self.load()
-        state, changes, aside = self._journal().read(loaded)
-        if aside is not None:
-            self._warn(aside)
-        return state.after(changes.items())
-
+    @override
     @contextmanager
-    def locked(self, who: Holder, timeout: float, lineage: str) -> Iterator[JournaledSession[_ETag]]:
-        """See `Store.locked`."""
+    def locked(self, who: Holder, timeout: float, lineage: str) -> Iterator[Session[_ETag]]:
         who = replace(who, lock_id=str(uuid4()))
         self._lock(who, timeout)
         try:
-            with JournaledSession(
+            with Session(
                 self,
-                self._journal(to_write=True),
+                self.journal(to_write=True),
                 lineage,
-                warn=self._warn,
                 journal_stays=False,
                 recovery_folders=[Path.cwd()],
                 save_every=SAVE_EVERY,
@@ -93,8 +85,8 @@ class S3Store:
         finally:
             self._unlock(who)
 
+    @override
     def force_unlock(self, lock_id: str) -> Holder:
-        """See `Store.force_unlock`."""
         who = self._held_by()
         if who is None:
             raise StateUnreadable(f"{self.location} is not locked.")
@@ -106,8 +98,8 @@ class S3Store:
             raise StateUnwritable(f"{self.location}.lock cannot be removed: {_why(error)}") from error
         return who
 
+    @override
     def load(self) -> tuple[State, _ETag]:
-        """See `Place.load`."""
         try:
             answer = self._s3.get_object(Bucket=self._bucket, Key=self._key)
             content = answer["Body"].read()
@@ -125,8 +117,8 @@ class S3Store:
         except StateTooNew as error:
             raise StateTooNew(f"{self.location}: {error}. Upgrade reconciler, and run it again.") from error
 
+    @override
     def replace(self, state: State, version: _ETag) -> _ETag:
-        """See `Place.replace`."""
         content = state_file.dumps(state)
         try:
             return self._put(self._key, content, version)
@@ -191,12 +183,13 @@ class S3Store:
             if held_by is not None and held_by.lock_id == who.lock_id:
                 self._s3.delete_object(Bucket=self._bucket, Key=self._lock_key)
         except (StateUnreadable, BotoCoreError, ClientError) as error:
-            self._warn(
+            self.warn(
                 f"The lock of {self.location} could not be removed ({error}). Remove it with:"
                 f" reconciler force-unlock {who.lock_id}"
             )
 
-    def _journal(self, *, to_write: bool = False) -> Journal:
+    @override
+    def journal(self, *, to_write: bool = False) -> Journal:
         """The journal, on this machine, one for each location."""
         name = sha256(self.location.encode()).hexdigest()[:16]
         home = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")

@@ -7,46 +7,26 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
-from typing import Final, Generic, Protocol, Self, TypeVar
+from typing import Final, Generic, Self
 
 from reconciler.bans import BanKey, Record
 from reconciler.errors import PushRefused, StateChanged, StateError, StateUnwritable
 from reconciler.state import file as state_file
 from reconciler.state.value import State
 from reconciler.stores.journal import Journal
+from reconciler.stores.store import Store, Version
 
 RECOVERY_PREFIX: Final = "bans.state.recovered-"
 
-Version = TypeVar("Version")
 
-
-class Place(Protocol[Version]):
-    """A place that whole states are read from and written to."""
-
-    @property
-    def location(self) -> str:
-        """As people name it."""
-
-    def load(self) -> tuple[State, Version]:
-        """The state, and what identifies exactly this content of the place. Raises `StateError`."""
-
-    def replace(self, state: State, version: Version) -> Version:
-        """Write the next generation if the place still has `version`.
-
-        Raises:
-            StateUnwritable: it could not be written, or the place has other content by now.
-        """
-
-
-class JournaledSession(Generic[Version]):
-    """A `Session` of `reconciler.stores`, for any place.
+class Session(Generic[Version]):
+    """A locked state that is being changed.
 
     Args:
-        place: where the state is.
+        store: where the state is.
         journal: where records are durable until they are in the state.
         lineage: a fresh UUID, used if there is no state yet.
         save_every: seconds after which `keep` also saves; None to save only when asked.
-        warn: told when the journal of an interrupted run has to be left aside.
         journal_stays: whether the next run will find the journal, wherever it runs.
         recovery_folders: where to leave the state if it cannot be written to its place; the first one that works.
         clock: seconds, monotonic.
@@ -54,17 +34,16 @@ class JournaledSession(Generic[Version]):
 
     def __init__(
         self,
-        place: Place[Version],
+        store: Store[Version],
         journal: Journal,
         lineage: str,
         *,
-        warn: Callable[[str], object],
         journal_stays: bool,
         recovery_folders: Sequence[Path],
         save_every: float | None = None,
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._place = place
+        self._store = store
         self._journal = journal
         self._recovery_folders = [*recovery_folders, Path(tempfile.gettempdir())]
         self._save_every = save_every
@@ -72,10 +51,10 @@ class JournaledSession(Generic[Version]):
         self._journal_stays = journal_stays
         self._journal_whole = True
         self._saved_at = clock()
-        loaded, self._version = place.load()
+        loaded, self._version = store.load()
         self._saved, changes, aside = journal.read(loaded)
         if aside is not None:
-            warn(aside)
+            store.warn(aside)
             journal.put_aside()
         self._lineage = self._saved.lineage or lineage
         self._unsaved = dict(changes)
@@ -88,11 +67,15 @@ class JournaledSession(Generic[Version]):
 
     @property
     def state(self) -> State:
-        """See `Session.state`."""
+        """The state as it is now, with everything kept so far, saved or not."""
         return self._saved.after(self._unsaved.items())
 
     def keep(self, changes: Sequence[tuple[BanKey, Record | None]]) -> None:
-        """See `Session.keep`."""
+        """Put records in, or with None take them out. They survive a crash from the moment this returns.
+
+        Raises:
+            StateUnwritable: they could not be made durable.
+        """
         if not changes:
             return
         # What an interrupted run left, or the journal could not take. Only a new journal needs it.
@@ -115,7 +98,11 @@ class JournaledSession(Generic[Version]):
                 self._write()
 
     def save(self) -> None:
-        """See `Session.save`."""
+        """Write everything kept so far as the next generation of the state, if there is anything.
+
+        Raises:
+            StateUnwritable: it could not be written; everything kept is still there for the next run.
+        """
         if not self._unsaved:
             self._journal.remove()
             return
@@ -132,22 +119,27 @@ class JournaledSession(Generic[Version]):
             raise StateUnwritable(f"{error} {where}") from error
 
     def push(self, state: State) -> None:
-        """See `Session.push`. The next run sees whether a journal belongs to the new state."""
+        """Replace the state by a later generation of it, made elsewhere. A journal is then taken in or left aside.
+
+        Raises:
+            PushRefused: `state` is of another lineage, or not later.
+            StateUnwritable: it could not be written.
+        """
         there = self._saved
         if there.lineage is not None and state.lineage != there.lineage:
-            raise PushRefused(f"{self._place.location} is another state: its lineage is {there.lineage}.")
+            raise PushRefused(f"{self._store.location} is another state: its lineage is {there.lineage}.")
         if state == there:
             return
         if state.serial <= there.serial:
             raise PushRefused(
-                f"{self._place.location} is at serial {there.serial}, which is not older than serial {state.serial}."
+                f"{self._store.location} is at serial {there.serial}, which is not older than serial {state.serial}."
             )
-        self._version = self._place.replace(state, self._version)
+        self._version = self._store.replace(state, self._version)
         self._saved, self._unsaved = state, {}
 
     def _write(self) -> None:
         state = self.state.generation(lineage=self._lineage)
-        self._version = self._place.replace(state, self._version)
+        self._version = self._store.replace(state, self._version)
         self._saved, self._unsaved = state, {}
         self._journal.remove()
 
@@ -161,7 +153,7 @@ class JournaledSession(Generic[Version]):
                 continue
             return (
                 f"What was done is in {path}. Once the state can be written again, put it there with:"
-                f" reconciler state push {path} --state {self._place.location}"
+                f" reconciler state push {path} --state {self._store.location}"
             )
         return "What was done could not be written anywhere; the next apply may disconnect the same users again."
 

@@ -1,18 +1,15 @@
 """Long lists of every style: what they mean, and that a plan of them stays readable."""
 
-import re
-from datetime import timedelta
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reconciler import BanKey, Record, State, diff
+from reconciler import State, diff
 from reconciler.banlist import read as banlist
 from reconciler.errors import BanListInvalid
 from reconciler.plan import file as planfile
 from reconciler.state import file as state
-from tests.builders import FINALS, LOBBY, NOW, TOMORROW, ban, many, recorded
+from tests.builders import NOW
 from tests.generated_lists import ROOMS, entries
 from tests.generated_lists import ban_list as generated
 from tests.yaml_texts import TOKENS
@@ -57,26 +54,3 @@ def outcome(written: str, *, pure: bool) -> object:
         return banlist.parse(written.encode(), pure=pure)
     except BanListInvalid as error:
         return str(error)
-
-
-# What is shown of a large plan
-
-
-def changes_in(shown: str) -> int:
-    return len(re.findall(r"^  [+~±-] ", shown, re.MULTILINE))
-
-
-def test_records_are_the_same_however_they_are_kept() -> None:
-    kept = recorded(*many(3), ban("x", room=FINALS, reason="Spam", until=TOMORROW))
-    read = state.loads(state.dumps(kept))
-    assert dict(read.records) == dict(kept.records)
-    assert read == kept
-    assert read.records.get(BanKey(LOBBY, "nobody")) is None
-    assert BanKey(LOBBY, "user1") in read.records
-    assert BanKey(FINALS, "user1") not in read.records
-    without = read.after([(BanKey(FINALS, "x"), None), (BanKey(LOBBY, "user0"), None)])
-    assert sorted(without.records) == [BanKey(LOBBY, "user1"), BanKey(LOBBY, "user2")]
-    assert len(read.records) == 4  # a state is never changed
-    later = Record(kept.records[BanKey(LOBBY, "user1")].ban, NOW + timedelta(seconds=1))
-    assert read.after([(BanKey(LOBBY, "user1"), later)]).records[BanKey(LOBBY, "user1")] == later
-    assert read.after([(BanKey(LOBBY, "user1"), later)]) != read

@@ -8,7 +8,7 @@ from reconciler.state import file as state
 from reconciler.stores.holder import Holder
 from reconciler.stores.journal import Journal
 from reconciler.stores.local import LocalStore
-from reconciler.stores.session import JournaledSession
+from reconciler.stores.session import Session
 from tests.builders import LINEAGE, LOBBY, NOW
 
 warned: list[str] = []
@@ -24,9 +24,7 @@ def store(path: Path) -> LocalStore:
 def kill_after_recording(path: Path, *changes: tuple[BanKey, Record | None], lineage: str = LINEAGE) -> None:
     """What a process leaves behind that records this and is killed before it saves."""
     journal = Journal(beside(path, ".journal"))
-    with JournaledSession(
-        store(path), journal, lineage, warn=warned.append, journal_stays=True, recovery_folders=[]
-    ) as session:
+    with Session(store(path), journal, lineage, journal_stays=True, recovery_folders=[]) as session:
         session.keep(changes)
 
 

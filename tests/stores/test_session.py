@@ -11,9 +11,9 @@ from reconciler import State, load_state
 from reconciler.errors import StateChanged, StateUnwritable
 from reconciler.state import file as state
 from reconciler.stores.journal import Journal
-from reconciler.stores.session import JournaledSession
+from reconciler.stores.session import Session
 from tests.builders import LINEAGE, ban, recorded
-from tests.stores.builders import HOLDER, RECORD, A, B, C, beside, full_disk, kill_after_recording, store, warned, write
+from tests.stores.builders import HOLDER, RECORD, A, B, C, beside, full_disk, kill_after_recording, store, write
 
 
 def test_each_save_is_one_generation_and_keeps_the_one_before(path: Path) -> None:
@@ -137,15 +137,8 @@ def test_a_state_that_somebody_else_changed_meanwhile_is_not_written_over(path: 
 def test_a_run_that_saves_now_and_then_waits_as_long_as_it_is_told(path: Path) -> None:
     now = 1000.0
     journal = Journal(beside(path, ".journal"))
-    with JournaledSession(
-        store(path),
-        journal,
-        LINEAGE,
-        warn=warned.append,
-        journal_stays=False,
-        recovery_folders=[],
-        save_every=20,
-        clock=lambda: now,
+    with Session(
+        store(path), journal, LINEAGE, journal_stays=False, recovery_folders=[], save_every=20, clock=lambda: now
     ) as session:
         for seconds, user, saved in ((19, A, set()), (1, B, {A, B}), (19, C, {A, B})):
             now += seconds

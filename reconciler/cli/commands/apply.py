@@ -5,7 +5,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -34,7 +34,7 @@ from reconciler.views.report import Ending, Report
 
 if TYPE_CHECKING:
     from reconciler.aws.chat import Chat
-    from reconciler.stores import Session
+    from reconciler.stores.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +152,7 @@ def command(
 
 
 def _carry_out(
-    plan: Plan, session: "Session", calling: Calling, workspace: Workspace, report: Report, *, saved_plan: bool
+    plan: Plan, session: "Session[Any]", calling: Calling, workspace: Workspace, report: Report, *, saved_plan: bool
 ) -> int:
     now = datetime.now(UTC)
     skipped = [change for change in plan.changes if change.after is not None and not change.after.in_force(now)]
