@@ -52,7 +52,7 @@ class Workspace:
     Args:
         file: path of the list.
         state: where the state is kept, if not where the list says.
-        redact: takes the user IDs out of what is shown.
+        redact: takes the user IDs out of what is shown; None leaves them.
         profile: of the AWS configuration.
         looking: do without the list if it cannot be used, but it is known where the state is.
     """
@@ -61,13 +61,13 @@ class Workspace:
         self,
         file: str = "bans.yaml",
         state: str | None = None,
-        redact: Redaction = Redaction(),  # noqa: B008 - a frozen value
+        redact: Redaction | None = None,
         profile: str | None = None,
         *,
         looking: bool = False,
     ) -> None:
         self.file = file
-        self.redact = redact
+        self.redact = redact or Redaction()
         self.given_state = state
         self.profile = profile
         self._looking = looking

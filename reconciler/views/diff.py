@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import Final
 
+from typing_extensions import override  # in typing since Python 3.12
+
 from reconciler import escape
 
 _RED, _GREEN, _CYAN = 31, 32, 36
 _CONTEXT: Final = 3  # lines
-_CLOSELY: Final = 400  # so many lines are compared closely, which takes their square
+_CLOSELY: Final = 400  # lines at most that difflib compares, which takes their square
 
 _Opcode = tuple[str, int, int, int, int]  # as difflib has them
 
@@ -18,8 +20,8 @@ _Opcode = tuple[str, int, int, int, int]  # as difflib has them
 def unified(before: str, after: str, name: str, *, colour: bool = False) -> str:
     r"""How one text becomes another; empty when they are the same.
 
-    A line that ends with CRLF is another line, and shows its `\x0d`. Takes time in proportion to the texts, so where
-    very many lines have moved it may show more of them than it had to.
+    A line that ended with CRLF and now ends with LF has changed, and shows its `\x0d`. Takes time in proportion to the
+    texts, so where very many lines have moved it may show more of them than it had to.
 
     Args:
         before: the old text.
@@ -72,22 +74,25 @@ def _coloured(text: str, code: int, *, colour: bool) -> str:
 
 
 class _Matcher(SequenceMatcher[str]):
-    """difflib's grouping, on a comparison that takes no squares of what is long.
+    """difflib's grouping, on a comparison that does not take the square of the number of lines.
 
-    Lines that stand once in either text are the same line, as far as they are in order ("patience diff"). Between two
-    of them, few lines are compared as difflib does it, and as many as there were, one by one.
+    A line that is unique in both texts is the same line in both, if it comes in the same order ("patience diff").
+    Between two of these, a few lines are compared by difflib, and many one by one.
     """
 
     def __init__(self, old: Sequence[str], new: Sequence[str]) -> None:
         super().__init__(None, "", "")
         self.old, self.new = old, new
 
+    @override
     def get_opcodes(self) -> list[_Opcode]:  # type: ignore[override]
         merged: list[_Opcode] = []
-        for opcode in self._opcodes():
-            if merged and merged[-1][0] == opcode[0] == "equal":
-                opcode = ("equal", merged[-1][1], opcode[2], merged.pop()[3], opcode[4])  # noqa: PLW2901
-            merged.append(opcode)
+        for tag, start, end, new_start, new_end in self._opcodes():
+            if merged and merged[-1][0] == tag == "equal":
+                _, before, _, new_before, _ = merged.pop()
+                merged.append(("equal", before, end, new_before, new_end))
+            else:
+                merged.append((tag, start, end, new_start, new_end))
         return merged
 
     def _opcodes(self) -> Iterator[_Opcode]:
@@ -110,7 +115,7 @@ class _Matcher(SequenceMatcher[str]):
 
 
 def _anchors(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
-    """Places of the same lines in both, rising: the longest such run of lines that stand once in each."""
+    """Where lines that are unique in both texts are: the longest run of them that is in the same order in both."""
     once_old = {line for line, count in Counter(old).items() if count == 1}
     once_new = {line for line, count in Counter(new).items() if count == 1}
     places = {line: index for index, line in enumerate(new) if line in once_new}
