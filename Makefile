@@ -1,4 +1,4 @@
-# `make demo` and `make test` set up everything they need, in .venv.
+# `make demo` and `make test` install everything they need into .venv.
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,20 +12,20 @@ help:
 	@echo 'make demo    the whole job against a local sandbox: plan, apply, plan again'
 	@echo 'make plan    show what apply would do with bans.yaml'
 	@echo 'make apply   do it, on AWS, after asking'
-	@echo 'make test    run the tests'
+	@echo 'make test    run the tests; with CI=true, many more examples of each'
 	@echo 'make lint    ruff and mypy'
 	@echo 'make format  let ruff format the code'
-	@echo 'make schema  write docs/bans.schema.json anew'
+	@echo 'make schema  update docs/bans.schema.json'
 	@echo 'make bench   measure, as ratios within one run'
-	@echo 'make build   build the wheel, and try it in an empty environment'
-	@echo 'make clean   remove what the others made'
+	@echo 'make build   build the wheel and try it in an empty environment'
+	@echo 'make clean   remove everything that the other commands made'
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'reconciler needs Python 3.11 or later; name one: make PYTHON=python3.13 …' >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 
-# What running needs, and what developing needs, each installed once and again when its list changes.
+# What it takes to run, and to develop: installed once, and again when pyproject.toml or constraints.txt changes.
 $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 	@echo 'Installing reconciler into $(VENV) …'
 	@$(PIP) --editable '.[sandbox]'

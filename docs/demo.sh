@@ -1,5 +1,5 @@
 #!/bin/sh
-# The whole job, from start to finish, on the bans.yaml in this folder, against a local sandbox.
+# The whole job, from start to finish, with the bans.yaml in this folder and a local sandbox.
 # The state goes to a temporary folder, so the demo leaves nothing behind.
 set -eu
 
@@ -14,11 +14,11 @@ say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
 say '$ reconciler validate'
 reconciler validate
 
-say '$ reconciler plan          # what a pull request shows'
+say '$ reconciler plan   # what a pull request shows'
 reconciler plan
 
-say '$ reconciler apply         # what CI does after the merge; here against the sandbox'
+say '$ reconciler sandbox -- reconciler apply --auto-approve   # what CI does after the merge, here against the sandbox'
 reconciler sandbox -- reconciler apply --auto-approve
 
-say '$ reconciler plan          # everything is done, so nothing is left to do'
+say '$ reconciler plan --detailed-exitcode   # nothing is left to do'
 reconciler plan --detailed-exitcode
