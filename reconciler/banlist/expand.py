@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 
 from reconciler.banlist.explain import likely_key
 from reconciler.banlist.head import Settings
 from reconciler.banlist.problems import ListFile, Problems, Spot
-from reconciler.banlist.schema import ENTRIES, Entry
+from reconciler.banlist.schema import Entry, check_entries
 from reconciler.bans import Ban, BanKey
 from reconciler.yamltext.values import Data
 
@@ -75,7 +75,7 @@ def _entries(file: ListFile, problems: Problems, *, required: bool) -> Iterator[
 
 def _checked(file: ListFile, first: int, raw: list[Data], problems: Problems) -> _Entries:
     try:
-        return _Entries(file, first, ENTRIES.validate_python(raw))
+        return _Entries(file, first, check_entries(raw))
     except ValidationError as error:
         details = error.errors(include_url=False)
     broken: set[tuple[int, str]] = set()
@@ -91,7 +91,7 @@ def _checked(file: ListFile, first: int, raw: list[Data], problems: Problems) ->
         entry = sound[index] if isinstance(sound[index], dict) else {}
         sound[index] = {key: value for key, value in entry.items() if (index, key) not in broken}
     placed = frozenset((first + index, key) for index, key in broken)
-    return _Entries(file, first, ENTRIES.validate_python(sound), placed)
+    return _Entries(file, first, check_entries(sound), placed)
 
 
 @dataclass(slots=True)

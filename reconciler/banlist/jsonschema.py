@@ -1,19 +1,21 @@
 """The JSON Schema (2020-12) of `bans.yaml`, for editors and other checkers of YAML files.
 
-Keys, lengths and limits come from the pydantic shapes in `reconciler.schema`; here is what people read about each key,
-and how those tools see its values. They parse YAML's types, where this program reads text throughout: `rate: 50` is a
-number to them, and `note: 4211` too. So numbers and truth values are let through wherever a text is meant, but in user
-IDs: `user_id: 00123` is 123 or 83 to such a tool, and in quotes (see `reconciler.formatting`) it is what it should be.
+Keys, lengths and limits come from `reconciler.banlist.schema`; here is what people read about each key, and how those
+tools see its values. They parse YAML's types, where this program reads text throughout: to them `rate: 50` and
+`note: 4211` are numbers. So numbers and truth values pass wherever a text is meant, except in user IDs: such a tool
+takes `user_id: 00123` for 123 or 83, and only quotes (see `reconciler.banlist.format`) make it the same for everybody.
 
-A schema sees one value at a time. Rooms that nobody has named, a user who is banned twice and dates that do not exist
-are for `reconciler validate`, which has the last word.
+A schema sees one value at a time. Unknown rooms, users who are banned twice and dates that do not exist are left to
+`reconciler validate`, which has the last word.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from reconciler.banlist.schema import ALL_ROOMS, ENTRIES, EXAMPLE_ARN, EXAMPLE_TIME, HEAD, NEVER
+from pydantic.json_schema import GenerateJsonSchema
+
+from reconciler.banlist.schema import ALL_ROOMS, EXAMPLE_ARN, EXAMPLE_TIME, NEVER, SHAPES
 from reconciler.bans import ROOM_ARN_MAX, USER_ID_MAX
 
 Schema = dict[str, Any]
@@ -64,9 +66,15 @@ KEYS: Final[Mapping[str, Mapping[str, Key]]] = {
             ({"lobby": EXAMPLE_ARN},),
         ),
         "defaults": Key(
-            "What holds for every ban that leaves a key out.", ({"rooms": ["lobby"], "reason": "Against the rules"},)
+            "What holds for every ban that leaves a key out.",
+            ({"rooms": ["lobby"], "reason": "Against the rules"},),
+            {"anyOf": [{"$ref": "#/$defs/defaults"}, {"type": "null"}]},
         ),
-        "guardrails": Key("Brakes against mistakes: a plan that goes beyond them is refused.", ({"max_bans": 1000},)),
+        "guardrails": Key(
+            "Brakes against mistakes: a plan that goes beyond them is refused.",
+            ({"max_bans": 1000},),
+            {"anyOf": [{"$ref": "#/$defs/guardrails"}, {"type": "null"}]},
+        ),
         "include": Key(
             "More files with bans, as paths from the folder of this file; * stands for any name. Such a file holds just"
             " `bans`.",
@@ -126,24 +134,17 @@ KEYS: Final[Mapping[str, Mapping[str, Key]]] = {
     },
 }
 
-_DEFINITIONS: Final[Mapping[str, tuple[str, str, tuple[str, ...]]]] = {  # model → name, section, required keys
-    "Entry": ("ban", "bans", ("user_id",)),
-    "Defaults": ("defaults", "defaults", ()),
-    "Limits": ("guardrails", "guardrails", ()),
-}
-
 
 def ban_list() -> Schema:
     """The schema of a ban list."""
-    head = HEAD.json_schema()
-    properties = {**head["properties"], "bans": {}}
+    sections = {section: _section(section, _properties(section)) for section in ("defaults", "guardrails")}
     return {
         "$schema": _DIALECT,
         "title": "Ban list",
         "description": "Who is banned from which Amazon IVS Chat room.",
-        **_section("", properties, required=("version",)),
+        **_section("", {**_properties(""), "bans": {}}, required=("version",)),
         "anyOf": [{"required": ["bans"]}, {"required": ["include"]}],  # one of them is enough
-        "$defs": _definitions(head),
+        "$defs": {"ban": _ban(), **sections},
     }
 
 
@@ -154,17 +155,18 @@ def included() -> Schema:
         "title": "Included ban list",
         "description": "Bans that a ban list includes.",
         **_section("", {"bans": {}}, required=("bans",)),
-        "$defs": _definitions({}),
+        "$defs": {"ban": _ban()},
     }
 
 
-def _definitions(head: Schema) -> Schema:
-    models: Schema = {**ENTRIES.json_schema()["$defs"], **head.get("$defs", {})}
-    definitions: Schema = {}
-    for model, schema in models.items():
-        name, section, required = _DEFINITIONS[model]
-        definitions[name] = _section(section, schema["properties"], required)
-    return definitions
+def _ban() -> Schema:
+    return _section("bans", _properties("bans"), required=("user_id",))
+
+
+def _properties(section: str) -> Schema:
+    """What pydantic makes of the keys of a section."""
+    properties: Schema = GenerateJsonSchema().generate(SHAPES[section])["properties"]
+    return properties
 
 
 def _section(section: str, properties: Schema, required: Iterable[str] = ()) -> Schema:
@@ -187,8 +189,6 @@ def _property(section: str, name: str, shape: Schema) -> Schema:
 def _seen(shape: Schema) -> Schema:
     """How a tool that parses YAML's types sees what pydantic checks as text."""
     match shape:
-        case {"$ref": str(reference)}:
-            return {"$ref": f"#/$defs/{_DEFINITIONS[reference.rpartition('/')[2]][0]}"}
         case {"anyOf": [only, {"type": "null"}]}:
             return _or_null(_seen(only))
         case {"type": "integer"}:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from pydantic_core import ErrorDetails
 
 from reconciler.banlist.explain import explain, quoted
-from reconciler.banlist.schema import ROOM_NAME, Entry
+from reconciler.banlist.schema import KEYS, ROOM_NAME
 from reconciler.bans import ROOM_ARN_MAX
 from reconciler.errors import BanListInvalid, Problem
 from reconciler.yamltext.places import locate
@@ -163,7 +163,7 @@ _LIKE_A_KEY: Final = re.compile(r"[a-z_]{1,30}")
 def _shown(path: Path) -> Path:
     """A path up to where a key of a ban does not look like one: it may be a user ID, and those are personal data."""
     for depth, step in enumerate(path):
-        unknown = isinstance(step, str) and step not in Entry.__annotations__ and not _LIKE_A_KEY.fullmatch(step)
+        unknown = isinstance(step, str) and step not in KEYS["bans"] and not _LIKE_A_KEY.fullmatch(step)
         if path[0] == "bans" and depth > 0 and unknown:
             return path[:depth]
     return path

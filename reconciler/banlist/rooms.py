@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final
 
-from pydantic import ValidationError
+from pydantic_core import ValidationError
 
 from reconciler.banlist.explain import quoted
 from reconciler.banlist.problems import ListFile, Problems
-from reconciler.banlist.schema import ALL_ROOMS, EXAMPLE_ARN, ROOM_REFS
+from reconciler.banlist.schema import ALL_ROOMS, EXAMPLE_ARN, check_room_refs
 from reconciler.bans import is_room_arn
 from reconciler.yamltext.values import Path
 
@@ -49,7 +49,7 @@ class Rooms:
             pass
         path = ("bans", index, "rooms")
         try:
-            checked = ROOM_REFS.validate_python(refs)
+            checked = check_room_refs(refs)
         except ValidationError as error:
             problems.add_invalid(file, path, error.errors(include_url=False))
             return ()

@@ -1,31 +1,25 @@
 """The comment of a pull request on GitHub that is made once and kept up to date."""
 
-from dataclasses import dataclass
-
 from reconciler.ci.api import Api, ApiFailed
 
 
-@dataclass(frozen=True, slots=True)
 class Comments:
     """The comments of the pull requests of a repository.
 
-    Attributes:
-        api: GitHub's API.
+    Args:
+        url: the address of GitHub's API.
         repository: `OWNER/REPOSITORY`.
+        token: a token that may read and write the comments.
     """
 
-    api: Api
-    repository: str
-
-    @classmethod
-    def on(cls, url: str, repository: str, token: str) -> "Comments":
-        """The comments that a token may read and write, at the address of an API."""
+    def __init__(self, url: str, repository: str, token: str) -> None:
         headers = {
             "Accept": "application/vnd.github+json",
             "Authorization": f"Bearer {token}",
             "X-GitHub-Api-Version": "2022-11-28",
         }
-        return cls(Api("GitHub", url, headers), repository)
+        self._api = Api("GitHub", url, headers)
+        self._issues = f"repos/{repository}/issues"
 
     def put(self, number: int, body: str, *, marker: str) -> str:
         """Make the comment, or bring it up to date.
@@ -41,12 +35,12 @@ class Comments:
         Raises:
             ApiFailed: the token may not comment, or GitHub does not answer.
         """
-        issues = f"repos/{self.repository}/issues"
-        ours = self._find(f"{issues}/{number}/comments", marker)
+        comments = f"{self._issues}/{number}/comments"
+        ours = self._find(comments, marker)
         if ours is None:
-            made = self.api.call("POST", f"{issues}/{number}/comments", {"body": body})
+            made = self._api.call("POST", comments, {"body": body})
         else:
-            made = self.api.call("PATCH", f"{issues}/comments/{ours}", {"body": body})
+            made = self._api.call("PATCH", f"{self._issues}/comments/{ours}", {"body": body})
         return str(made.get("html_url", "")).split("\n", maxsplit=1)[0]
 
     def _find(self, comments: str, marker: str) -> int | None:
@@ -56,7 +50,7 @@ class Comments:
         later.
         """
         login = self._own_login()
-        for comment in self.api.listed(comments):
+        for comment in self._api.listed(comments):
             author = comment.get("user") or {}
             ours = author.get("type") == "Bot" if login is None else author.get("login") == login
             if ours and (comment.get("body") or "").startswith(marker):
@@ -66,6 +60,6 @@ class Comments:
     def _own_login(self) -> str | None:
         """Whose token it is; None for a token of the run or of an app, which comment as bots and cannot ask."""
         try:
-            return str(self.api.call("GET", "user")["login"])
+            return str(self._api.call("GET", "user")["login"])
         except (ApiFailed, KeyError):
             return None

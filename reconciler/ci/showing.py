@@ -20,7 +20,7 @@ def show() -> int:
     if number is None or runner.setting("INPUT_COMMENT") != "true":
         runner.summarise(body)
         return 0
-    comments = Comments.on(
+    comments = Comments(
         runner.setting("GITHUB_API_URL"), runner.setting("GITHUB_REPOSITORY"), runner.setting("GITHUB_TOKEN")
     )
     try:

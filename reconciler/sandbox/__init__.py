@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from reconciler.sandbox.faults import FAULT_KINDS, FaultKind
+    from reconciler.sandbox.kinds import FAULT_KINDS, FaultKind
     from reconciler.sandbox.options import SandboxOptions
     from reconciler.sandbox.request import Request
     from reconciler.sandbox.sandbox import Sandbox
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 # Public name → module. Each is imported when it is asked for (PEP 562), so that a list of faults costs no aiohttp.
 _MODULES = {
-    "FAULT_KINDS": "faults",
-    "FaultKind": "faults",
+    "FAULT_KINDS": "kinds",
+    "FaultKind": "kinds",
     "Request": "request",
     "Sandbox": "sandbox",
     "SandboxOptions": "options",

@@ -13,7 +13,8 @@ from typing import Any, Literal
 
 from reconciler.sandbox import errors, sts
 from reconciler.sandbox.errors import ServiceError
-from reconciler.sandbox.faults import FaultKind, Faults
+from reconciler.sandbox.faults import Faults
+from reconciler.sandbox.kinds import FaultKind
 from reconciler.sandbox.model import operation_at
 from reconciler.sandbox.request import Request, timestamp
 from reconciler.sandbox.service import Service

@@ -1,30 +1,11 @@
-"""Faults on request: which of the calls that reach the sandbox fail, and how."""
+"""Faults on request: which of the calls to the sandbox fail, and how."""
 
 import random
 from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
-if TYPE_CHECKING:
-    from reconciler.sandbox.options import SandboxOptions
-
-FaultKind: TypeAlias = Literal[
-    "500",  # InternalServerException
-    "503",  # ServiceUnavailable
-    "429",  # ThrottlingException, as if over the quota
-    "cut",  # the connection is closed, and the call not carried out
-    "cut-after",  # the call is carried out, then the connection is closed without an answer
-    "timeout",  # the call is not carried out, and never answered
-    "denied",  # AccessDeniedException
-    "pending",  # PendingVerification
-    "expired",  # ExpiredTokenException
-    "bad-credentials",  # UnrecognizedClientException
-]
-"""How a call may fail."""
-
-FAULT_KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
-DEFAULT_FAULTS: tuple[FaultKind, ...] = ("500", "503", "429", "cut")
-"""Those after which a client may call again."""
+from reconciler.sandbox.kinds import FaultKind
+from reconciler.sandbox.options import SandboxOptions
 
 
 class Faults:
@@ -35,7 +16,7 @@ class Faults:
             same `seed` at the start gives the same faults, in the order in which calls arrive.
     """
 
-    def __init__(self, options: "SandboxOptions") -> None:
+    def __init__(self, options: SandboxOptions) -> None:
         self.options = options
         self._random = random.Random(options.seed)  # noqa: S311 - a repeatable sequence is the point
         self._queued: deque[FaultKind] = deque()

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from reconciler.sandbox.faults import DEFAULT_FAULTS, FAULT_KINDS, FaultKind
+from reconciler.sandbox.kinds import DEFAULT_FAULTS, FAULT_KINDS, FaultKind
 from reconciler.sandbox.model import room_arn_pattern
 
 _ACCOUNT = re.compile(r"[0-9]{12}")

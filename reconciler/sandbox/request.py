@@ -30,11 +30,6 @@ class Request:
     error: str | None
     request_id: str
 
-    @property
-    def carried_out(self) -> bool:
-        """Whether the service did what was asked, although the answer may have been lost."""
-        return self.error is None or self.error == "cut-after"
-
 
 def timestamp(seconds: float) -> datetime:
     """Seconds since 1970 as a time in UTC."""

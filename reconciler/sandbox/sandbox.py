@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import TextIO
 
 from reconciler.sandbox.dispatch import Dispatcher, HttpRequest, Reply
-from reconciler.sandbox.faults import FaultKind, Faults
+from reconciler.sandbox.faults import Faults
+from reconciler.sandbox.kinds import FaultKind
 from reconciler.sandbox.options import SandboxOptions, check_room
 from reconciler.sandbox.request import Request, log_line
 from reconciler.sandbox.service import Service

@@ -46,15 +46,6 @@ class Service:
         """The ARN of the one IAM user that all callers are."""
         return f"arn:aws:iam::{self.options.account}:user/sandbox"
 
-    def call(self, operation: str, region: str, params: Params, now: float) -> Answer:
-        """A whole call: `admit`, then `carry_out`.
-
-        Raises:
-            ServiceError: what one of the two raises.
-        """
-        self.admit(operation, region, params, now)
-        return self.carry_out(operation, region, params, now)
-
     def admit(self, operation: str, region: str, params: Params, now: float) -> None:
         """Check a request against the service model, then charge it to the region's quota.
 

@@ -1,39 +1,36 @@
 """What changes in a text, as a unified diff for a terminal or a log. Everything that the texts hold is escaped."""
 
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from difflib import SequenceMatcher
+from difflib import Match, SequenceMatcher
 from typing import Final
+
+from typing_extensions import override  # in typing since Python 3.12
 
 from reconciler import escape
 
 _RED, _GREEN, _CYAN = 31, 32, 36
 _CONTEXT: Final = 3  # lines
-_CLOSELY: Final = 400  # so many lines are compared closely, which takes their square
-
-_Opcode = tuple[str, int, int, int, int]  # as difflib has them
+_WHOLE: Final = 400  # lines; texts of no more are compared as a whole, which takes 0.6 s at worst
+_WINDOW: Final = 40  # lines of a longer text that are compared at a time
 
 
 def unified(before: str, after: str, name: str, *, colour: bool = False) -> str:
     r"""How one text becomes another; empty when they are the same.
 
-    A line that ends with CRLF is another line, and shows its `\x0d`. Takes time in proportion to the texts, so where
-    very many lines have moved it may show more of them than it had to.
+    A line that ended with CRLF and now ends with LF has changed, and shows its `\x0d`. Long texts are compared a window
+    at a time, so a line that has moved to another window shows up in each window between the two.
 
     Args:
         before: the old text.
-        after: the new one.
-        name: the file that both are of.
+        after: the new text.
+        name: the file that both are versions of.
         colour: with ANSI colours.
     """
-    old, new = _lines(before), _lines(after)
-    hunks = list(_Matcher(old, new).get_grouped_opcodes(_CONTEXT)) if before != after else []
-    if not hunks:
+    if before == after:
         return ""
+    old, new = _lines(before), _lines(after)
     shown = escape.terminal(name)
     lines = [_coloured(f"--- {shown}", 0, colour=colour), _coloured(f"+++ {shown} (formatted)", 0, colour=colour)]
-    for hunk in hunks:
+    for hunk in _Windows(old, new).get_grouped_opcodes(_CONTEXT):
         first, last = hunk[0], hunk[-1]
         head = f"@@ -{_range(first[1], last[2])} +{_range(first[3], last[4])} @@"
         lines.append(_coloured(head, _CYAN, colour=colour))
@@ -53,16 +50,16 @@ def _lines(text: str) -> list[str]:
 
 
 def _range(start: int, end: int) -> str:
-    """Lines of a hunk, as `diff -u` writes them: of none, the line before is named."""
+    """The lines of a hunk as `diff -u` writes them; if there are none, the line before them."""
     if end - start == 1:
         return f"{start + 1}"
     return f"{start + (end > start)},{end - start}"
 
 
 def _shown(sign: str, line: str, code: int, *, colour: bool) -> str:
-    said = line.removesuffix("\n")
-    # Behind the space of a line that stays, a workflow command would still be one.
-    shown = escape.terminal(said) if sign.strip() else escape.line(said)
+    content = line.removesuffix("\n")
+    # A workflow command still works after the space that begins an unchanged line.
+    shown = escape.terminal(content) if sign.strip() else escape.line(content)
     text = _coloured(sign + shown, code, colour=colour)
     return text if line.endswith("\n") else f"{text}\n\\ No newline at end of file"
 
@@ -71,61 +68,24 @@ def _coloured(text: str, code: int, *, colour: bool) -> str:
     return f"\x1b[{code}m{text}\x1b[0m" if colour and code else text
 
 
-class _Matcher(SequenceMatcher[str]):
-    """difflib's grouping, on a comparison that takes no squares of what is long.
+class _Windows(SequenceMatcher[str]):
+    """difflib's matcher, which takes time in proportion to the square of a text, on one window after the other."""
 
-    Lines that stand once in either text are the same line, as far as they are in order ("patience diff"). Between two
-    of them, few lines are compared as difflib does it, and as many as there were, one by one.
-    """
-
-    def __init__(self, old: Sequence[str], new: Sequence[str]) -> None:
+    def __init__(self, old: list[str], new: list[str]) -> None:
         super().__init__(None, "", "")
-        self.old, self.new = old, new
+        self._old, self._new = old, new
 
-    def get_opcodes(self) -> list[_Opcode]:  # type: ignore[override]
-        merged: list[_Opcode] = []
-        for opcode in self._opcodes():
-            if merged and merged[-1][0] == opcode[0] == "equal":
-                opcode = ("equal", merged[-1][1], opcode[2], merged.pop()[3], opcode[4])  # noqa: PLW2901
-            merged.append(opcode)
-        return merged
-
-    def _opcodes(self) -> Iterator[_Opcode]:
-        i = j = 0
-        for anchor_i, anchor_j in [*_anchors(self.old, self.new), (len(self.old), len(self.new))]:
-            yield from self._between(i, anchor_i, j, anchor_j)
-            i, j = anchor_i, anchor_j
-
-    def _between(self, i: int, i_end: int, j: int, j_end: int) -> Iterator[_Opcode]:
-        if i_end - i + j_end - j <= _CLOSELY:
-            matcher = SequenceMatcher(None, self.old[i:i_end], self.new[j:j_end], autojunk=False)
-            for tag, a, a_end, b, b_end in matcher.get_opcodes():
-                yield tag, i + a, i + a_end, j + b, j + b_end
-        elif i_end - i == j_end - j:
-            for step in range(i_end - i):
-                tag = "equal" if self.old[i + step] == self.new[j + step] else "replace"
-                yield tag, i + step, i + step + 1, j + step, j + step + 1
-        else:
-            yield "replace", i, i_end, j, j_end
-
-
-def _anchors(old: Sequence[str], new: Sequence[str]) -> list[tuple[int, int]]:
-    """Places of the same lines in both, rising: the longest such run of lines that stand once in each."""
-    once_old = {line for line, count in Counter(old).items() if count == 1}
-    once_new = {line for line, count in Counter(new).items() if count == 1}
-    places = {line: index for index, line in enumerate(new) if line in once_new}
-    pairs = [(i, places[line]) for i, line in enumerate(old) if line in once_old and line in places]
-    tails: list[int] = []  # the least end of a rising run, by its length less one
-    tops: list[int] = []  # which pair that end is
-    before: list[int] = []
-    for number, (_, j) in enumerate(pairs):
-        length = bisect_left(tails, j)
-        before.append(tops[length - 1] if length else -1)
-        tails[length : length + 1] = [j]
-        tops[length : length + 1] = [number]
-    run: list[tuple[int, int]] = []
-    number = tops[-1] if tops else -1
-    while number >= 0:
-        run.append(pairs[number])
-        number = before[number]
-    return run[::-1]
+    @override
+    def get_matching_blocks(self) -> list[Match]:
+        longest = max(len(self._old), len(self._new))
+        size = _WHOLE if longest <= _WHOLE else _WINDOW
+        blocks = [Match(0, 0, 0)]
+        for start in range(0, longest, size):
+            old, new = self._old[start : start + size], self._new[start : start + size]
+            for i, j, length in SequenceMatcher(None, old, new, autojunk=False).get_matching_blocks():
+                last = blocks[-1]
+                if (last.a + last.size, last.b + last.size) == (start + i, start + j):
+                    blocks[-1] = Match(last.a, last.b, last.size + length)
+                else:
+                    blocks.append(Match(start + i, start + j, length))
+        return [*blocks, Match(len(self._old), len(self._new), 0)]

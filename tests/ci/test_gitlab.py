@@ -125,15 +125,15 @@ exit $code
     assert '"zed"' in repository.read("bans.state.json")
 
 
-def plan(repository: Repository, folder: Path) -> tuple[subprocess.CompletedProcess[str], str]:
-    """Run the script of the job that plans, without a token; also what it leaves to show."""
+def plan(repository: Repository, folder: Path, **more: str) -> tuple[subprocess.CompletedProcess[str], str]:
+    """Run the script of the job that plans; also what it leaves to show."""
     job = YAML(typ="safe").load((EXAMPLE / ".gitlab-ci.yml").read_text())["plan"]
     workspace = folder / "planned"
     git(folder, "clone", "--quiet", "--depth=1", repository.origin.as_uri(), str(workspace))
     done = subprocess.run(
         ["bash", "-eo", "pipefail", "-c", "\n".join(job["script"])],
-        cwd=workspace, env={"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}, check=False,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
+        cwd=workspace, env={"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"} | more,
+        check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60,
     )  # fmt: skip
     return done, (workspace / "plan.md").read_text()
 
@@ -214,15 +214,18 @@ def gitlab() -> Iterator[Gitlab]:
         yield state
 
 
+def merge_request(gitlab: Gitlab, token: str = "note-token") -> dict[str, str]:
+    """What a job knows of its merge request."""
+    request = {"CI_API_V4_URL": gitlab.url, "CI_PROJECT_ID": "3", "CI_MERGE_REQUEST_IID": "7"}
+    return request | {"RECONCILER_NOTE_TOKEN": token}
+
+
 def note(gitlab: Gitlab, body: str, folder: Path, token: str = "note-token") -> subprocess.CompletedProcess[str]:
-    environment = {
-        "CI_API_V4_URL": gitlab.url, "CI_PROJECT_ID": "3", "CI_MERGE_REQUEST_IID": "7",
-        "RECONCILER_NOTE_TOKEN": token,
-    }  # fmt: skip
     command = [str(Path(sys.executable).parent / "reconciler"), "ci", "note"]
     return subprocess.run(
-        command, cwd=folder, env=environment, check=False, input=body, capture_output=True, text=True, timeout=60
-    )
+        command, cwd=folder, env=merge_request(gitlab, token), check=False,
+        input=body, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
 
 
 def test_the_note_is_made_once_and_then_brought_up_to_date(gitlab: Gitlab, tmp_path: Path) -> None:
@@ -231,6 +234,23 @@ def test_the_note_is_made_once_and_then_brought_up_to_date(gitlab: Gitlab, tmp_p
         done = note(gitlab, body, tmp_path)
         assert done.returncode == 0, done.stderr
     assert [entry["body"] for entry in gitlab.notes[119:]] == [PLAN, PLAN.replace("1", "2")]
+
+
+def test_the_job_writes_the_note_and_ends_as_the_plan_did(
+    repository: Repository, gitlab: Gitlab, tmp_path: Path
+) -> None:
+    repository.push("main", bans__yaml=banning("zed").replace("reason:", "raeson:"))
+    done, shown = plan(repository, tmp_path, **merge_request(gitlab))
+    assert done.returncode == 1
+    assert [entry["body"] for entry in gitlab.notes] == [shown]
+
+
+def test_a_job_whose_note_is_refused_points_to_the_artifact(
+    repository: Repository, gitlab: Gitlab, tmp_path: Path
+) -> None:
+    done, _ = plan(repository, tmp_path, **merge_request(gitlab, token="other"))
+    assert done.returncode == 0
+    assert "There is no note. See the artifact." in done.stdout
 
 
 def test_a_token_that_may_not_write_notes_fails_in_one_line(gitlab: Gitlab, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from reconciler.sandbox import SandboxOptions, running
 from reconciler.views import markdown, marker
 from tests.ci.conftest import FINALS, LOBBY, Repository, Runner, Step, banning, git
 from tests.ci.github import Github
+from tests.command_line import Reconciler
 
 MARKER = "<!-- reconciler-plan: bans.yaml -->"
 PLAN = f"{MARKER}\n\n1 to ban\n"
@@ -199,6 +200,14 @@ def test_no_step_imports_from_the_checkout(runner: Runner, step: str) -> None:
     ended = runner.run(step)
     assert "Traceback" not in ended.log
     assert not (runner.folder / "imported").exists()
+
+
+def test_the_help_leaves_the_steps_to_programs(reconciler: Reconciler) -> None:
+    assert "\n  ci " not in reconciler("--help").out
+    assert "finish" in reconciler("ci", "--help").out
+    unknown = reconciler("ci", "nonsense")
+    assert unknown.code == 1
+    assert "'plan'" in unknown.err
 
 
 # The plan and its figures

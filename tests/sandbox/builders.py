@@ -6,7 +6,8 @@ import urllib.parse
 from typing import Any
 
 from reconciler.sandbox.dispatch import Dispatcher, HttpRequest, Reply
-from reconciler.sandbox.faults import FaultKind, Faults
+from reconciler.sandbox.faults import Faults
+from reconciler.sandbox.kinds import FaultKind
 from reconciler.sandbox.options import SandboxOptions
 from reconciler.sandbox.service import Service
 

@@ -5,18 +5,24 @@ import pytest
 
 from reconciler.sandbox.errors import ServiceError
 from reconciler.sandbox.quota import TokenBucket
+from reconciler.sandbox.rooms import Answer
 from reconciler.sandbox.service import Service
 
 from .builders import ABSENT, FINALS, HANDLER, LOBBY, LOGGING, NOON, REGION, kick, service
 
 
+def answer(to: Service, operation: str, params: dict[str, Any], region: str = REGION, now: float = NOON) -> Answer:
+    to.admit(operation, region, params, now)
+    return to.carry_out(operation, region, params, now)
+
+
 def call(to: Service, operation: str, params: dict[str, Any], *, region: str = REGION, now: float = NOON) -> Any:
-    return to.call(operation, region, params, now).body
+    return answer(to, operation, params, region, now).body
 
 
 def refused(to: Service, operation: str, params: dict[str, Any], *, region: str = REGION, now: float = NOON) -> Any:
     with pytest.raises(ServiceError) as caught:
-        to.call(operation, region, params, now)
+        answer(to, operation, params, region, now)
     return caught.value
 
 
@@ -90,8 +96,7 @@ def test_the_same_seed_makes_the_same_rooms() -> None:
 
 def test_a_deleted_room_is_gone() -> None:
     chat = service(LOBBY)
-    answer = chat.call("DeleteRoom", REGION, {"identifier": LOBBY}, NOON)
-    assert (answer.status, answer.body) == (204, None)
+    assert answer(chat, "DeleteRoom", {"identifier": LOBBY}) == Answer(204, None)
     assert refused(chat, "DisconnectUser", kick()).code == "ResourceNotFoundException"
     assert refused(chat, "DeleteRoom", {"identifier": LOBBY}).code == "ResourceNotFoundException"
 

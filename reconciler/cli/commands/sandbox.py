@@ -20,7 +20,7 @@ from reconciler.cli.options import gathered, option, together
 from reconciler.cli.workspace import Workspace, with_workspace
 from reconciler.errors import ReconcilerError
 from reconciler.redaction import Redaction
-from reconciler.sandbox.faults import DEFAULT_FAULTS, FAULT_KINDS, FaultKind
+from reconciler.sandbox.kinds import DEFAULT_FAULTS, FAULT_KINDS, FaultKind
 from reconciler.state import file as state_file
 from reconciler.state.value import State
 from reconciler.stores import open_store
