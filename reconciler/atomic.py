@@ -1,4 +1,4 @@
-"""Files that are replaced as a whole: at every moment, after a crash too, there is the old one or the new one."""
+"""Replaces files as a whole: at every moment, even after a crash, there is either the old one or the new one."""
 
 import os
 from contextlib import suppress
@@ -9,10 +9,10 @@ TEMPORARY: Final = ".reconciler.tmp"
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Write a file as a whole, durably; it keeps its mode.
+    """Write a file as a whole and durably, and keep its mode.
 
     Raises:
-        OSError: it was not written, and the old one is as it was.
+        OSError: it was not written; the old one is as it was.
     """
     temporary, file = new_file(path)
     try:
@@ -32,8 +32,8 @@ def replace_file(path: Path, content: bytes) -> None:
 def new_file(path: Path) -> tuple[Path, BinaryIO]:
     """A new, empty file beside `path`, to be renamed to it.
 
-    What an earlier run has left under its name is removed, and a link of that name is not followed: whoever can put one
-    there must not choose what we write over.
+    Removes what an earlier run left under its name, and follows no link of that name: whoever can put one there must
+    not choose what we write over.
 
     Raises:
         OSError: it cannot be made.
@@ -45,7 +45,7 @@ def new_file(path: Path) -> tuple[Path, BinaryIO]:
 
 
 def write(file: BinaryIO, content: bytes) -> None:
-    """Write all of it, in as many steps as the system takes. Raises OSError."""
+    """Write all of it, in as many steps as the system needs. Raises OSError."""
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(file.fileno(), rest) :]

@@ -40,7 +40,7 @@ class BanKey(NamedTuple):
 
 
 class AccountRegion(NamedTuple):
-    """What a quota of the service counts by.
+    """What the service counts its quotas by.
 
     Attributes:
         account: the AWS account number in the room's ARN.
@@ -64,7 +64,7 @@ class Ban:
     expires_at: datetime | None = None
 
     def in_force(self, now: datetime) -> bool:
-        """Whether the ban still holds at `now` (aware). It ends at the very instant of `expires_at`."""
+        """Whether the ban still holds at `now` (aware). At `expires_at` itself it does not."""
         return self.expires_at is None or now < self.expires_at
 
 
@@ -84,7 +84,7 @@ class Record:
 
 
 def is_room_arn(text: str) -> bool:
-    """Whether the service would take `text` as a roomIdentifier."""
+    """Whether the service would accept `text` as a roomIdentifier."""
     return len(text) <= ROOM_ARN_MAX and _ARN.fullmatch(text) is not None
 
 
@@ -151,5 +151,5 @@ def parse_time(text: str) -> datetime:
 
 
 def format_time(time: datetime) -> str:
-    """RFC 3339 in UTC with a `Z`, as `parse_time` reads it back."""
+    """RFC 3339 in UTC with a `Z`; the inverse of `parse_time`."""
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -49,7 +49,7 @@ def clear(text: str) -> str:
 
 def quoted(text: str) -> str:
     """`text` as a JSON string, safe for a terminal: what is a quote of ours and what is its own stays clear."""
-    return json_safe(_ENCODER.encode(text))
+    return to_json(text)
 
 
 def user_id(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The git commit that a ban list is of."""
+"""The git commit that a ban list belongs to."""
 
 import hashlib
 import os
@@ -14,9 +14,9 @@ _COMMIT: Final = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 def commit_of(ban_list: str, environment: Mapping[str, str], included: Sequence[str] = ()) -> str | None:
-    """The commit that is checked out, if it holds the list as it stands in the folder.
+    """The commit that is checked out, if it has the list as it is in the folder.
 
-    Where git cannot tell, because there is none or no repository, it is the commit that the CI system names.
+    If git cannot tell, because there is no git or no repository, it is the commit that the CI system names.
 
     Args:
         ban_list: path of the list.
@@ -59,6 +59,6 @@ def _git(folder: str, *arguments: str, given: str = "") -> str | None:
 
 
 def _blob(content: bytes, digits: int) -> str:
-    """The name of a file's content in a repository whose names have so many digits."""
+    """The object name of a file's content, in a repository whose object names have so many digits."""
     algorithm = "sha1" if digits == 40 else "sha256"
     return hashlib.new(algorithm, b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

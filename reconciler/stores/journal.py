@@ -1,7 +1,7 @@
 """What a run has recorded since the state was written: one JSON line each, on disk before it is reported.
 
-The first line names the generation of the state that the records go on top of. A journal of any other generation is
-left aside: without it some users may be disconnected once more, which does them no harm.
+The first line names the generation of the state that the records belong on top of. A journal of any other generation is
+left aside: without it some users may be disconnected once more, which does no harm.
 """
 
 import json
@@ -35,15 +35,15 @@ class Journal:
 
     @property
     def is_open(self) -> bool:
-        """Whether `append` goes on with a file that it has begun."""
+        """Whether `append` has begun a file."""
         return self._file is not None
 
     def read(self, state: State) -> tuple[State, Changes, str | None]:
         """What the journal adds to a state.
 
         Returns:
-            The state, with the journal's lineage if it had none; what to change in it; and what to tell people, if the
-            journal does not belong to this state and is left aside.
+            The state, with the journal's lineage if it had none; what to change in it; and, if the journal does not
+            belong to this state, a message that says so.
 
         Raises:
             StateUnreadable: it cannot be opened.
@@ -56,7 +56,7 @@ class Journal:
             return state, {}, None
         except OSError as error:
             raise StateUnreadable(f"{self.path}: the journal cannot be read: {error.strerror}") from error
-        # What follows the last line break was being written when its run was killed, and was not reported yet.
+        # Whatever follows the last line break was being written when its run was killed, and was not reported.
         lines = content.split(b"\n")[:-1]
         if not lines:
             return state, {}, None
@@ -64,7 +64,7 @@ class Journal:
         if head.serial == state.serial and state.lineage in (head.lineage, None):
             return State(head.lineage, state.serial, state.records), changes, None
         if head.lineage == state.lineage and all(state.records.get(key) == new for key, new in changes.items()):
-            return state, {}, None  # folded already; only its removal is outstanding
+            return state, {}, None  # the state has all of it already; only its removal is outstanding
         return state, {}, self._why_aside(head, state, len(changes))
 
     def append(self, state: State, before: Changes, changes: Sequence[tuple[BanKey, Record | None]]) -> None:
@@ -72,7 +72,7 @@ class Journal:
 
         Args:
             state: the generation that they go on top of; it has a lineage.
-            before: what an interrupted run has left in the journal, or this one could not write.
+            before: what an interrupted run left in the journal, or this run could not write.
             changes: what to add.
 
         Raises:
@@ -89,7 +89,7 @@ class Journal:
     def remove(self) -> None:
         """Everything in it is in the state now."""
         self.close()
-        with suppress(OSError):  # the next run knows a journal that is folded already
+        with suppress(OSError):  # the next run recognises a journal that the state has taken in
             self.path.unlink(missing_ok=True)
 
     def close(self) -> None:
@@ -104,7 +104,7 @@ class Journal:
             self.path.replace(self._aside)
 
     def _begin(self, state: State, before: Changes) -> BinaryIO:
-        """A new file in place of the old, so that a line that was left half written is gone."""
+        """A new file in place of the old one, which may end in half a line."""
         head = {"format_version": FORMAT_VERSION, "lineage": state.lineage, "serial": state.serial}
         lines = [json.dumps(head) + "\n", *(_line(key, record) for key, record in before.items())]
         temporary, file = new_file(self.path)
@@ -127,8 +127,8 @@ class Journal:
             return head, dict(_change(_LINE.validate_json(line)) for line in lines[1:])
         except ValueError as error:  # not what a journal holds, or a time that does not exist
             raise StateDamaged(
-                f"{self.path} is damaged. It holds what an interrupted run has done since the state was written. Look"
-                " at it, then remove it: the users in it may be disconnected once more, which does them no harm."
+                f"{self.path} is damaged. It says what an interrupted run did after the state was written. Look at it,"
+                " then remove it: the users in it may be disconnected once more, which does no harm."
             ) from error
 
     def _why_aside(self, head: "_Head", state: State, records: int) -> str:
@@ -136,9 +136,8 @@ class Journal:
         if head.lineage != state.lineage:
             belongs = "another state"
         return (
-            f"{self.path} is left aside: it holds {records} records of an interrupted run that belong to {belongs}, and"
-            f" this is generation {state.serial}. The users in it may be disconnected once more, which does them no"
-            " harm."
+            f"{self.path} is left aside: it has {records} records of an interrupted run that belong to {belongs}, and"
+            f" this is generation {state.serial}. The users in it may be disconnected once more, which does no harm."
         )
 
 

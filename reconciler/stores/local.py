@@ -3,7 +3,7 @@
 - `bans.state.json`: the state. It is replaced as a whole and never changed in place.
 - `bans.state.json.backup`: the generation before.
 - `bans.state.json.journal`: what a run has recorded since the state was written; see `reconciler.stores.journal`.
-- `bans.state.json.lock`: an OS lock that dies with its process. The file stays; what it says is who held it last.
+- `bans.state.json.lock`: an OS lock that dies with its process. The file stays, and says who held it last.
 """
 
 import os
@@ -33,7 +33,7 @@ _LOCK_POLL: Final = 0.05  # seconds
 _READ_TRIES: Final = 10
 
 _FileId = tuple[int, int, int] | None
-"""Tells one content of a file from another: inode, size and time of the last change; None for no file."""
+"""Identifies the content of a file: inode, size and time of the last change; None for no file."""
 
 
 class LocalStore:
@@ -48,7 +48,7 @@ class LocalStore:
         self.location = location
         self._warn = warn
         try:
-            # Behind a symbolic link the file itself is to be replaced, not the link.
+            # If this is a symbolic link, the file behind it is replaced, not the link.
             self._path = Path(os.path.realpath(location))
             self._backup = self._beside(".backup")
             self._lock = self._beside(".lock")
@@ -107,7 +107,7 @@ class LocalStore:
     def load(self) -> tuple[State, _FileId]:
         """See `Place.load`."""
         before = self._file_id()
-        # A device, say, can be read without an end. (What a folder is, reading it says.)
+        # A device can be read without end. (If it is a folder, reading it says so.)
         if os.path.exists(self._path) and not os.path.isfile(self._path) and not os.path.isdir(self._path):
             raise StateUnreadable(f"{self.location}: the state cannot be read: it is not a file")
         try:
@@ -115,9 +115,9 @@ class LocalStore:
         except FileNotFoundError as error:
             if os.path.exists(self._backup):
                 raise StateDamaged(
-                    f"There is no {self.location}, but there is {self._backup}, so there was one: copy that back, or"
-                    " the last good one from git. To begin anew, and disconnect everybody in the list again, remove the"
-                    " backup too."
+                    f"There is no {self.location}, but there is {self._backup}, so there was one. Copy that back, or"
+                    " the last good one from git. To start over, and disconnect everybody in the list again, remove"
+                    " the backup too."
                 ) from error
             return State(), None
         except OSError as error:
@@ -139,7 +139,7 @@ class LocalStore:
         return self._file_id()
 
     def _keep_backup(self) -> None:
-        """Give this generation, which is about to be replaced, a second name. Raises OSError."""
+        """Give the generation that is about to be replaced a second name. Raises OSError."""
         temporary = self._beside(f".backup{TEMPORARY}")
         try:
             temporary.unlink(missing_ok=True)
@@ -167,13 +167,13 @@ class LocalStore:
     def _way_out(self) -> str:
         if os.path.exists(self._backup):
             return (
-                f"The generation before it is {self._backup}: look at both, then copy the good one to {self.location};"
-                " whoever was banned since that generation is then disconnected once more. Do not just delete it:"
-                " everybody in the list would be disconnected again."
+                f"The previous generation is {self._backup}. Look at both, then copy the good one to {self.location}:"
+                " users who were banned after it was written are then disconnected once more. Do not just delete the"
+                " state, or everybody in the list will be disconnected again."
             )
         return (
-            f"There is no {self._backup.name} beside it: take the last good one from git or from a copy."
-            " Do not just delete it: everybody in the list would be disconnected again."
+            f"There is no {self._backup.name} beside it. Take the last good one from git or from a copy."
+            " Do not just delete the state, or everybody in the list will be disconnected again."
         )
 
     def _write_holder(self, who: Holder) -> None:

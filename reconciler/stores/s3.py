@@ -120,7 +120,7 @@ class S3Store:
         except StateDamaged as error:
             raise StateDamaged(
                 f"{self.location} is not a state file: {error}. Take the last good one from the versions of the bucket"
-                " or from a copy. Do not just delete it: everybody in the list would be disconnected again."
+                " or from a copy. Do not just delete the state, or everybody in the list will be disconnected again."
             ) from error
         except StateTooNew as error:
             raise StateTooNew(f"{self.location}: {error}. Upgrade reconciler, and run it again.") from error
@@ -133,7 +133,7 @@ class S3Store:
         except (BotoCoreError, ClientError) as error:
             if _code(error) not in _CONFLICT and _code(error) != "NoSuchKey":
                 raise StateUnwritable(f"{self.location}: the state cannot be written: {_why(error)}.") from error
-            # An answer that was lost on the way makes the SDK try again, and meet what it has just written itself.
+            # If an answer is lost on the way, the SDK tries again, and meets what it has just written itself.
             there, etag = self.load()
             if there == state:
                 return etag
@@ -166,7 +166,7 @@ class S3Store:
                 return
             held_by = self._held_by()
             if held_by is not None and held_by.lock_id == who.lock_id:
-                return  # the answer was lost on the way, and the SDK's second try met our own lock
+                return  # an answer was lost on the way, and the SDK's second try met our own lock
             if monotonic() >= deadline:
                 raise StateLocked(
                     f"{self.location} is locked by {held_by or 'another run'}. Wait for it to end, or give"
@@ -197,13 +197,13 @@ class S3Store:
             )
 
     def _journal(self, *, to_write: bool = False) -> Journal:
-        """On this machine; one for each location."""
+        """The journal, on this machine, one for each location."""
         name = sha256(self.location.encode()).hexdigest()[:16]
         home = os.environ.get("XDG_STATE_HOME") or os.path.join(os.path.expanduser("~"), ".local", "state")
         folder = Path(home) / "reconciler"
         if to_write:
             try:
-                folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it will hold user IDs
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # it will contain user IDs
             except OSError:
                 folder = Path(tempfile.mkdtemp(prefix="reconciler-"))
         return Journal(folder / f"{name}.journal")

@@ -1,4 +1,4 @@
-"""A locked state while it is changed: journal first, the state itself at the end and now and then."""
+"""A locked state while it changes: records go to the journal first, and to the state itself now and then."""
 
 import dataclasses
 import os
@@ -21,20 +21,20 @@ Version = TypeVar("Version")
 
 
 class Place(Protocol[Version]):
-    """Where whole states are read and written."""
+    """A place that whole states are read from and written to."""
 
     @property
     def location(self) -> str:
         """As people name it."""
 
     def load(self) -> tuple[State, Version]:
-        """The state, and what identifies this very content of the place. Raises `StateError`."""
+        """The state, and what identifies exactly this content of the place. Raises `StateError`."""
 
     def replace(self, state: State, version: Version) -> Version:
-        """Write the next generation where `version` still stands.
+        """Write the next generation if the place still has `version`.
 
         Raises:
-            StateUnwritable: it could not be written, or something else stands there by now.
+            StateUnwritable: it could not be written, or the place has other content by now.
         """
 
 
@@ -47,9 +47,9 @@ class JournaledSession(Generic[Version]):
         lineage: a fresh UUID, used if there is no state yet.
         save_every: seconds after which `keep` also saves; None to save only when asked.
         warn: told when the journal of an interrupted run has to be left aside.
-        journal_stays: whether the journal is still there for the next run, wherever that is.
-        recovery_folders: where to leave the state if it cannot be written to its place; the first that can be written.
-        clock: seconds, never going back.
+        journal_stays: whether the next run will find the journal, wherever it runs.
+        recovery_folders: where to leave the state if it cannot be written to its place; the first one that works.
+        clock: seconds, monotonic.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class JournaledSession(Generic[Version]):
         """See `Session.keep`."""
         if not changes:
             return
-        # What an interrupted run has left, or the journal could not take; only a journal that begins anew needs it.
+        # What an interrupted run left, or the journal could not take. Only a new journal needs it.
         before = {} if self._journal.is_open else dict(self._unsaved)
         # They have happened, so `save` tries to keep them even if the journal cannot.
         self._unsaved.update(changes)
@@ -105,13 +105,13 @@ class JournaledSession(Generic[Version]):
         except OSError as error:
             self._journal_whole = False
             raise StateUnwritable(
-                f"{self._journal.path}: what was done cannot be recorded: {error.strerror or error}. Nobody else is"
-                " disconnected until it can."
+                f"{self._journal.path}: what was done cannot be recorded: {error.strerror or error}. Nobody else will"
+                " be disconnected until it can be."
             ) from error
-        self._journal_whole = True  # it was begun anew if it was not
+        self._journal_whole = True  # if it was not, it is a new one now
         if self._save_every is not None and self._clock() - self._saved_at >= self._save_every:
             self._saved_at = self._clock()
-            with suppress(StateError):  # it is in the journal, and the end of the run says what went wrong
+            with suppress(StateError):  # the journal has it, and the end of the run says what went wrong
                 self._write()
 
     def save(self) -> None:
@@ -132,7 +132,7 @@ class JournaledSession(Generic[Version]):
             raise StateUnwritable(f"{error} {where}") from error
 
     def push(self, state: State) -> None:
-        """See `Session.push`. A journal that is there is then recognised as folded, or left aside."""
+        """See `Session.push`. The next run sees whether a journal belongs to the new state."""
         there = self._saved
         if there.lineage is not None and state.lineage != there.lineage:
             raise PushRefused(f"{self._place.location} is another state: its lineage is {there.lineage}.")
@@ -152,7 +152,7 @@ class JournaledSession(Generic[Version]):
         self._journal.remove()
 
     def _recover(self) -> str:
-        """Leave the state where it can be written, and say how to get it back."""
+        """Write the state somewhere else, and say how to put it back."""
         content = state_file.dumps(self.state.generation(lineage=self._lineage))
         for folder in self._recovery_folders:
             try:
@@ -167,7 +167,7 @@ class JournaledSession(Generic[Version]):
 
 
 def _write_new(folder: Path, content: bytes) -> Path:
-    """Write a file under a name that nothing has, for our eyes only: it holds user IDs. Raises OSError."""
+    """Write a new file that only its owner can read: it contains user IDs. Raises OSError."""
     descriptor, name = tempfile.mkstemp(prefix=RECOVERY_PREFIX, suffix=".json", dir=folder)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -4,27 +4,26 @@ The JSON has the shape of `terraform validate -json`, so that what reads that re
 """
 
 import codecs
-import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from reconciler import escape
 from reconciler.errors import Problem
+from reconciler.views.wording import count
 
 FORMAT_VERSION: Final = "1.0"
-MAX_ANNOTATIONS: Final = 50  # GitHub shows ten of a step; the rest is for who opens the log
+MAX_ANNOTATIONS: Final = 50  # GitHub shows ten a step; the others can be read in the log
 _MAX_CODE: Final = 240  # characters of a line that a snippet shows
-_MAX_TOKEN: Final = 600  # characters that are looked through for the end of a token
+_MAX_TOKEN: Final = 600  # characters that are searched for the end of a token
 _LINE_BREAK: Final = re.compile(b"\r\n|\r|\n")
-_ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
 
 
 def github(problems: Sequence[Problem]) -> str:
     """Workflow commands for GitHub Actions, one a line, which it shows as annotations in the pull request.
 
     Args:
-        problems: their files as paths from the root of the repository.
+        problems: with paths from the root of the repository as their files.
     """
     lines = [
         f"::error file={_property(problem.file)},line={problem.line},col={problem.column},"
@@ -32,12 +31,12 @@ def github(problems: Sequence[Problem]) -> str:
         for problem in problems[:MAX_ANNOTATIONS]
     ]
     if (more := len(problems) - MAX_ANNOTATIONS) > 0:
-        lines.append(f"::error title=Ban list::{more:,} more problem{'' if more == 1 else 's'} not shown here.\n")
+        lines.append(f"::error title=Ban list::{count(more, 'more problem')} not shown here.\n")
     return "".join(lines)
 
 
 def github_failed(error: str, file: str | None = None) -> str:
-    """A workflow command for why a list cannot be used at all.
+    """A workflow command that says why a list cannot be used at all.
 
     Args:
         error: why.
@@ -66,28 +65,25 @@ def as_json(
     """The verdict on a list as a JSON object.
 
     Args:
-        problems: none, if it is valid.
-        contents: of the files that the problems are in; of one that is left out only the starts are known.
-        snippets: show what stands there.
-        error: why the list cannot be read at all, or not be planned.
-        summary: that in a few words.
+        problems: none if the list is valid.
+        contents: of the files that the problems are in. If one is left out, its problems have no end and no snippet.
+        snippets: show the lines that have problems.
+        error: why the list cannot be read or planned at all.
+        summary: the same in a few words.
     """
     sources = {file: _Source(content) for file, content in contents.items()}
     diagnostics = [_diagnostic(problem, sources.get(problem.file), snippets=snippets) for problem in problems]
     if error is not None:
         diagnostics.append({"severity": "error", "summary": summary, "detail": error})
-    rows = ",\n".join(f"    {_json(diagnostic)}" for diagnostic in diagnostics)
-    return "\n".join(
-        [
-            "{",
-            f'  "format_version": {_json(FORMAT_VERSION)},',
-            f'  "valid": {_json(not diagnostics)},',
-            f'  "error_count": {len(diagnostics)},',
-            '  "warning_count": 0,',
-            f'  "diagnostics": [\n{rows}\n  ]' if rows else '  "diagnostics": []',
-            "}\n",
-        ]
-    )
+    rows = ",\n".join(f"    {escape.to_json(diagnostic)}" for diagnostic in diagnostics)
+    head = {
+        "format_version": FORMAT_VERSION,
+        "valid": not diagnostics,
+        "error_count": len(diagnostics),
+        "warning_count": 0,
+    }
+    lines = [f'  "{key}": {escape.to_json(value)},' for key, value in head.items()]
+    return "\n".join(["{", *lines, f'  "diagnostics": [\n{rows}\n  ]' if rows else '  "diagnostics": []', "}\n"])
 
 
 def _diagnostic(problem: Problem, source: "_Source | None", *, snippets: bool) -> dict[str, object]:
@@ -101,7 +97,7 @@ def _diagnostic(problem: Problem, source: "_Source | None", *, snippets: bool) -
         return {**diagnostic, "range": {"filename": problem.file, "start": start, "end": start}, "snippet": None}
     line = source.line(problem.line)
     first = min(problem.column - 1, len(line))
-    last = token_end(line, first)
+    last = _token_end(line, first)
     begin, end = (
         {"line": problem.line, "column": at + 1, "byte": source.byte(problem.line, at)} for at in (first, last)
     )
@@ -151,46 +147,22 @@ class _Source:
         return self._offset + self._starts[number - 1] + before
 
 
-_DOUBLE_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"?')
-_SINGLE_QUOTED: Final = re.compile(r"'(?:[^']|'')*'?")
-_PLAIN_IN_BLOCK: Final = re.compile(r"(?:(?!:(?:\s|$)|\s#).)+")
-_PLAIN_IN_FLOW: Final = re.compile(r"(?:(?!:(?:\s|$)|\s#)[^,\[\]{}])+")
-_BRACKET: Final = re.compile(r"""[\[\]{}]|"(?:[^"\\]|\\.)*"|(?<![^\s,\[{])'(?:[^']|'')*'""")
-_COMMENT: Final = re.compile(r"\s#.*")
+# A quoted or a plain scalar, or a collection in brackets: enough of YAML to highlight what is wrong.
+_TOKEN: Final = re.compile(
+    r"""
+    "(?:[^"\\]|\\.)*"? | '(?:[^']|'')*'? | \{.*\} | \[[^\]]*\]?
+    | (?:(?!:(?:\s|$)|\s\#)[^,\[\]{}])+
+    """,
+    re.VERBOSE,
+)
 
 
-def token_end(line: str, start: int) -> int:
-    """Where the YAML token ends that begins at `start`, on its own line at the latest; at least one character on."""
-    rest = line[start : start + _MAX_TOKEN]
-    before = line[max(0, start - _MAX_TOKEN) : start]
-    first = rest[:1]
-    in_flow = sum(before.count(sign) for sign in "[{") > sum(before.count(sign) for sign in "]}")
-    if first == '"':
-        match = _DOUBLE_QUOTED.match(rest)
-    elif first == "'":
-        match = _SINGLE_QUOTED.match(rest)
-    elif first and first in "[{":
-        return start + _bracketed(rest)
-    else:
-        match = (_PLAIN_IN_FLOW if in_flow else _PLAIN_IN_BLOCK).match(rest)
-    length = len(match[0].rstrip()) if match is not None else 0
-    return start + max(length, 1)
-
-
-def _bracketed(rest: str) -> int:
-    """How long a text in brackets is; to the end of the line if they are not closed on it."""
-    depth = 0
-    for match in _BRACKET.finditer(rest):
-        depth += (match[0] in "[{") - (match[0] in "]}")
-        if not depth:
-            return match.end()
-    return len(_COMMENT.sub("", rest).rstrip())
+def _token_end(line: str, start: int) -> int:
+    """Where the YAML token that begins at `start` ends, at the latest with its line; at least one character on."""
+    match = _TOKEN.match(line[start : start + _MAX_TOKEN])
+    return start + max(1, len(match[0].rstrip()) if match else 0)
 
 
 def _context(path: str) -> str | None:
     """What a problem stands in: `bans[1]` for `bans[1].user_id`."""
     return path.rpartition(".")[0] or path or None
-
-
-def _json(value: object) -> str:
-    return escape.json_safe(_ENCODER.encode(value))

@@ -84,7 +84,7 @@ def test_a_state_that_is_gone_while_its_backup_is_there_is_not_an_empty_one(path
         opened.keep([(A, RECORD)])
         opened.save()
     path.unlink()
-    with pytest.raises(StateDamaged, match=r"bans\.state\.json\.backup, so there was one: copy that back"):
+    with pytest.raises(StateDamaged, match=r"bans\.state\.json\.backup, so there was one. Copy that back"):
         load_state(str(path))
     beside(path, ".backup").unlink()
     assert load_state(str(path)) == State()

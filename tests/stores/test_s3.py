@@ -150,7 +150,7 @@ def test_a_lock_that_was_broken_meanwhile_is_not_removed_from_its_new_holder(s3:
 
 def test_a_damaged_object_is_never_an_empty_state(s3: "S3Client", key: str) -> None:
     s3.put_object(Bucket=BUCKET, Key=key, Body=b"{")
-    with pytest.raises(StateDamaged, match="Do not just delete it"):
+    with pytest.raises(StateDamaged, match="Do not just delete the state"):
         store(key).read()
 
 

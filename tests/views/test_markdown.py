@@ -8,6 +8,7 @@ import pytest
 from reconciler import BanKey, Guardrails, Plan, State, diff
 from reconciler.errors import Problem
 from reconciler.views import markdown
+from reconciler.views.marker import marker
 from tests.builders import FINALS, LOBBY, NEXT_WEEK, NOW, ROOMS, TOMORROW, YESTERDAY, ban, ban_list, many, recorded
 
 
@@ -45,50 +46,37 @@ Hint: nothing is done about `lobby/gone`: its ban has expired, and can be taken 
 
 <details open><summary><b>3 to ban</b>: disconnects the user, then records it</summary>
 
-`lobby`: 2
-
-| User | Reason, which the room sees | Until |
-| --- | --- | --- |
-| `ABC123def456` | `Violated terms of service` | 2026-11-29 16:00 UTC |
-| `back` | `Again` | 2026-11-23 16:00 UTC, again; the last ban ended 2026-11-21 16:00 UTC |
-
-`finals`: 1
-
-| User | Reason, which the room sees | Until |
-| --- | --- | --- |
-| `a b` | none | for good |
+| Room | User | Reason, which the room sees | Until |
+| --- | --- | --- | --- |
+| `lobby` | `ABC123def456` | `Violated terms of service` | 2026-11-29 16:00 UTC |
+| `finals` | `a b` | none | for good |
+| `lobby` | `back` | `Again` | 2026-11-23 16:00 UTC, again; the last ban ended 2026-11-21 16:00 UTC |
 
 </details>
 
 <details open><summary><b>1 to repeat</b>: disconnects the user again, then records it</summary>
 
-`lobby`: 1
-
-| User | Reason, which the room sees | Disconnected before |
-| --- | --- | --- |
-| `again` | `Spam` | 2026-11-21 16:00 UTC |
+| Room | User | Reason, which the room sees | Disconnected before |
+| --- | --- | --- | --- |
+| `lobby` | `again` | `Spam` | 2026-11-21 16:00 UTC |
 
 </details>
 
 <details open><summary><b>1 to update</b>: changes the record, and calls nobody</summary>
 
-`lobby`: 1
-
-| User | What changes |
-| --- | --- |
-| `zed` | reason none → `Spam`, until 2026-11-23 16:00 UTC → 2026-11-29 16:00 UTC |
+| Room | User | What changes |
+| --- | --- | --- |
+| `lobby` | `zed` | reason none → `Spam`, expires 2026-11-23 16:00 UTC → 2026-11-29 16:00 UTC |
 
 </details>
 
 <details open><summary><b>3 to lift</b>: forgets the record, and calls nobody</summary>
 
-`lobby`: 3
-
-| User | Why | Was banned for |
-| --- | --- | --- |
-| `over` | expired 2026-11-21 16:00 UTC | none |
-| `early` | expired according to `bans.yaml` | none |
-| `old` | removed from `bans.yaml` | `Spam` |
+| Room | User | Why | Was banned for |
+| --- | --- | --- | --- |
+| `lobby` | `over` | expired 2026-11-21 16:00 UTC | none |
+| `lobby` | `early` | expired according to `bans.yaml` | none |
+| `lobby` | `old` | removed from `bans.yaml` | `Spam` |
 
 </details>
 """
@@ -175,7 +163,7 @@ def test_a_plan_of_twenty_changes_needs_no_overview() -> None:
     comment = markdown.plan(diff(ban_list(*many(10)), recorded(*lifts), NOW))
     assert "<details open><summary><b>10 to ban" in comment
     assert "<details open><summary><b>10 to lift" in comment
-    assert "| Room |" not in comment
+    assert "| Room | To ban |" not in comment
     more = markdown.plan(diff(ban_list(*many(11)), recorded(*lifts), NOW))
     assert "<details open><summary><b>11 to ban" in more
     assert "<details><summary><b>10 to lift" in more
@@ -196,21 +184,22 @@ def test_a_plan_that_bans_nobody_counts_its_rooms_alone() -> None:
 
 
 def test_of_many_rooms_and_reasons_the_most_frequent_are_named_and_the_rest_is_counted() -> None:
-    arns = list(ROOMS_1000.values())
+    arns, lenient = list(ROOMS_1000.values()), Guardrails(max_bans=2000)
     bans = [
         ban(f"user{number}", room=arns[room], reason=f"reason {min(room, 4)}")
-        for room in range(12)
-        for number in range(12 - room)
+        for room in range(52)
+        for number in range(52 - room)
     ]
-    state = recorded(ban("old", room=arns[11]))
-    shown = overview(markdown.plan(diff(ban_list(*bans, rooms=ROOMS_1000), state, NOW)))
+    state = recorded(ban("old", room=arns[51]))
+    shown = overview(markdown.plan(diff(ban_list(*bans, guardrails=lenient, rooms=ROOMS_1000), state, NOW)))
     assert shown.startswith(
-        "**78 bans of 12 users in 12 rooms.** Reasons: `reason 4` (36), `reason 0` (12), `reason 1` (11), and 2 others."
+        "**1,378 bans of 52 users in 52 rooms.** Reasons: `reason 4` (1,176), `reason 0` (52), `reason 1` (51), "
+        "and 2 others."
     )
     lines = shown.splitlines()[2:]
-    assert lines[2:4] == ["| `room0` | 12 | 0 | 0 |", "| `room1` | 11 | 0 | 0 |"]
-    assert lines[11:13] == ["| `room9` | 3 | 0 | 0 |", "| and 2 more rooms | 3 | 0 | 1 |"]
-    fewer = overview(markdown.plan(diff(ban_list(*bans[:-1], rooms=ROOMS_1000), State(), NOW)))
+    assert lines[2:4] == ["| `room0` | 52 | 0 | 0 |", "| `room1` | 51 | 0 | 0 |"]
+    assert lines[51:53] == ["| `room49` | 3 | 0 | 0 |", "| and 2 more rooms | 3 | 0 | 1 |"]
+    fewer = overview(markdown.plan(diff(ban_list(*bans[:-1], guardrails=lenient, rooms=ROOMS_1000), State(), NOW)))
     assert fewer.splitlines()[-2] == "| and 1 more room | 2 | 0 | 0 |"
 
 
@@ -235,11 +224,11 @@ def test_a_saved_plan_names_its_commit() -> None:
     ],
 )
 def test_the_marker_finds_the_comment_of_a_list_and_ends_where_it_should(path: str, shown: str) -> None:
-    assert markdown.marker(path) == f"<!-- reconciler-plan: {shown} -->\n"
+    assert marker(path) == f"<!-- reconciler-plan: {shown} -->\n"
 
 
 def test_two_long_paths_have_two_short_markers() -> None:
-    one, other = markdown.marker("a" * 5000 + "1"), markdown.marker("a" * 5000 + "2")
+    one, other = marker("a" * 5000 + "1"), marker("a" * 5000 + "2")
     assert one != other
     assert len(one) < 120
 
@@ -251,9 +240,9 @@ def shown_rows(comment: str) -> int:
 
 def missing(comment: str) -> int:
     return sum(
-        int(line.split(" of ")[0].strip("*").replace(",", ""))
+        int(line.split(" more to ")[0].strip("*").replace(",", ""))
         for line in comment.splitlines()
-        if "are not shown.**" in line
+        if "are not shown here.**" in line
     )
 
 
@@ -313,25 +302,22 @@ def test_ten_thousand_changes_fit_and_what_is_missing_is_counted(make: Callable[
     assert "the saved plan, the log of the job, or `reconciler plan --all`" in comment
 
 
-def test_what_is_left_out_of_each_room_is_counted() -> None:
+def test_the_changes_of_each_room_are_counted_even_if_they_are_not_shown() -> None:
     big, small = [ban(f"user{number}") for number in range(5000)], [ban(f"f{n}", room=FINALS) for n in range(3)]
     comment = markdown.plan(diff(ban_list(*big, *small), State(), NOW))
-    assert "`lobby`: 5,000\n" in comment
-    assert "`finals`: 3\n" in comment
-    assert "`f2`" in comment
-    count = missing(comment)
-    assert f"{count:,} more here not shown.\n" in comment
+    assert "| `lobby` | 5,000 | 0 | 0 |\n| `finals` | 3 | 0 | 0 |\n" in comment
+    assert "`f2`" not in comment
+    assert f"\n**{5003 - shown_rows(comment):,} more to ban are not shown here.**" in comment
 
 
-def test_rooms_that_are_left_out_are_counted() -> None:
+def test_of_a_thousand_rooms_fifty_are_named() -> None:
     comment = markdown.plan(ten_thousand_in_a_thousand_rooms())
-    rooms = comment.count("| User |")
-    assert f"{10 * (1000 - rooms):,} more in {1000 - rooms} rooms not shown.\n" in comment
+    assert "| `room49` | 10 | 0 | 0 |\n| and 950 more rooms | 9,500 | 0 | 0 |\n" in comment
 
 
 def test_a_few_lifts_are_seen_beside_many_bans() -> None:
     comment = markdown.plan(diff(ban_list(*many(10_000)), recorded(ban("innocent")), NOW))
-    assert "| `innocent` | removed from `bans.yaml` | none |" in comment
+    assert "| `lobby` | `innocent` | removed from `bans.yaml` | none |" in comment
 
 
 def test_rows_that_are_not_shown_are_not_made(monkeypatch: pytest.MonkeyPatch) -> None:

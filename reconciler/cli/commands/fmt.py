@@ -61,8 +61,9 @@ def command(workspace: Workspace, files: tuple[str, ...], check: bool, diff: boo
     """
     if workspace.redact and (diff or (_STDIN in files and not check)):
         raise Misuse(_REFUSED.format("--diff" if diff else _STDIN))
-    with nullcontext() if _STDIN in (*files, workspace.file) else busy("Formatting"):
-        read, failed = _read(files or _files_of(workspace), sort=sort)
+    paths = files or _files_of(workspace)
+    with nullcontext() if _STDIN in paths else busy("Formatting"):
+        read, failed = _read(paths, sort=sort)
     if failed:
         return _report(failed, workspace)
     if diff:
