@@ -1,4 +1,3 @@
-import gc
 import io
 import logging
 import os
@@ -86,7 +85,6 @@ def reconciler(
     before = signal.getsignal(signal.SIGTERM)
     yield run
     signal.signal(signal.SIGTERM, before)
-    gc.enable()  # see `reconciler.cli.main`
 
 
 @pytest.fixture

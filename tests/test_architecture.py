@@ -1,86 +1,128 @@
-"""The borders between the parts: the shell imports effects, effects import the pure part, and never the other way."""
+"""The order of the package: what each part may touch and import, and that nothing goes in circles."""
 
 import ast
 import re
+from collections.abc import Iterable, Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-
-import pytest
 
 PACKAGE = Path(__file__).parents[1] / "reconciler"
 
-PURE = {
-    "banlist", "bans", "errors", "escape", "guardrails", "plan", "redaction", "state", "views", "yamltext",
-}  # fmt: skip
-EFFECTS = {"atomic", "aws", "ci", "enforce", "git", "sandbox", "sources", "stores"}
-SHELL = {"cli", "__main__", "__init__"}
+# Each part, a module or a folder of the package, in its layer. A layer imports itself and those before it.
+LAYERS = {
+    "pure": {"banlist", "bans", "errors", "escape", "guardrails", "plan", "redaction", "state", "views", "yamltext"},
+    "effects": {"atomic", "aws", "ci", "enforce", "git", "sandbox", "sources", "stores"},
+    "shell": {"__init__", "__main__", "cli"},
+}
 
-# What the pure part leaves to others: the clock, randomness, files, processes, the network, the terminal.
+# What the pure layer leaves to others: the clock, randomness, files, processes, the network, the terminal.
 NOT_PURE = {
-    "boto3", "botocore",
-    "click", "random", "secrets", "shutil", "socket", "subprocess", "tempfile", "threading", "time",
-}  # fmt: skip
+    *("boto3", "botocore", "click", "random", "secrets", "shutil", "socket", "subprocess", "tempfile", "threading"),
+    "time",
+}
 IMPURE_CALL = re.compile(
     r"\.now\(|today\(|uuid4|environ|(?<![\w.])(open|print)\(|\.open\(|\.(read|write)_(text|bytes)\("
 )
 
 
-def part(module: Path) -> str:
-    return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
+def name_of(path: Path) -> str:
+    """The name of a module below `reconciler`: `plan.diff`, and `plan` for `plan/__init__.py`."""
+    steps = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(steps[:-1] if steps[-1] == "__init__" and len(steps) > 1 else steps)
 
 
-def imports(module: Path) -> set[str]:
-    """The modules that a module imports, functions' own imports included, type checking's not."""
-    names: set[str] = set()
-    tree = ast.parse(module.read_text())
-    skipped = {
-        id(inside)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for inside in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if id(node) in skipped:
+SOURCES = {name_of(path): path.read_text(encoding="utf-8") for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Whatever is imported, also by functions; what is imported for type checking alone is not followed."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
             continue
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module}: relative import"
-            names |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+            assert not node.level, f"line {node.lineno}: a relative import"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        else:
+            yield from imported(node)
 
 
-MODULES = sorted(PACKAGE.rglob("*.py"))
+IMPORTS = {module: set(imported(ast.parse(source))) for module, source in SOURCES.items()}
 
 
-def test_every_module_belongs_to_one_part() -> None:
-    assert {part(module) for module in MODULES} == PURE | EFFECTS | SHELL
+def ours(names: Iterable[str]) -> set[str]:
+    """The modules of the package among what is imported, such as `plan.diff` for `reconciler.plan.diff.diff`."""
+    below = [name.removeprefix("reconciler").lstrip(".") for name in names if part(name) == "reconciler"]
+    return {name if name in SOURCES else name.rpartition(".")[0] or "__init__" for name in below}
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda module: str(module.relative_to(PACKAGE)))
-def test_imports_go_one_way(module: Path) -> None:
-    ours = {name.split(".")[1] for name in imports(module) if name.startswith("reconciler.")}
-    own = part(module)
-    if own in PURE:
-        assert not ours & (EFFECTS | SHELL)
-    elif own in EFFECTS:
-        assert not ours & SHELL
+def outside(names: Iterable[str]) -> set[str]:
+    return {name.partition(".")[0] for name in names} - {"reconciler"}
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if part(module) in PURE], ids=lambda path: path.name)
-def test_the_pure_part_touches_nothing_outside(module: Path) -> None:
-    assert not {name.split(".")[0] for name in imports(module)} & NOT_PURE
-    assert not IMPURE_CALL.findall(module.read_text())
+def part(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def circle(imports: Mapping[str, Iterable[str]]) -> list[str]:
+    """Names that import each other round to the first, or none."""
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+MODULES = {module: ours(names) for module, names in IMPORTS.items()}
+
+
+def test_every_part_is_in_one_layer() -> None:
+    assert sorted(name for layer in LAYERS.values() for name in layer) == sorted({part(module) for module in SOURCES})
+
+
+def test_imports_go_one_way() -> None:
+    layer_of = {name: number for number, layer in enumerate(LAYERS.values()) for name in layer}
+    upwards = [
+        f"{module} imports {other}"
+        for module, others in MODULES.items()
+        for other in others
+        if layer_of[part(other)] > layer_of[part(module)]
+    ]
+    assert upwards == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    assert circle(MODULES) == []
+
+
+def test_no_folders_import_each_other_not_even_in_a_circle() -> None:
+    parts: dict[str, set[str]] = {}
+    for module, others in MODULES.items():
+        parts.setdefault(part(module), set()).update(part(other) for other in others if part(other) != part(module))
+    assert circle(parts) == []
+
+
+def test_no_command_imports_another() -> None:
+    commands = {module for module in SOURCES if module.startswith("cli.commands.")}
+    assert len(commands) > 5
+    assert {module: MODULES[module] & commands for module in commands if MODULES[module] & commands} == {}
+
+
+def test_the_pure_layer_touches_nothing_outside() -> None:
+    touches = {
+        module: outside(IMPORTS[module]) & NOT_PURE | {match[0] for match in IMPURE_CALL.finditer(source)}
+        for module, source in SOURCES.items()
+        if part(module) in LAYERS["pure"]
+    }
+    assert {module: what for module, what in touches.items() if what} == {}
 
 
 def test_only_the_shell_prints_and_asks_the_clock() -> None:
-    for module in MODULES:
-        if part(module) in EFFECTS - {"sandbox"}:
-            assert "print(" not in module.read_text()
-            assert "datetime.now(" not in module.read_text()
+    quiet = {module: source for module, source in SOURCES.items() if part(module) not in LAYERS["shell"] | {"sandbox"}}
+    assert [module for module, source in quiet.items() if "print(" in source or "datetime.now(" in source] == []
 
 
 def test_boto3_is_known_to_few() -> None:
-    users = {
-        part(module) for module in MODULES if {"boto3", "botocore"} & {name.split(".")[0] for name in imports(module)}
-    }
+    users = {part(module) for module, names in IMPORTS.items() if outside(names) & {"boto3", "botocore"}}
     assert users == {"aws", "sandbox", "stores"}

@@ -275,10 +275,14 @@ def rendered(html: str) -> Rendered:
     return parser
 
 
+@functools.cache
+def rendered_once(parser: str, harmless_comment: str) -> Rendered:
+    return rendered(PARSERS[parser](harmless_comment))
+
+
 def assert_only_code_differs(parser: str, hostile_comment: str, harmless_comment: str) -> tuple[Rendered, Rendered]:
     """Links, mentions and the like would be structure, or prose; text of others may be in code alone."""
-    render = PARSERS[parser]
-    one, other = rendered(render(hostile_comment)), rendered(render(harmless_comment))
+    one, other = rendered(PARSERS[parser](hostile_comment)), rendered_once(parser, harmless_comment)
     assert one.structure == other.structure
     assert one.prose == other.prose
     assert len(one.code) == len(other.code)
@@ -370,18 +374,16 @@ def test_every_two_texts_look_different() -> None:
     assert len({escape.user_id(said) for said in hostile.TEXTS}) == len(hostile.TEXTS)
 
 
-def test_the_corpus_can_tell(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the tests above would say if texts were not put in code."""
-    monkeypatch.setattr(markdown, "_code", lambda shown: shown)
-    harmless = {parser: rendered(render(markdown.plan(a_plan(HARMLESS)))) for parser, render in PARSERS.items()}
+@pytest.mark.parametrize("parser", PARSERS)
+def test_the_corpus_can_tell(parser: str) -> None:
+    """What the tests above would find if texts were not put in code."""
+
+    def structure(said: str) -> list[object]:
+        return rendered(PARSERS[parser](f"| room | why |\n| --- | --- |\n| lobby | {said} |\n")).structure
+
     for texts in (hostile.MARKUP, hostile.LINKS):
-        for parser, render in PARSERS.items():
-            found = [
-                said
-                for said in texts
-                if rendered(render(markdown.plan(a_plan(said, reason=True)))).structure != harmless[parser].structure
-            ]
-            assert len(found) >= len(texts) // 3
+        found = [said for said in texts if structure(said) != structure(HARMLESS)]
+        assert len(found) >= len(texts) // 3
 
 
 def test_every_kind_of_change_is_tried() -> None:

@@ -205,7 +205,7 @@ def test_a_signal_ends_the_wait_for_the_lock(folder: Path, sandbox: Sandbox, num
     with open_store("bans.state.json").locked(who, 0, str(uuid4())):
         command = [sys.executable, "-m", "reconciler", "apply", "--auto-approve", "--lock-timeout", "60"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            time.sleep(1.5)  # until it waits; a signal before that has the same end
+            time.sleep(1)  # until it waits; a signal before that has the same end
             process.send_signal(number)
             _, err = process.communicate(timeout=30)
     assert process.returncode == code

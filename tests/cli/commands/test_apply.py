@@ -1,13 +1,15 @@
 """`reconciler apply`: what it asks, calls, records and reports."""
 
 import json
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from reconciler import load_state
+from reconciler import diff, load_ban_list, load_state
+from reconciler.bans import format_time
 from reconciler.sandbox import Sandbox
+from reconciler.stores.plans import save_plan
 from tests.command_line import AWS_ARN, AWS_EXAMPLE, NOBODY, REDACT, Reconciler, banning, with_reasons
 
 # The main job
@@ -211,20 +213,22 @@ def test_after_a_saved_plan_has_failed_in_part_a_new_plan_is_asked_for(
     assert reconciler("apply", "plan.json").out.endswith("Make a new plan to go on from here.\n")
 
 
+def planned_two_hours_ago() -> None:
+    """Save a plan as `plan --out` did then."""
+    then = datetime.now(UTC) - timedelta(hours=2)
+    plan = diff(load_ban_list("bans.yaml"), load_state("bans.state.json"), then)
+    save_plan(plan, "bans.state.json", "plan.json")
+
+
+def an_hour_ago() -> str:
+    return format_time(datetime.now(UTC) - timedelta(hours=1))
+
+
 def test_a_ban_that_expired_since_the_plan_was_made_is_skipped_and_said(
-    reconciler: Reconciler, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    reconciler: Reconciler, sandbox: Sandbox
 ) -> None:
-    soon = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    Path("bans.yaml").write_text(banning("a", "b") + f"    expires_at: {soon}\n")
-    reconciler("plan", "--out", "plan.json")
-
-    class Later(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> "Later":
-            later = datetime.now(tz) + timedelta(hours=2)
-            return cls.fromtimestamp(later.timestamp(), tz)
-
-    monkeypatch.setattr("reconciler.cli.commands.apply.datetime", Later)
+    Path("bans.yaml").write_text(banning("a", "b") + f"    expires_at: {an_hour_ago()}\n")
+    planned_two_hours_ago()
     result = reconciler("apply", "plan.json")
     assert result.code == 0
     assert "Skipped: 1 ban that expired since the plan was made.\n" in result.out
@@ -234,26 +238,14 @@ def test_a_ban_that_expired_since_the_plan_was_made_is_skipped_and_said(
 
 @pytest.mark.parametrize("redacted", [False, True])
 def test_bans_that_expired_since_the_plan_was_made_are_lines_of_json(
-    reconciler: Reconciler, sandbox: Sandbox, key: None, monkeypatch: pytest.MonkeyPatch, redacted: bool
+    reconciler: Reconciler, sandbox: Sandbox, key: None, redacted: bool
 ) -> None:
-    soon = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     Path("bans.yaml").write_text(with_reasons("carol"))
     reconciler("apply", "--auto-approve")
-    Path("bans.yaml").write_text(
-        with_reasons("alice", "bob", "carol")
-        .replace("bob was rude", "x")
-        .replace('x"\n', f'x"\n    expires_at: {soon}\n')
-        + f"    expires_at: {soon}\n"
-    )
-    reconciler("plan", "--out", "plan.json")
-
-    class Later(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> "Later":
-            later = datetime.now(tz) + timedelta(hours=2)
-            return cls.fromtimestamp(later.timestamp(), tz)
-
-    monkeypatch.setattr("reconciler.cli.commands.apply.datetime", Later)
+    expires_at = f"    expires_at: {an_hour_ago()}\n"
+    desired = with_reasons("alice", "bob", "carol")
+    Path("bans.yaml").write_text(desired.replace('bob was rude"\n', f'bob was rude"\n{expires_at}') + expires_at)
+    planned_two_hours_ago()
     result = reconciler("apply", "plan.json", "--format", "json", *(["--redact"] if redacted else []))
     assert result.code == 0
     name = REDACT.user if redacted else str

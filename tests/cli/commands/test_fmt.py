@@ -156,7 +156,7 @@ def test_the_file_keeps_its_mode_and_its_link(reconciler: Reconciler) -> None:
 
 def test_a_file_that_cannot_be_written_stays_as_it_was(reconciler: Reconciler) -> None:
     Path("bans.yaml").write_text(NUMBER)
-    with patch("reconciler.stores.journal.os.fsync", side_effect=OSError(28, "No space left on device")):
+    with patch("os.fsync", side_effect=OSError(28, "No space left on device")):
         result = reconciler("fmt")
     assert (result.code, result.out) == (1, "")
     assert result.err == "Error: bans.yaml cannot be written, and is as it was: No space left on device\n"
@@ -165,17 +165,17 @@ def test_a_file_that_cannot_be_written_stays_as_it_was(reconciler: Reconciler) -
 
 
 def test_a_change_that_somebody_saves_meanwhile_is_not_lost(reconciler: Reconciler) -> None:
-    Path("bans.yaml").write_text(NUMBER)
+    Path("a.yaml").write_text(NUMBER)
+    Path("b.yaml").write_text(NUMBER)
 
-    def save(*_: object, **__: object) -> bytes:
-        Path("bans.yaml").write_text(NOBODY)
-        return QUOTED.encode()
+    def save_b_while_a_is_written(_descriptor: int) -> None:
+        Path("b.yaml").write_text(NOBODY)
 
-    with patch("reconciler.cli.commands.fmt.format_content", save):
-        result = reconciler("fmt")
-    assert result.code == 1
-    assert "bans.yaml was changed by somebody else meanwhile, and is left alone. Try again." in result.err
-    assert Path("bans.yaml").read_text() == NOBODY
+    with patch("os.fsync", save_b_while_a_is_written):
+        result = reconciler("fmt", "a.yaml", "b.yaml")
+    assert (result.code, result.out) == (1, "a.yaml was changed.\n")
+    assert "b.yaml was changed by somebody else meanwhile, and is left alone. Try again." in result.err
+    assert Path("b.yaml").read_text() == NOBODY
 
 
 def test_names_of_files_are_shown_safely(reconciler: Reconciler) -> None:

@@ -151,11 +151,17 @@ def test_a_saved_plan_says_at_which_commit_it_was_made(reconciler: Reconciler, m
     assert "changed since it was saved" in reconciler("show", "plan.json").err
 
 
-def test_a_plan_that_is_only_shown_does_not_ask_git(reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch) -> None:
-    Path("bans.yaml").write_text(with_reasons("alice"))
-    monkeypatch.setattr("reconciler.git.commit_of", lambda *_: pytest.fail("asked"))
+def test_a_plan_that_is_only_shown_does_not_ask_git(
+    reconciler: Reconciler, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "git").write_text("#!/bin/sh\n: > asked\n")
+    (folder / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", str(folder))
     assert reconciler("plan").code == 0
     assert reconciler("plan", "--format", "markdown").code == 0
+    assert not Path("asked").exists()
+    assert reconciler("plan", "--out", "plan.json").code == 0
+    assert Path("asked").exists()
 
 
 def test_a_plan_without_a_commit_can_be_shown(reconciler: Reconciler) -> None:
