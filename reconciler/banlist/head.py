@@ -100,8 +100,8 @@ def _rooms(file: ListFile, arns: dict[str, str], raw: object, problems: Problems
             problems.add(file, ("rooms", name), message, at_key=True, there=Spot(file, ("rooms", names[arn])))
         names.setdefault(arn, name)
     if not isinstance(raw, dict | None) or ("rooms",) in file.spoiled:
-        return Rooms(arns, unsound=None)
-    return Rooms(arns, unsound=frozenset(raw or ()) - arns.keys())
+        return Rooms(arns, None)
+    return Rooms(arns, frozenset(raw or ()) - arns.keys())
 
 
 def _default_rooms(

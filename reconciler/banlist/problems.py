@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from pydantic_core import ErrorDetails
@@ -47,8 +47,7 @@ class Spot(NamedTuple):
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(NamedTuple):
     """A problem whose place is not looked up yet; its message has a `{place}` where it speaks of `there`."""
 
     spot: Spot
@@ -58,7 +57,6 @@ class _Found:
     private: tuple[str, ...]
 
 
-@dataclass(slots=True)
 class Problems:
     """Collects what is wrong with a list; the places are looked up at the end, and only for what is wrong.
 
@@ -66,9 +64,10 @@ class Problems:
         files: by their paths, in the order of reading.
     """
 
-    files: dict[str, ListFile] = field(default_factory=dict)
-    _found: list[_Found] = field(default_factory=list)
-    _unread: list[Problem] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.files: dict[str, ListFile] = {}
+        self._found: list[_Found] = []
+        self._unread: list[Problem] = []
 
     def add(
         self,

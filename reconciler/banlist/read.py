@@ -78,7 +78,7 @@ def read_alone(content: bytes, path: str = "bans.yaml", *, pure: bool = False) -
     if file is not None:
         data = file.document.data
         is_part = isinstance(data, dict) and data.keys() == {"bans"}
-        settings = Settings(Rooms(unsound=None), default_rooms=()) if is_part else read_head(file, problems)
+        settings = Settings(Rooms({}, None), default_rooms=()) if is_part else read_head(file, problems)
         if settings is not None:
             expand([file], settings, problems)
     if file is None or problems:

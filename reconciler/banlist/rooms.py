@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final
 
@@ -18,19 +17,19 @@ _MAX_SUGGESTIONS: Final = 100  # nobody reads hundreds, and comparing takes a wh
 _MAX_COMPARED: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
 class Rooms:
     """The rooms that a list names.
 
-    Attributes:
+    Args:
         arns: by name.
         unsound: names that stand in the list with something wrong about them; None when any name may be such.
     """
 
-    arns: Mapping[str, str] = field(default_factory=dict)
-    unsound: frozenset[str] | None = frozenset()
-    _known: dict[object, Sequence[str]] = field(default_factory=dict)
-    _suggestions: dict[str, str | None] = field(default_factory=dict)
+    def __init__(self, arns: Mapping[str, str], unsound: frozenset[str] | None) -> None:
+        self.arns = arns
+        self._unsound = unsound
+        self._known: dict[object, Sequence[str]] = {}  # what the `rooms` of an entry stand for, where it is sound
+        self._suggestions: dict[str, str | None] = {}
 
     def of_entry(self, refs: object, file: ListFile, index: int, problems: Problems) -> Sequence[str]:
         """The ARNs that the `rooms` of an entry stand for. Few differ in a list, and each is checked once.
@@ -63,7 +62,7 @@ class Rooms:
     ) -> tuple[Sequence[str], bool]:
         """The ARNs that names, ARNs or `all` stand for, and whether nothing had to be added to the problems."""
         if refs == ALL_ROOMS:
-            nothing = not self.arns and self.unsound == frozenset()
+            nothing = not self.arns and self._unsound == frozenset()
             if nothing:
                 problems.add(file, path, "`all` means every room under `rooms`, and there is none; add the rooms")
             return list(self.arns.values()), not nothing
@@ -72,7 +71,7 @@ class Rooms:
         for index, ref in enumerate(refs):
             arn = self.arns.get(ref) or (ref if is_room_arn(ref) else None)
             if arn is None:
-                if self.unsound is None or ref in self.unsound:
+                if self._unsound is None or ref in self._unsound:
                     continue  # what is wrong with that room is reported already
                 message, *private = self._unknown(ref)
             elif arn in arns:
