@@ -12,7 +12,7 @@ from pydantic_core import ValidationError
 from reconciler.banlist.explain import likely_key
 from reconciler.banlist.head import Settings
 from reconciler.banlist.problems import ListFile, Problems, Spot
-from reconciler.banlist.schema import Entry, check_entries
+from reconciler.banlist.schema import ENTRIES, Entry
 from reconciler.bans import Ban, BanKey
 from reconciler.yamltext.values import Data
 
@@ -73,7 +73,7 @@ def _entries(file: ListFile, problems: Problems, *, required: bool) -> Iterator[
 
 def _checked(file: ListFile, first: int, raw: list[Data], problems: Problems) -> _Entries:
     try:
-        return _Entries(file, first, check_entries(raw))
+        return _Entries(file, first, ENTRIES.validate_python(raw))
     except ValidationError as error:
         details = error.errors(include_url=False)
     broken: set[tuple[int, str]] = set()
@@ -89,7 +89,7 @@ def _checked(file: ListFile, first: int, raw: list[Data], problems: Problems) ->
         entry = sound[index] if isinstance(sound[index], dict) else {}
         sound[index] = {key: value for key, value in entry.items() if (index, key) not in broken}
     placed = frozenset((first + index, key) for index, key in broken)
-    return _Entries(file, first, check_entries(sound), placed)
+    return _Entries(file, first, ENTRIES.validate_python(sound), placed)
 
 
 class _Expansion:

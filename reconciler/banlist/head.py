@@ -8,7 +8,7 @@ from pydantic_core import ValidationError
 
 from reconciler.banlist.problems import ListFile, Problems, Spot
 from reconciler.banlist.rooms import Rooms
-from reconciler.banlist.schema import Defaults, Head, check_head
+from reconciler.banlist.schema import HEAD, Defaults, Head
 from reconciler.banlist.value import DEFAULT_STATE
 from reconciler.bans import DEFAULT_RATE
 from reconciler.guardrails import Guardrails
@@ -76,8 +76,10 @@ def _checked(file: ListFile, data: dict[str, Any], problems: Problems) -> Head:
     if "version" not in raw:
         part = "" if raw else "; or is this a file that another list includes? Then check that list"
         problems.add(file, ("version",), f"missing; begin the list with `version: 1`{part}")
+    head: Head
     try:
-        return check_head(raw)
+        head = HEAD.validate_python(raw)
+        return head
     except ValidationError as error:
         details = error.errors(include_url=False)
     problems.add_invalid(file, (), details)
@@ -89,7 +91,8 @@ def _checked(file: ListFile, data: dict[str, Any], problems: Problems) -> Head:
         value = raw.pop(section)
         if keys and isinstance(value, dict):
             raw[section] = {key: within for key, within in value.items() if key not in keys}
-    return check_head(raw)
+    head = HEAD.validate_python(raw)
+    return head
 
 
 def _rooms(file: ListFile, arns: dict[str, str], raw: object, problems: Problems) -> Rooms:

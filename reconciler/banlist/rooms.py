@@ -9,7 +9,7 @@ from pydantic_core import ValidationError
 
 from reconciler.banlist.explain import quoted
 from reconciler.banlist.problems import ListFile, Problems
-from reconciler.banlist.schema import ALL_ROOMS, EXAMPLE_ARN, check_room_refs
+from reconciler.banlist.schema import ALL_ROOMS, EXAMPLE_ARN, ROOM_REFS
 from reconciler.bans import is_room_arn
 from reconciler.yamltext.values import Path
 
@@ -48,7 +48,7 @@ class Rooms:
             pass
         path = ("bans", index, "rooms")
         try:
-            checked = check_room_refs(refs)
+            checked = ROOM_REFS.validate_python(refs)
         except ValidationError as error:
             problems.add_invalid(file, path, error.errors(include_url=False))
             return ()

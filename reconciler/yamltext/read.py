@@ -65,14 +65,14 @@ def _read_by_c_parser(content: bytes) -> Document | None:
     """What the text says, if the C parser is to be trusted with it."""
     for events_of in (events.by_c_parser, events.by_c_parser_shielded):
         with suppress(Exception):  # whatever this parser raises, the pure one has the last word
-            builder = Builder(events_of(content), content, balks=True)
+            builder = Builder(events_of(content), content, trusted=False)
             return _document(builder, builder.build(), partial(events_of, content))
     return None
 
 
 def _read_by_pure_parser(content: bytes) -> Document:
     source = partial(events.by_pure_parser, content)
-    builder = Builder(source(), content, balks=False)
+    builder = Builder(source(), content, trusted=True)
     try:
         return _document(builder, builder.build(), source)
     except Stopped:
