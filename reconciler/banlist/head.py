@@ -112,6 +112,6 @@ def _default_rooms(
 ) -> Sequence[str] | None:
     """The ARNs for entries that name no rooms; None when each has to."""
     if "rooms" in defaults:
-        return rooms.resolve(defaults["rooms"], file, ("defaults", "rooms"), problems)[0]
+        return rooms.resolve(defaults["rooms"], file, ("defaults", "rooms"), problems)
     given = "rooms" in raw if isinstance(raw, dict) else raw is not None
     return [] if given or ("defaults",) in file.spoiled else None  # what is wrong with it is reported already

@@ -104,6 +104,11 @@ class Problems:
         """Add that a file is not text."""
         self._unread.append(Problem(path, mark.line, mark.column, "", message))
 
+    @property
+    def count(self) -> int:
+        """How many were added so far, without the faults of the YAML."""
+        return len(self._found)
+
     def __bool__(self) -> bool:
         return bool(self._found or self._unread or any(file.document.faults for file in self.files.values()))
 

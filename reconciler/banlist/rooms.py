@@ -46,55 +46,47 @@ class Rooms:
                 return known
         except TypeError:  # something stands there that is no text
             pass
-        path = ("bans", index, "rooms")
+        before, path = problems.count, ("bans", index, "rooms")
         try:
-            checked = ROOM_REFS.validate_python(refs)
+            arns = self.resolve(ROOM_REFS.validate_python(refs), file, path, problems)
         except ValidationError as error:
             problems.add_invalid(file, path, error.errors(include_url=False))
             return ()
-        arns, sound = self.resolve(checked, file, path, problems)
-        if sound:
+        if problems.count == before:
             self._known[key] = arns
         return arns
 
-    def resolve(
-        self, refs: Sequence[str], file: ListFile, path: Path, problems: Problems
-    ) -> tuple[Sequence[str], bool]:
-        """The ARNs that names, ARNs or `all` stand for, and whether nothing had to be added to the problems."""
+    def resolve(self, refs: Sequence[str], file: ListFile, path: Path, problems: Problems) -> Sequence[str]:
+        """The ARNs that names, ARNs or `all` stand for; what is wrong is added to `problems`."""
         if refs == ALL_ROOMS:
-            nothing = not self.arns and self._unsound == frozenset()
-            if nothing:
+            if not self.arns and self._unsound == frozenset():
                 problems.add(file, path, "`all` means every room under `rooms`, and there is none; add the rooms")
-            return list(self.arns.values()), not nothing
+            return list(self.arns.values())
         arns: dict[str, None] = {}
-        sound = True
         for index, ref in enumerate(refs):
             arn = self.arns.get(ref) or (ref if is_room_arn(ref) else None)
             if arn is None:
-                if self._unsound is None or ref in self._unsound:
-                    continue  # what is wrong with that room is reported already
-                message, *private = self._unknown(ref)
+                if self._unsound is not None and ref not in self._unsound:  # else it is reported already
+                    message, quote = self._unknown(ref), quoted(ref)
+                    problems.add(file, (*path, index), message, private=(quote,) if quote in message else ())
             elif arn in arns:
-                message, *private = ("this room stands in the list already; remove it here",)
+                problems.add(file, (*path, index), "this room stands in the list already; remove it here")
             else:
                 arns[arn] = None
-                continue
-            problems.add(file, (*path, index), message, private=tuple(private))
-            sound = False
-        return list(arns), sound
+        return list(arns)
 
-    def _unknown(self, ref: str) -> tuple[str, ...]:
-        """What to say about a room that the list does not name, and what that quotes of the list."""
+    def _unknown(self, ref: str) -> str:
+        """What to say about a room that the list does not name."""
         if ref.startswith("arn:"):
-            return (f"not the ARN of a room; it looks like {EXAMPLE_ARN}",)
+            return f"not the ARN of a room; it looks like {EXAMPLE_ARN}"
         if ref == ALL_ROOMS:
-            return ("for every room, write `rooms: all` without brackets",)
+            return "for every room, write `rooms: all` without brackets"
         parts = re.split(r"[\s,]+", ref)
         if len(parts) > 1 and all(part in self.arns for part in parts):
-            return (f"rooms are separated by commas; write [{', '.join(parts)}]",)
+            return f"rooms are separated by commas; write [{', '.join(parts)}]"
         close = self._closest(ref)
         advice = f"did you mean `{close}`?" if close else "add it there with its ARN, or correct the name"
-        return f"there is no room {quoted(ref)} under `rooms`; {advice}", quoted(ref)
+        return f"there is no room {quoted(ref)} under `rooms`; {advice}"
 
     def _closest(self, ref: str) -> str | None:
         """The name that was probably meant, if comparing does not take too long."""
