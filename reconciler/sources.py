@@ -103,7 +103,7 @@ class _Folder:
         for name in self._matching(_other_suffix(pattern)):
             if name not in meant:
                 path = os.path.join(self._name, name)
-                raise _NotIncluded(f"{path} is left out for its ending; rename it or include it")
+                raise _NotIncluded(f"{path} is left out because of its ending; rename it or include it")
 
     def _matching(self, pattern: str) -> Iterator[str]:
         """Paths below the folder, each folder on the way looked into once, however it is linked."""
@@ -185,5 +185,5 @@ def _content(path: str) -> bytes:
     with Path(path).open("rb") as file:
         content = file.read(MAX_SIZE + 1)
     if len(content) > MAX_SIZE:
-        raise ValueError(f"it is larger than {MAX_SIZE // 2**20} MiB, and no ban list is")
+        raise ValueError(f"it is larger than {MAX_SIZE // 2**20} MiB, and no ban list is that large")
     return content

@@ -16,7 +16,9 @@ from reconciler.yamltext.values import Document, NotText
 
 
 def _no_files(patterns: Sequence[str]) -> Sequence[NotIncluded]:
-    return [NotIncluded("files are included where a list is read from a file, and this one is not") for _ in patterns]
+    return [
+        NotIncluded("only a list that is read from a file can include others, and this one is not") for _ in patterns
+    ]
 
 
 def parse(content: bytes, path: str = "bans.yaml", *, find: Find = _no_files, pure: bool = False) -> BanList:
@@ -121,7 +123,7 @@ def _included(
                     problems.add(file, (key,), unknown_in_included(key), at_key=True)
                 yield file
             else:
-                nothing = "the file is empty" if data is None else "this is no list of bans"
+                nothing = "the file is empty" if data is None else "this is not a list of bans"
                 problems.add(file, (), f"{nothing}; write `bans:` and the bans below it, or `bans: []`")
 
 

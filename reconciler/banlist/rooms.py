@@ -60,7 +60,7 @@ class Rooms:
         """The ARNs that names, ARNs or `all` stand for; what is wrong is added to `problems`."""
         if refs == ALL_ROOMS:
             if not self.arns and self._unsound == frozenset():
-                problems.add(file, path, "`all` means every room under `rooms`, and there is none; add the rooms")
+                problems.add(file, path, "`all` means every room under `rooms`, and there are none; add the rooms")
             return list(self.arns.values())
         arns: dict[str, None] = {}
         for index, ref in enumerate(refs):
@@ -70,7 +70,7 @@ class Rooms:
                     message, quote = self._unknown(ref), quoted(ref)
                     problems.add(file, (*path, index), message, private=(quote,) if quote in message else ())
             elif arn in arns:
-                problems.add(file, (*path, index), "this room stands in the list already; remove it here")
+                problems.add(file, (*path, index), "this room is in the list already; remove it here")
             else:
                 arns[arn] = None
         return list(arns)

@@ -44,9 +44,7 @@ def _time(text: str) -> datetime:
     except ValueError as error:
         shape = _TIME_SHAPE.fullmatch(text)
         if shape is None:
-            advice = (
-                "not a date and time as it is needed; write it like 2027-01-31T00:00:00Z: with seconds, and Z or +02:00"
-            )
+            advice = "not a date and time in the right format; write it like 2027-01-31T00:00:00Z: with seconds, and Z or +02:00"
         elif not shape["time"]:
             advice = f"{text} has no time and no time zone; write {text}T00:00:00Z"
         elif not shape["zone"]:
@@ -95,11 +93,11 @@ def _check_pattern(pattern: str) -> str:
     if not steps[0]:
         advice = "write a path from the folder of this file, such as bans.d/*.yaml"
     elif ".." in steps:
-        advice = "what is included lies in the folder of this file or below it; leave the `..` out"
+        advice = "included files must be in the folder of this file or below it; leave out the `..`"
     elif "**" in steps:
         advice = "`**` is not supported; write one pattern for each level, such as teams/*/bans.yaml"
     elif "" in steps or "." in steps or "\\" in pattern or "\0" in pattern:
-        advice = "write a path as bans.d/*.yaml, with `/` between the folders and nothing empty between them"
+        advice = "write a path such as bans.d/*.yaml, with `/` between the folders and no empty parts"
     else:
         return pattern
     raise PydanticCustomError("pattern", "{advice}", {"advice": advice})

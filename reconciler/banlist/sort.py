@@ -80,7 +80,7 @@ def reordered(text: str, document: Document, order: Sequence[int], path: str) ->
     mark = layout.bans.start_mark
     dashes = [] if layout.bans.flow_style else _dashes(text, layout.begins, mark.column, line_start(text, mark.index))
     if not dashes:
-        message = "entries can be sorted where each begins with `- ` on a line of its own; write them like that"
+        message = "entries can be sorted only if each begins with `- ` on a line of its own; write them like that"
         raise BanListInvalid([Problem(path, mark.line + 1, mark.column + 1, "bans", message)])
     ends = [span.end for span in layout.spans]
     begins: list[int] = []  # of each entry, with the comments that go with it
