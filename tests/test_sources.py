@@ -217,7 +217,9 @@ def test_a_file_that_only_its_ending_leaves_out_is_an_error(folder: Folder, patt
     folder(
         {"bans.yaml": f"{HEAD}include: ['{pattern}']\n", f"d/a.{pattern[-4:].strip('.')}": bans("a"), other: bans("b")}
     )
-    assert problems() == [f"bans.yaml:4:11: include[0]: {other} is left out because of its ending; rename it or include it"]
+    assert problems() == [
+        f"bans.yaml:4:11: include[0]: {other} is left out because of its ending; rename it or include it"
+    ]
 
 
 def test_both_endings_can_be_included(folder: Folder) -> None:

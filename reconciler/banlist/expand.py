@@ -1,7 +1,6 @@
 """From the entries of a ban list to its bans: one for each user and room.
 
-pydantic checks the entries in bulk; expanding them finds what they get wrong about each other, in one file or in
-several.
+pydantic checks the entries in bulk. Expanding them finds where they contradict each other, in one file or in several.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,12 +15,12 @@ from reconciler.banlist.schema import ENTRIES, Entry
 from reconciler.bans import Ban, BanKey
 from reconciler.yamltext.values import Data
 
-MAX_BANS: Final = 2_000_000  # so many fit into memory; `rooms: all` in a short list could otherwise mean billions
-_AT_ONCE: Final = 10_000  # entries are checked and expanded so many at a time, so that few are held twice
+MAX_BANS: Final = 2_000_000  # these fit into memory; with `rooms: all` a short list could otherwise mean billions
+_AT_ONCE: Final = 10_000  # entries to check and expand at a time, so that few of them are in memory twice
 
 
 def expand(files: Sequence[ListFile], settings: Settings, problems: Problems) -> dict[BanKey, Ban]:
-    """The bans that the entries of all files mean, in their order; of use only when there are no problems.
+    """The bans that the entries of all files mean, in order; only of use when there are no problems.
 
     Args:
         files: the list, then the files that it includes.
@@ -93,7 +92,7 @@ def _checked(file: ListFile, first: int, raw: list[Data], problems: Problems) ->
 
 
 class _Expansion:
-    """What the entries have been expanded to so far.
+    """The bans that the entries mean, as far as they have been expanded.
 
     Args:
         main: the list itself.
@@ -117,7 +116,7 @@ class _Expansion:
         self._repeats: dict[tuple[ListFile, int, int], list[BanKey]] = {}
 
     def add(self, entries: _Entries) -> bool:
-        """Add the bans that entries mean; False when they become too many."""
+        """Add the bans that these entries mean; False if that makes too many."""
         file, bans, problems = entries.file, self.bans, self._problems
         terms = self._terms.setdefault(file, [])
         rooms_of, default_rooms = self._settings.rooms.of_entry, self._settings.default_rooms
@@ -161,7 +160,7 @@ class _Expansion:
         self._problems.add(file, ("bans", index, "user_id"), message, there=there)
 
     def report_repeats(self) -> None:
-        """One problem for each two entries that ban a user twice, in however many rooms."""
+        """Report each pair of entries that ban a user twice, once for however many rooms."""
         if not self._repeats:
             return
         first = {

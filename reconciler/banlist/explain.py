@@ -67,14 +67,14 @@ def _kind_of(value: object) -> str:
 
 
 def unknown_in_included(key: str) -> str:
-    """What to say about a key of an included file, which holds just `bans`."""
+    """What to say about a key of an included file, which holds only `bans`."""
     if key in KEYS[""]:
         return "an included file holds only `bans`; move this to the list that includes it"
     return "there is no such key; an included file holds only `bans`"
 
 
 def likely_key(key: str, section: str) -> str | None:
-    """The key that was probably meant by one that there is not."""
+    """The key that was probably meant, for one that does not exist."""
     keys = list(KEYS[section])
     plain = key.casefold().replace("-", "_").replace(" ", "_")
     return next(iter(get_close_matches(plain, keys, 1)), None)
@@ -89,5 +89,5 @@ def _unknown_key(path: Path) -> str:
 
 
 def quoted(text: str) -> str:
-    """Text of the list in a message: on one line, and not too long."""
+    """Text of the list as messages show it: on one line, and not too long."""
     return json.dumps(text if len(text) <= 60 else text[:60] + "…", ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""All of a ban list but its entries: what the entries are read with."""
+"""All of a ban list except its entries, which are read with it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ class Settings:
 
 
 def read_head(file: ListFile, problems: Problems) -> Settings | None:
-    """The settings of a ban list, as far as they are sound; None when it is no ban list at all.
+    """The settings of a ban list, as far as they are sound; None if the file is no ban list at all.
 
     Args:
         file: the list, which could be read to its end.
@@ -71,7 +71,7 @@ def read_head(file: ListFile, problems: Problems) -> Settings | None:
 
 
 def _checked(file: ListFile, data: dict[str, Any], problems: Problems) -> Head:
-    """The head without what is wrong in it."""
+    """The head, without whatever is wrong in it."""
     raw = {key: value for key, value in data.items() if key != "bans"}
     if "version" not in raw:
         part = "" if raw else "; or is this a file that another list includes? Then check that list"

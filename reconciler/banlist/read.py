@@ -28,7 +28,7 @@ def parse(content: bytes, path: str = "bans.yaml", *, find: Find = _no_files, pu
         content: the file.
         path: its name, for messages.
         find: gives the files that it includes.
-        pure: read it without the C YAML parser, with the same result.
+        pure: read it without the C parser; the result is the same.
 
     Raises:
         BanListInvalid: with every problem in it, and in the files that it includes.
@@ -41,7 +41,7 @@ def parse(content: bytes, path: str = "bans.yaml", *, find: Find = _no_files, pu
 
 
 def _ban_list(content: bytes, path: str, find: Find, problems: Problems, *, pure: bool) -> BanList | None:
-    """The ban list; of use only when there are no problems."""
+    """The ban list; only of use when there are no problems."""
     main = _file(content, path, problems, pure=pure)
     settings = read_head(main, problems) if main is not None else None
     if main is None or settings is None:
@@ -60,17 +60,17 @@ def _ban_list(content: bytes, path: str, find: Find, problems: Problems, *, pure
 
 
 def read_alone(content: bytes, path: str = "bans.yaml", *, pure: bool = False) -> Document:
-    """Read one file and check what it says by itself: a whole ban list, or a part of one, which holds just `bans`.
+    """Read one file and check it by itself: a whole ban list, or a part of one, which holds only `bans`.
 
-    The names of rooms in such a part are not checked, since they stand in the list that it is a part of.
+    The room names in such a part are not checked: the list that includes it defines them.
 
     Args:
         content: the file.
         path: its name, for messages.
-        pure: read it without the C YAML parser, with the same result.
+        pure: read it without the C parser; the result is the same.
 
     Returns:
-        What the file says, which is sound.
+        What the file says.
 
     Raises:
         BanListInvalid: with every problem in it.
@@ -89,7 +89,7 @@ def read_alone(content: bytes, path: str = "bans.yaml", *, pure: bool = False) -
 
 
 def _file(content: bytes, path: str, problems: Problems, *, pure: bool) -> ListFile | None:
-    """A file; None when it cannot be read to its end, since nothing can be said then about what it lacks."""
+    """A file; None if it cannot be read to its end, for then nobody can say what it lacks."""
     try:
         document = yamltext.read(content, pure=pure)
     except NotText as error:

@@ -13,7 +13,7 @@ from reconciler.banlist.schema import ALL_ROOMS, EXAMPLE_ARN, ROOM_REFS
 from reconciler.bans import is_room_arn
 from reconciler.yamltext.values import Path
 
-_MAX_SUGGESTIONS: Final = 100  # nobody reads hundreds, and comparing takes a while
+_MAX_SUGGESTIONS: Final = 100  # comparing takes a while, and nobody reads hundreds
 _MAX_COMPARED: Final = 1000
 
 
@@ -22,21 +22,21 @@ class Rooms:
 
     Args:
         arns: by name.
-        unsound: names that stand in the list with something wrong about them; None when any name may be such.
+        unsound: names that are in the list with something wrong about them; None if any name may be one of these.
     """
 
     def __init__(self, arns: Mapping[str, str], unsound: frozenset[str] | None) -> None:
         self.arns = arns
         self._unsound = unsound
-        self._known: dict[object, Sequence[str]] = {}  # what the `rooms` of an entry stand for, where it is sound
+        self._known: dict[object, Sequence[str]] = {}  # what the sound `rooms` of entries mean
         self._suggestions: dict[str, str | None] = {}
 
     def of_entry(self, refs: object, file: ListFile, index: int, problems: Problems) -> Sequence[str]:
-        """The ARNs that the `rooms` of an entry stand for. Few differ in a list, and each is checked once.
+        """The ARNs that the `rooms` of an entry mean; equal ones are checked only once.
 
         Args:
-            refs: whatever stands there.
-            file: where the entry stands.
+            refs: the value, not checked yet.
+            file: the file of the entry.
             index: of the entry.
             problems: where to add what is wrong with it.
         """
@@ -44,7 +44,7 @@ class Rooms:
         try:
             if (known := self._known.get(key)) is not None:
                 return known
-        except TypeError:  # something stands there that is no text
+        except TypeError:  # it contains something that is not text
             pass
         before, path = problems.count, ("bans", index, "rooms")
         try:
@@ -57,7 +57,7 @@ class Rooms:
         return arns
 
     def resolve(self, refs: Sequence[str], file: ListFile, path: Path, problems: Problems) -> Sequence[str]:
-        """The ARNs that names, ARNs or `all` stand for; what is wrong is added to `problems`."""
+        """The ARNs that names, ARNs or `all` mean; whatever is wrong is added to `problems`."""
         if refs == ALL_ROOMS:
             if not self.arns and self._unsound == frozenset():
                 problems.add(file, path, "`all` means every room under `rooms`, and there are none; add the rooms")

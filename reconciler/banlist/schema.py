@@ -1,7 +1,7 @@
-"""The shape of `bans.yaml`, checked by pydantic on texts.
+"""The shape of `bans.yaml`, in which every scalar is text, for pydantic to check.
 
-It is written for pydantic's core, which alone is imported in a third of the time that all of pydantic takes; `plan`
-needs no more. A key that is left out (`defaults` apply) differs from one without a value (they do not).
+The shapes are written for `pydantic_core`, which imports in a third of the time that `pydantic` takes: `plan` needs no
+more than that. A key that is left out (`defaults` apply) differs from one without a value (they do not).
 """
 
 import re
@@ -44,13 +44,15 @@ def _time(text: str) -> datetime:
     except ValueError as error:
         shape = _TIME_SHAPE.fullmatch(text)
         if shape is None:
-            advice = "not a date and time in the right format; write it like 2027-01-31T00:00:00Z: with seconds, and Z or +02:00"
+            advice = (
+                f"not a date and time in the right format; write it like {EXAMPLE_TIME}: with seconds, and Z or +02:00"
+            )
         elif not shape["time"]:
             advice = f"{text} has no time and no time zone; write {text}T00:00:00Z"
         elif not shape["zone"]:
             advice = f"{text} has no time zone; write {text}Z for UTC, or an offset such as {text}+02:00"
         else:
-            advice = "there is no such date or time; write it like 2027-01-31T00:00:00Z"
+            advice = f"there is no such date or time; write it like {EXAMPLE_TIME}"
         raise PydanticCustomError("time", "{advice}", {"advice": advice}) from error
 
 
@@ -104,7 +106,7 @@ def _check_pattern(pattern: str) -> str:
 
 
 class Entry(TypedDict, total=False):
-    """One entry of `bans`, checked, but for its rooms."""
+    """One entry of `bans`; all but its rooms is checked."""
 
     user_id: str
     rooms: object
@@ -114,7 +116,7 @@ class Entry(TypedDict, total=False):
 
 
 class Defaults(TypedDict, total=False):
-    """What stands for keys that an entry leaves out."""
+    """What applies to entries that leave a key out."""
 
     rooms: list[str] | Literal["all"]
     reason: str | None
@@ -171,8 +173,8 @@ _HEAD: Final = _closed(
     guardrails=core.nullable_schema(_LIMITS),
     include=core.nullable_schema(core.list_schema(_PATTERN, min_length=1, max_length=MAX_PATTERNS)),
 )
-# What is checked when entries are expanded: that there are a user and rooms, and the rooms themselves, since a long
-# list has few different ones.
+# Expanding the entries checks the rest: that each has a user and rooms, and the rooms themselves, of which a long list
+# has few different ones.
 _ENTRY: Final = _closed(
     user_id=core.str_schema(min_length=1, max_length=USER_ID_MAX),
     rooms=core.any_schema(),

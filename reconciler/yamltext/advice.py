@@ -1,6 +1,6 @@
-"""What to write instead, for every way in which a text is not YAML, or more YAML than a ban list may hold.
+"""What to write instead, for each way in which a text is not YAML, or is more YAML than a ban list may use.
 
-In words for people who do not know YAML's own.
+Written for people who do not know YAML.
 """
 
 import re
@@ -34,17 +34,18 @@ NOT_UTF8: Final = "this is not UTF-8; save the file as UTF-8"
 
 
 def unreadable(character: str) -> str:
-    """Advice on a character that YAML does not allow as it is."""
+    """Advice on a character that YAML does not allow unescaped."""
     code = f"{ord(character):04X}"
     return f'the character U+{code} cannot be written as it is; remove it, or write "\\u{code}" in double quotes'
 
 
 def too_deep(depth: int) -> str:
-    """Advice on lists and mappings inside of more than `depth` others."""
+    """Advice on a list or mapping inside more than `depth` others."""
     return f"nested more than {depth} deep, and a ban list needs four levels; check the brackets and the indentation"
 
 
-# Searched from the top for "context: problem" of the pure parser's error; True: the fault lies where the context is.
+# Patterns for the "context: problem" of the pure parser's error: the first that fits counts. True: the fault is where
+# the context is.
 _SYNTAX: Final = (
     (r"character '\\t'", False, "there is a tab here; use spaces instead"),
     (r"cannot start any token", False, "an unquoted text cannot begin with this character; put it in quotes"),
@@ -111,10 +112,10 @@ def of(complaint: str) -> tuple[bool, str]:
     """Advice on an error of the pure parser.
 
     Args:
-        complaint: "context: problem", as the error has them.
+        complaint: "context: problem", as in the error.
 
     Returns:
-        Whether the fault lies where the context is, rather than the problem; and the advice.
+        Whether the fault is where the context is, rather than the problem; and the advice.
     """
     fitting = ((at_context, advice) for pattern, at_context, advice in _SYNTAX if re.search(pattern, complaint))
     return next(fitting, (False, f"this {_NO_YAML}"))

@@ -1,7 +1,7 @@
 """Plain data from the events of a YAML text.
 
-What a ban list has no use for and a reader can be misled by is a fault: anchors, aliases, merge keys, tags, keys given
-twice, a second document.
+Whatever a ban list does not need and can mislead a reader is a fault: anchors, aliases, merge keys, tags, repeated
+keys, a second document.
 """
 
 import re
@@ -33,7 +33,7 @@ _SURROGATE: Final = "[\ud800-\udfff]"
 
 
 class Stopped(YAMLError):
-    """Reading ends here. The last fault says why, unless this parser is not to be trusted with the text."""
+    """Reading ends early. The last fault says why, unless it ends because this parser is not trusted with the text."""
 
 
 class Builder:
@@ -42,11 +42,11 @@ class Builder:
     Args:
         next_event: gives the events of the text.
         content: the text.
-        trusted: read on after what the two parsers see differently and no ban list holds.
+        trusted: the parser has the last word; otherwise stop at whatever the two parsers may see differently.
 
     Attributes:
-        faults: what was wrong so far, in the order of the text.
-        empty: the paths of values where nothing is written.
+        faults: what is wrong so far, in the order of the text.
+        empty: the paths of values that are missing.
     """
 
     def __init__(self, next_event: NextEvent, content: bytes, *, trusted: bool) -> None:
@@ -55,7 +55,7 @@ class Builder:
         self._next = next_event
         self._trusted = trusted
         self._has_halves = b"\\" in content and re.search(_HALF, content) is not None
-        # A longer scalar needs no second look: it is no null, and holds no half of a character.
+        # A scalar longer than this needs no second look: it is no null, and contains no half of a character.
         self._doubtful = len(content) if self._has_halves else _LONGEST_NULL
         self._known: dict[str, str] = {}  # keys that need no second look
         self._shared: dict[str, str] = {}  # rooms: few texts in lists, again and again
@@ -93,8 +93,8 @@ class Builder:
             self._stop(event, path, advice.too_deep(MAX_DEPTH))
         return self._mapping(path, depth) if kind is MappingStartEvent else self._list(path, depth)
 
-    # `_mapping` and `_list` see every event of a list of a million bans. Both take a scalar that needs no second look
-    # as it is: calling `_value` for each would make the reading of a list 5 % slower.
+    # `_mapping` and `_list` see every event of a list of a million bans. So they take a scalar that needs no second look
+    # as it is: calling `_value` for each would make reading 5 % slower.
 
     def _mapping(self, path: Path, depth: int) -> dict[str, Data]:
         built: dict[str, Data] = {}
@@ -134,7 +134,7 @@ class Builder:
         return built
 
     def _key(self, event: Event, built: dict[str, Data], path: Path, depth: int) -> str | None:
-        """A key that needs a second look; None when its value is to be left out."""
+        """A key that needs a second look; None if its value is to be left out."""
         if event.__class__ is AliasEvent:
             self._fault(event, path, advice.ALIAS, spoils=True, disputed=True)
             return None

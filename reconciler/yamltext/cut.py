@@ -1,4 +1,4 @@
-"""Texts of which YAML takes a part for a comment: who writes `player #7` without quotes bans `player`."""
+"""Texts that YAML cuts short at a comment: `player #7` without quotes bans `player`."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from reconciler.yamltext import advice
 from reconciler.yamltext.places import walk
 from reconciler.yamltext.values import Document, Fault, Mark
 
-# The sign of a comment with no space after it, and a line on which an unquoted text in somebody's words may end in one.
+# A `#` that begins a comment with no space after it, and a line with unquoted words that may end at one.
 _SIGN: Final = b" #[^ #\t\r\n]"
 _CUT: Final = re.compile(rb"[ -]*(?:user_id|reason|note) *: +(?![\"'\[{|>#&*!@`%])(?:(?! #)[^\r\n])*+ #[^ #\t\r\n]")
 

@@ -1,7 +1,7 @@
 """The events of a YAML text, from the C parser or the pure one.
 
-The C parser (libyaml, YAML 1.1) is there for speed alone, and the pure one (YAML 1.2) has the last word: on every text
-that the C parser cannot read, and on every text that the two may read differently.
+The C parser (libyaml, YAML 1.1) is there only for speed. The pure one (YAML 1.2) has the last word on every text that
+the C parser cannot read, or that the two may read differently.
 """
 
 import re
@@ -19,13 +19,13 @@ except ImportError:
 
 
 Event: TypeAlias = Any
-"""One of ruamel's events, which have no type in common: only a scalar has a value, only a list a flow style."""
+"""One of ruamel's events. They share no type: only a scalar has a value, only a list or mapping has a flow style."""
 
 EventMark: TypeAlias = Any
 """Where an event begins or ends: index, line and column, counted from 0 in characters."""
 
 NextEvent: TypeAlias = Callable[[], Event]
-"""Gives the events one by one, which costs less than an iterator; after the last, None or StopIteration."""
+"""Gives one event after the other, faster than an iterator; after the last it gives None or raises StopIteration."""
 
 # What the two parsers read differently without complaining: what follows the end of the document, and a block of text
 # (| or >) with a comment right after its sign, or with no indented text on the next line. (So are tabs, see below.)
@@ -50,7 +50,7 @@ def is_disputed(content: bytes) -> bool:
 
 
 def _has_disputed_tab(line: bytes) -> bool:
-    """Whether a tab stands outside of a comment on a line of its own: the C parser takes one between two words."""
+    """Whether there is a tab outside a comment with a line to itself: the C parser accepts one between two words."""
     return b"\t" in line and not line.lstrip(b" ").startswith(b"#")
 
 
