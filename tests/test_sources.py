@@ -155,7 +155,7 @@ def test_what_cannot_be_included_is_an_error_where_the_pattern_stands(
             "4:10: include: 101 patterns, and the limit is 100; put more files into a folder",
         ),
         ("[]", "4:10: include: an empty list; name files such as bans.d/*.yaml, or leave the key out"),
-        ("[~]", "4:11: include[0]: has no value; write text; if this very text is meant, put it in quotes"),
+        ("[~]", "4:11: include[0]: has no value; write one; if this very text is meant, put it in quotes"),
     ],
 )
 def test_an_include_that_is_no_list_of_patterns_is_explained(folder: Folder, include: str, problem: str) -> None:

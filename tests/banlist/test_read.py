@@ -421,6 +421,26 @@ def test_a_mistake_in_a_ban_is_explained(line: str, problem: str) -> None:
     assert problems_of_entry(line) == problem
 
 
+@pytest.mark.parametrize(
+    ("rooms", "private"),
+    [
+        ("[SeCrEt]", ('"SeCrEt"',)),
+        ("['a \"b\" c']", (r'"a \"b\" c"',)),
+        ("[Lobby]", ('"Lobby"',)),
+        (f"['{'x' * 99}']", (f'"{"x" * 60}…"',)),
+        ("[arn:SeCrEt]", ()),
+        ("[lobby finals]", ()),
+        ("lobby", ()),
+    ],
+)
+def test_a_problem_knows_which_parts_of_its_message_quote_the_list(rooms: str, private: tuple[str, ...]) -> None:
+    with pytest.raises(BanListInvalid) as caught:
+        parse(f"{HEAD}bans: [{{user_id: a, rooms: {rooms}}}]\n")
+    [problem] = caught.value.problems
+    assert problem.private == private
+    assert all(part in problem.message for part in private)
+
+
 def test_a_user_id_is_at_most_128_characters_long() -> None:
     assert problems_of(f"{HEAD}bans: [{{rooms: all, user_id: {'😀' * 129}}}]\n") == (
         "b.yaml:5:30: bans[0].user_id: 129 characters long, and the limit is 128; shorten it"
