@@ -13,15 +13,15 @@ from reconciler.banlist import read as banlist
 from reconciler.banlist.value import BanList, NotIncluded
 from reconciler.errors import BanListUnreadable
 
-MAX_SIZE: Final = 512 * 2**20  # bytes; two million bans, the most that a list may hold, take half of it
-MAX_FILES: Final = 10_000  # that one pattern of `include` may mean
+MAX_SIZE: Final = 512 * 2**20  # bytes; two million bans, the most that a list may hold, take half of that
+MAX_FILES: Final = 10_000  # for one pattern of `include`
 
 
 def load_ban_list(path: str | os.PathLike[str]) -> BanList:
     """Read a ban list from a file, with the files that it includes.
 
     Args:
-        path: the file; messages and plans name it as it is written here.
+        path: the file; messages and plans show it as it is written here.
 
     Raises:
         BanListUnreadable: it cannot be opened.
@@ -48,11 +48,11 @@ def read_file(name: str) -> bytes:
 
 
 class _NotIncluded(Exception):
-    """What a pattern means cannot be read; the message says why, and what to do."""
+    """The files that a pattern means cannot be read; the message says why, and what to do."""
 
 
 class _Folder:
-    """The folder of a ban list: the only place that it can include files from.
+    """The folder of a ban list: it can include files from nowhere else.
 
     Args:
         ban_list: path of the list.
@@ -61,11 +61,11 @@ class _Folder:
     def __init__(self, ban_list: str) -> None:
         self._ban_list = os.path.realpath(ban_list)
         self._name = os.path.dirname(ban_list)
-        # Not where a linked list really lies: paths in it are read from where it is seen.
+        # Not where a linked list really is: paths in it start where it is seen.
         self._root = os.path.realpath(self._name or os.curdir)
 
     def find(self, patterns: Sequence[str]) -> Sequence[Sequence[tuple[str, bytes]] | NotIncluded]:
-        """The files that each pattern means, in the order of their names; see `banlist.Find`."""
+        """The files that each pattern means, in the order of their names; see `reconciler.banlist.value.Find`."""
         found: list[Sequence[tuple[str, bytes]] | NotIncluded] = []
         names_of: dict[str, list[str]] = {}
         refused: dict[str, NotIncluded] = {}
@@ -99,14 +99,14 @@ class _Folder:
         return names
 
     def _refuse_left_out(self, pattern: str, meant: Collection[str]) -> None:
-        """A ban in a file that only its ending leaves out would be lost without a word."""
+        """Without this, a ban in a file that only its ending leaves out would be lost silently."""
         for name in self._matching(_other_suffix(pattern)):
             if name not in meant:
                 path = os.path.join(self._name, name)
-                raise _NotIncluded(f"{path} is left out for its ending; rename it or include it")
+                raise _NotIncluded(f"{path} is left out because of its ending; rename it or include it")
 
     def _matching(self, pattern: str) -> Iterator[str]:
-        """Paths below the folder, each folder on the way looked into once, however it is linked."""
+        """Paths below the folder; each folder on the way is searched once, however many links lead to it."""
         *steps, last = pattern.split("/")
         folders = [""]
         for step in steps:
@@ -131,11 +131,11 @@ class _Folder:
         except OSError as error:
             place = os.path.join(self._name, folder)
             raise _NotIncluded(f"the folder {place} cannot be read: {error.strerror}") from error
-        # As a shell has it: what is hidden is not meant by a wildcard, such as an editor's copy of a file.
+        # As in a shell, a wildcard does not mean hidden files, such as an editor's copy of a file.
         return sorted(name for name in names if fnmatchcase(name, pattern) and not name.startswith("."))
 
     def _real(self, name: str) -> str:
-        """Where a path below the folder really lies. Raises _NotIncluded when that is outside."""
+        """Where a path below the folder really is. Raises _NotIncluded if that is outside."""
         place = os.path.realpath(os.path.join(self._root, name))
         if os.path.commonpath([place, self._root]) != self._root or ".git" in place[len(self._root) :].split(os.sep):
             raise _NotIncluded(
@@ -157,7 +157,7 @@ class _Folder:
 
 
 def contents(paths: Iterable[str]) -> dict[str, bytes]:
-    """The content of files, to show what stands in them; what cannot be read any more is left out."""
+    """The contents of files, to show lines of them; files that can no longer be read are left out."""
     found = {}
     for path in dict.fromkeys(paths):
         with suppress(OSError, ValueError):
@@ -170,7 +170,7 @@ def _is_pattern(text: str) -> bool:
 
 
 def _other_suffix(pattern: str) -> str:
-    """The pattern for YAML files with the other ending, if it is one for many files; else one that nothing matches."""
+    """The same pattern with the other ending of YAML files, if it is for many files; else one that matches nothing."""
     root, suffix = os.path.splitext(pattern)
     if suffix not in _OTHER or not _is_pattern(os.path.basename(pattern)):
         return ""
@@ -181,9 +181,9 @@ _OTHER: Final = {".yaml": ".yml", ".yml": ".yaml"}
 
 
 def _content(path: str) -> bytes:
-    """Raises OSError, and ValueError when the file is too large or its name is none."""
+    """Raises OSError, and ValueError if the file is too large or its name is not possible."""
     with Path(path).open("rb") as file:
         content = file.read(MAX_SIZE + 1)
     if len(content) > MAX_SIZE:
-        raise ValueError(f"it is larger than {MAX_SIZE // 2**20} MiB, and no ban list is")
+        raise ValueError(f"it is larger than {MAX_SIZE // 2**20} MiB, and no ban list is that large")
     return content

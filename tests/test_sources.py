@@ -97,15 +97,15 @@ def test_every_problem_of_every_file_is_reported_at_its_place(folder: Folder) ->
         " keep one of the two entries",
         "d/1.yaml:4:12: bans[2].user_id: `protected_users` on line 4 of bans.yaml protects this user;"
         " remove the ban, or change that line",
-        "d/2.yaml:1:1: version: a file that is included holds just `bans`; move this to the list that includes it",
+        "d/2.yaml:1:1: version: an included file holds only `bans`; move this to the list that includes it",
         "d/2.yaml:3:12: bans[0].user_id: line 2 of d/1.yaml bans this user in lobby already;"
         " keep one of the two entries",
         "d/2.yaml:4:3: bans[0].raison: there is no such key; did you mean `reason`?",
         "d/3.yaml:1:1: bans: has no value; write `bans: []` to ban nobody",
         "d/4.yaml:1:1: the file is empty; write `bans:` and the bans below it, or `bans: []`",
-        "d/5.yaml:1:1: this is no list of bans; write `bans:` and the bans below it, or `bans: []`",
+        "d/5.yaml:1:1: this is not a list of bans; write `bans:` and the bans below it, or `bans: []`",
         "d/6.yaml:2:1: a value is expected here; write one, or quote a text that begins with this character",
-        "d/7.yaml:1:1: banns: there is no such key; a file that is included holds just `bans`",
+        "d/7.yaml:1:1: banns: there is no such key; an included file holds only `bans`",
         "d/8.yaml:1:1: bans: missing; list the bans under `bans:`, or write `bans: []` to ban nobody",
     ]
 
@@ -114,12 +114,12 @@ def test_every_problem_of_every_file_is_reported_at_its_place(folder: Folder) ->
     ("include", "problem"),
     [
         ("[/etc/*.yaml]", "write a path from the folder of this file, such as bans.d/*.yaml"),
-        ("[../*.yaml]", "what is included lies in the folder of this file or below it; leave the `..` out"),
-        ("[d/../d/a.yaml]", "what is included lies in the folder of this file or below it; leave the `..` out"),
+        ("[../*.yaml]", "included files must be in the folder of this file or below it; leave out the `..`"),
+        ("[d/../d/a.yaml]", "included files must be in the folder of this file or below it; leave out the `..`"),
         ("['**/a.yaml']", "`**` is not supported; write one pattern for each level, such as teams/*/bans.yaml"),
-        ("[d//a.yaml]", "write a path as bans.d/*.yaml, with `/` between the folders and nothing empty between them"),
-        ("[./a.yaml]", "write a path as bans.d/*.yaml, with `/` between the folders and nothing empty between them"),
-        (r"[d\a.yaml]", "write a path as bans.d/*.yaml, with `/` between the folders and nothing empty between them"),
+        ("[d//a.yaml]", "write a path such as bans.d/*.yaml, with `/` between the folders and no empty parts"),
+        ("[./a.yaml]", "write a path such as bans.d/*.yaml, with `/` between the folders and no empty parts"),
+        (r"[d\a.yaml]", "write a path such as bans.d/*.yaml, with `/` between the folders and no empty parts"),
         ("['']", "write a path from the folder of this file, such as bans.d/*.yaml"),
         ("[d/b.yaml]", "there is no such file; put one there (with `bans: []` to ban nobody), or correct this"),
         ("[e/*.yaml]", "no file matches; put one there (with `bans: []` to ban nobody), or correct this"),
@@ -149,13 +149,13 @@ def test_what_cannot_be_included_is_an_error_where_the_pattern_stands(
 @pytest.mark.parametrize(
     ("include", "problem"),
     [
-        ("bans.d/*.yaml", "4:10: include: a text stands here; write a list such as [bans.d/*.yaml] instead"),
+        ("bans.d/*.yaml", "4:10: include: this is text; write a list such as [bans.d/*.yaml] instead"),
         (
             f"[{', '.join('a' * 101)}]",
-            "4:10: include: 101 patterns, and at most 100 are possible; put more files into a folder",
+            "4:10: include: 101 patterns, and the limit is 100; put more files into a folder",
         ),
         ("[]", "4:10: include: an empty list; name files such as bans.d/*.yaml, or leave the key out"),
-        ("[~]", "4:11: include[0]: has no value; write a text; if this very text is meant, put it in quotes"),
+        ("[~]", "4:11: include[0]: has no value; write one; if this very text is meant, put it in quotes"),
     ],
 )
 def test_an_include_that_is_no_list_of_patterns_is_explained(folder: Folder, include: str, problem: str) -> None:
@@ -217,7 +217,9 @@ def test_a_file_that_only_its_ending_leaves_out_is_an_error(folder: Folder, patt
     folder(
         {"bans.yaml": f"{HEAD}include: ['{pattern}']\n", f"d/a.{pattern[-4:].strip('.')}": bans("a"), other: bans("b")}
     )
-    assert problems() == [f"bans.yaml:4:11: include[0]: {other} is left out for its ending; rename it or include it"]
+    assert problems() == [
+        f"bans.yaml:4:11: include[0]: {other} is left out because of its ending; rename it or include it"
+    ]
 
 
 def test_both_endings_can_be_included(folder: Folder) -> None:

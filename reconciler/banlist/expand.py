@@ -1,28 +1,26 @@
 """From the entries of a ban list to its bans: one for each user and room.
 
-pydantic checks the entries in bulk; expanding them finds what they get wrong about each other, in one file or in
-several.
+pydantic checks the entries in bulk. Expanding them finds where they contradict each other, in one file or in several.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic_core import ValidationError
 
 from reconciler.banlist.explain import likely_key
 from reconciler.banlist.head import Settings
 from reconciler.banlist.problems import ListFile, Problems, Spot
-from reconciler.banlist.schema import Entry, check_entries
+from reconciler.banlist.schema import ENTRIES, Entry
 from reconciler.bans import Ban, BanKey
 from reconciler.yamltext.values import Data
 
-MAX_BANS: Final = 2_000_000  # so many fit into memory; `rooms: all` in a short list could otherwise mean billions
-_AT_ONCE: Final = 10_000  # entries are checked and expanded so many at a time, so that few are held twice
+MAX_BANS: Final = 2_000_000  # these fit into memory; with `rooms: all` a short list could otherwise mean billions
+_AT_ONCE: Final = 10_000  # entries to check and expand at a time, so that few of them are in memory twice
 
 
 def expand(files: Sequence[ListFile], settings: Settings, problems: Problems) -> dict[BanKey, Ban]:
-    """The bans that the entries of all files mean, in their order; of use only when there are no problems.
+    """The bans that the entries of all files mean, in order; only of use when there are no problems.
 
     Args:
         files: the list, then the files that it includes.
@@ -39,8 +37,7 @@ def expand(files: Sequence[ListFile], settings: Settings, problems: Problems) ->
     return expansion.bans
 
 
-@dataclass(frozen=True, slots=True)
-class _Entries:
+class _Entries(NamedTuple):
     """Some entries of a file, without the keys that are wrong.
 
     Attributes:
@@ -75,7 +72,7 @@ def _entries(file: ListFile, problems: Problems, *, required: bool) -> Iterator[
 
 def _checked(file: ListFile, first: int, raw: list[Data], problems: Problems) -> _Entries:
     try:
-        return _Entries(file, first, check_entries(raw))
+        return _Entries(file, first, ENTRIES.validate_python(raw))
     except ValidationError as error:
         details = error.errors(include_url=False)
     broken: set[tuple[int, str]] = set()
@@ -91,38 +88,40 @@ def _checked(file: ListFile, first: int, raw: list[Data], problems: Problems) ->
         entry = sound[index] if isinstance(sound[index], dict) else {}
         sound[index] = {key: value for key, value in entry.items() if (index, key) not in broken}
     placed = frozenset((first + index, key) for index, key in broken)
-    return _Entries(file, first, check_entries(sound), placed)
+    return _Entries(file, first, ENTRIES.validate_python(sound), placed)
 
 
-@dataclass(slots=True)
 class _Expansion:
-    """What the entries have been expanded to so far.
+    """The bans that the entries mean, as far as they have been expanded.
 
-    Attributes:
+    Args:
         main: the list itself.
         settings: what the entries are read with.
         problems: where to add what is wrong with them.
+
+    Attributes:
         bans: the bans.
-        terms: of each entry, in the order of its file: what each of its bans in `bans` is.
-        repeats: bans that were there already, by the file of the entry, its index, and how many rooms it has.
-        count: bans, the repeated ones included.
     """
 
-    main: ListFile
-    settings: Settings
-    problems: Problems
-    bans: dict[BanKey, Ban] = field(default_factory=dict)
-    terms: dict[ListFile, list[Ban]] = field(default_factory=dict)
-    repeats: dict[tuple[ListFile, int, int], list[BanKey]] = field(default_factory=dict)
-    count: int = 0
+    def __init__(self, main: ListFile, settings: Settings, problems: Problems) -> None:
+        self.bans: dict[BanKey, Ban] = {}
+        self._main = main
+        self._settings = settings
+        self._problems = problems
+        self._count = 0  # of bans, the repeated ones included
+        # The terms of each entry, in the order of its file. No two entries share theirs, so they tell which entry
+        # a ban in `bans` comes from.
+        self._terms: dict[ListFile, list[Ban]] = {}
+        # Bans that were there already, by the file of the entry, its index, and how many rooms it has.
+        self._repeats: dict[tuple[ListFile, int, int], list[BanKey]] = {}
 
     def add(self, entries: _Entries) -> bool:
-        """Add the bans that entries mean; False when they become too many."""
-        file, bans, problems = entries.file, self.bans, self.problems
-        terms = self.terms.setdefault(file, [])
-        rooms_of, default_rooms = self.settings.rooms.of_entry, self.settings.default_rooms
-        reason, end = self.settings.defaults.get("reason"), self.settings.defaults.get("expires_at")
-        protecting_glob = self.settings.guardrails.protects() if self.settings.guardrails.protected_users else None
+        """Add the bans that these entries mean; False if that makes too many."""
+        file, bans, problems = entries.file, self.bans, self._problems
+        terms = self._terms.setdefault(file, [])
+        rooms_of, default_rooms = self._settings.rooms.of_entry, self._settings.default_rooms
+        reason, end = self._settings.defaults.get("reason"), self._settings.defaults.get("expires_at")
+        protecting_glob = self._settings.guardrails.protects() if self._settings.guardrails.protected_users else None
         for index, entry in enumerate(entries.entries, entries.first):
             user_id = entry.get("user_id")
             arns = rooms_of(entry["rooms"], file, index, problems) if "rooms" in entry else default_rooms
@@ -138,9 +137,9 @@ class _Expansion:
             for arn in arns:
                 key = BanKey(arn, user_id)
                 if bans.setdefault(key, ban) is not ban:
-                    self.repeats.setdefault((file, index, len(arns)), []).append(key)
-            self.count += len(arns)
-            if self.count > MAX_BANS:
+                    self._repeats.setdefault((file, index, len(arns)), []).append(key)
+            self._count += len(arns)
+            if self._count > MAX_BANS:
                 message = f"with this entry the list makes more than {MAX_BANS:,} bans, one for each user and room"
                 problems.add(file, ("bans", index), f"{message}; split it")
                 return False
@@ -149,28 +148,28 @@ class _Expansion:
     def _report_missing(self, entries: _Entries, index: int, user_id: str | None, arns: Sequence[str] | None) -> None:
         if user_id is None and (index, "user_id") not in entries.broken:
             message = "missing; add a line such as `user_id: ABC123def456`"
-            self.problems.add(entries.file, ("bans", index, "user_id"), message)
+            self._problems.add(entries.file, ("bans", index, "user_id"), message)
         if arns is None and (index, "rooms") not in entries.broken:
             message = "missing; add a line such as `rooms: [lobby]`, or `rooms: all`"
-            self.problems.add(entries.file, ("bans", index, "rooms"), message)
+            self._problems.add(entries.file, ("bans", index, "rooms"), message)
 
     def _report_protected(self, file: ListFile, index: int, glob: str) -> None:
-        number = self.settings.guardrails.protected_users.index(glob)
+        number = self._settings.guardrails.protected_users.index(glob)
         message = "`protected_users` on {place} protects this user; remove the ban, or change that line"
-        there = Spot(self.main, ("guardrails", "protected_users", number))
-        self.problems.add(file, ("bans", index, "user_id"), message, there=there)
+        there = Spot(self._main, ("guardrails", "protected_users", number))
+        self._problems.add(file, ("bans", index, "user_id"), message, there=there)
 
     def report_repeats(self) -> None:
-        """One problem for each two entries that ban a user twice, in however many rooms."""
-        if not self.repeats:
+        """Report each pair of entries that ban a user twice, once for however many rooms."""
+        if not self._repeats:
             return
         first = {
             id(ban): Spot(file, ("bans", index, "user_id"))
-            for file, terms in self.terms.items()
+            for file, terms in self._terms.items()
             for index, ban in enumerate(terms)
         }
-        names = {arn: name for name, arn in self.settings.rooms.arns.items()}
-        for (file, index, rooms), keys in self.repeats.items():
+        names = {arn: name for name, arn in self._settings.rooms.arns.items()}
+        for (file, index, rooms), keys in self._repeats.items():
             rooms_by_first: dict[Spot, list[str]] = {}
             for key in keys:
                 earlier = first[id(self.bans[key])]
@@ -181,4 +180,4 @@ class _Expansion:
                 if len(keys) < rooms:  # keeping the other one would lift the rest
                     advice = f"take {'that room' if len(where) == 1 else 'those rooms'} out of one of the two entries"
                 message = f"{{place}} bans this user in {where[0]}{more} already; {advice}"
-                self.problems.add(file, ("bans", index, "user_id"), message, there=earlier)
+                self._problems.add(file, ("bans", index, "user_id"), message, there=earlier)

@@ -21,11 +21,11 @@ def explain(path: Path, detail: ErrorDetails) -> str:
             return f"an empty text; {what}"
         case "string_too_long":
             limit = context["max_length"]
-            return f"{len(value):,} characters long, and at most {limit} are possible; shorten it"
+            return f"{len(value):,} characters long, and the limit is {limit}; shorten it"
         case "string_pattern_mismatch":
             return f"not the ARN of a room; it looks like {EXAMPLE_ARN}"
         case "too_long":
-            return f"{len(value):,} patterns, and at most {MAX_PATTERNS} are possible; put more files into a folder"
+            return f"{len(value):,} patterns, and the limit is {MAX_PATTERNS}; put more files into a folder"
         case "too_short" if path[-1] == "include":
             return "an empty list; name files such as bans.d/*.yaml, or leave the key out"
         case "too_short":
@@ -42,16 +42,17 @@ def explain(path: Path, detail: ErrorDetails) -> str:
                 expected = f"a list such as {_EXAMPLES[str(path[-1])]}"
             elif kind == "string_type" and path[0] == "rooms":
                 return f"the ARN of the room is missing; it looks like {EXAMPLE_ARN}"
+            if value is None and kind == "string_type":
+                return "has no value; write one; if this very text is meant, put it in quotes"
             if value is None:
-                quote = "; if this very text is meant, put it in quotes" if kind == "string_type" else ""
-                return f"has no value; write {expected}{quote}"
-            return f"{_kind_of(value)} stands here; write {expected} instead"
+                return f"has no value; write {expected}"
+            return f"this is {_kind_of(value)}; write {expected} instead"
     return detail["msg"]
 
 
 _EXAMPLES: Final = {"protected_users": "[host-*]", "include": "[bans.d/*.yaml]"}
 _EXPECTED: Final = {
-    "string_type": "a text",
+    "string_type": "text",
     "list_type": "a list such as [lobby]",
     "dict_type": "indented `key: value` lines",
     "int_type": "a whole number",
@@ -62,18 +63,18 @@ _EXPECTED: Final = {
 def _kind_of(value: object) -> str:
     if isinstance(value, list):
         return "a list"
-    return "a group of `key: value` lines" if isinstance(value, dict) else "a text"
+    return "a group of `key: value` lines" if isinstance(value, dict) else "text"
 
 
 def unknown_in_included(key: str) -> str:
-    """What to say about a key of an included file, which holds just `bans`."""
+    """What to say about a key of an included file, which holds only `bans`."""
     if key in KEYS[""]:
-        return "a file that is included holds just `bans`; move this to the list that includes it"
-    return "there is no such key; a file that is included holds just `bans`"
+        return "an included file holds only `bans`; move this to the list that includes it"
+    return "there is no such key; an included file holds only `bans`"
 
 
 def likely_key(key: str, section: str) -> str | None:
-    """The key that was probably meant by one that there is not."""
+    """The key that was probably meant, for one that does not exist."""
     keys = list(KEYS[section])
     plain = key.casefold().replace("-", "_").replace(" ", "_")
     return next(iter(get_close_matches(plain, keys, 1)), None)
@@ -88,5 +89,5 @@ def _unknown_key(path: Path) -> str:
 
 
 def quoted(text: str) -> str:
-    """Text of the list in a message: on one line, and not too long."""
+    """Text of the list as messages show it: on one line, and not too long."""
     return json.dumps(text if len(text) <= 60 else text[:60] + "…", ensure_ascii=False)

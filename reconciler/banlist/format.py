@@ -1,23 +1,22 @@
 """The canonical form of a ban list: the same list, written so that every YAML tool reads the same user IDs.
 
-As little changes as possible, so that a diff shows what was done and nothing else. Canonical is:
+As little as possible changes, so that a diff shows what was done and nothing else. In the canonical form:
 
 - The encoding is UTF-8 without a byte order mark, lines end with a line feed alone, and the text ends with exactly one.
 - No line ends with spaces or tabs.
 - A user ID (`user_id`, and the patterns of `guardrails.protected_users`) that some YAML tool takes for a number, a
-  time, a truth value or a null is in quotes. This program reads it as text either way; the quotes are for all others.
+  time, a truth value or a null is in quotes. This program reads it as text either way; the quotes are for other tools.
 
-All else stays byte for byte: order, comments, blank lines, quotes that are there already, indentation (YAML holds the
-entries of a list to one indentation anyhow, and indenting them anew would touch every line), and the inside of every
-text that spans lines. Where the last value is a block of text, its own rules say how the text ends: `|+` keeps the
-line breaks that follow it.
+Everything else stays byte for byte: order, comments, blank lines, quotes, indentation (YAML wants the entries of a list
+indented alike anyway, and indenting them anew would touch every line), and the inside of every text that spans lines.
+If the last value is a block of text, its own rules say how the text ends: `|+` keeps the line breaks that follow it.
 
 With `sort`, the entries of `bans` are ordered by user ID, code point by code point; entries of one user keep their
-order. A comment goes with the entry below it. Where a blank line follows the comment, or it is indented deeper than
-the dash, it goes with the entry above. Blank lines between entries stay where they are.
+order. A comment goes with the entry below it. If a blank line follows the comment, or it is indented deeper than the
+dash, it goes with the entry above. Blank lines between entries stay where they are.
 
-A text is changed where the marks of YAML's events say that a value stands. What comes out is read again, and must say
-exactly what the text said before.
+A text is changed where the marks of YAML's events say that a value is. The result is read again, and must say exactly
+what the text said before.
 """
 
 import re
@@ -64,14 +63,14 @@ def format_content(content: bytes, path: str = "bans.yaml", *, sort: bool = Fals
         content: the file.
         path: its name, for messages.
         sort: order the entries of `bans` by user ID.
-        pure: read it without the C YAML parser, with the same result.
+        pure: read it without the C parser; the result is the same.
 
     Returns:
-        What reads the same, and is its own canonical form.
+        Content that reads the same, and is its own canonical form.
 
     Raises:
         BanListInvalid: with every problem in it; or `bans` cannot be sorted as it is written.
-        FormattingUnsafe: the result would not read the same, which is a fault of this module.
+        FormattingUnsafe: the result would not read the same: a bug in this module.
     """
     document = read_alone(content, path, pure=pure)
     text = decode(content)
@@ -89,7 +88,7 @@ def format_content(content: bytes, path: str = "bans.yaml", *, sort: bool = Fals
 
 
 def is_ambiguous(text: str) -> bool:
-    """Whether some YAML tool takes this text for something else where it stands without quotes."""
+    """Whether some YAML tool takes this text, without quotes, for something else."""
     if not _AMBIGUOUS.fullmatch(text):
         return False
     return text[0] not in "+-.0123456789" or _DIGIT.search(text) is not None or text[-1] in "fFnN"
@@ -104,7 +103,7 @@ def _require_same(document: Document, expected: Data, path: str) -> None:
 
 
 def _is_user(path: Path | None) -> bool:
-    """Whether a user ID or a pattern of one stands there."""
+    """Whether it is the path of a user ID, or of a pattern for user IDs."""
     match path:
         case ("bans", int(), "user_id") | ("guardrails", "protected_users", int()):
             return True
@@ -139,7 +138,7 @@ def _tidied(text: str, document: Document) -> str:
 
 
 def _end(text: str, last: Event) -> tuple[int, list[_Edit]]:
-    """Where the text ends before its last line break, and what has to change in the sign of a block that ends it.
+    """Where the text ends before its last line break, and what must change in the sign of a block at its end.
 
     With a block of text that keeps the line breaks behind it, the end lies behind them.
     """

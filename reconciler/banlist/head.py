@@ -1,4 +1,4 @@
-"""All of a ban list but its entries: what the entries are read with."""
+"""All of a ban list except its entries, which are read with it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from pydantic_core import ValidationError
 
 from reconciler.banlist.problems import ListFile, Problems, Spot
 from reconciler.banlist.rooms import Rooms
-from reconciler.banlist.schema import Defaults, Head, check_head
+from reconciler.banlist.schema import HEAD, Defaults, Head
 from reconciler.banlist.value import DEFAULT_STATE
 from reconciler.bans import DEFAULT_RATE
 from reconciler.guardrails import Guardrails
@@ -38,7 +38,7 @@ class Settings:
 
 
 def read_head(file: ListFile, problems: Problems) -> Settings | None:
-    """The settings of a ban list, as far as they are sound; None when it is no ban list at all.
+    """The settings of a ban list, as far as they are sound; None if the file is no ban list at all.
 
     Args:
         file: the list, which could be read to its end.
@@ -71,13 +71,15 @@ def read_head(file: ListFile, problems: Problems) -> Settings | None:
 
 
 def _checked(file: ListFile, data: dict[str, Any], problems: Problems) -> Head:
-    """The head without what is wrong in it."""
+    """The head, without whatever is wrong in it."""
     raw = {key: value for key, value in data.items() if key != "bans"}
     if "version" not in raw:
         part = "" if raw else "; or is this a file that another list includes? Then check that list"
         problems.add(file, ("version",), f"missing; begin the list with `version: 1`{part}")
+    head: Head
     try:
-        return check_head(raw)
+        head = HEAD.validate_python(raw)
+        return head
     except ValidationError as error:
         details = error.errors(include_url=False)
     problems.add_invalid(file, (), details)
@@ -89,7 +91,8 @@ def _checked(file: ListFile, data: dict[str, Any], problems: Problems) -> Head:
         value = raw.pop(section)
         if keys and isinstance(value, dict):
             raw[section] = {key: within for key, within in value.items() if key not in keys}
-    return check_head(raw)
+    head = HEAD.validate_python(raw)
+    return head
 
 
 def _rooms(file: ListFile, arns: dict[str, str], raw: object, problems: Problems) -> Rooms:
@@ -100,8 +103,8 @@ def _rooms(file: ListFile, arns: dict[str, str], raw: object, problems: Problems
             problems.add(file, ("rooms", name), message, at_key=True, there=Spot(file, ("rooms", names[arn])))
         names.setdefault(arn, name)
     if not isinstance(raw, dict | None) or ("rooms",) in file.spoiled:
-        return Rooms(arns, unsound=None)
-    return Rooms(arns, unsound=frozenset(raw or ()) - arns.keys())
+        return Rooms(arns, None)
+    return Rooms(arns, frozenset(raw or ()) - arns.keys())
 
 
 def _default_rooms(
@@ -109,6 +112,6 @@ def _default_rooms(
 ) -> Sequence[str] | None:
     """The ARNs for entries that name no rooms; None when each has to."""
     if "rooms" in defaults:
-        return rooms.resolve(defaults["rooms"], file, ("defaults", "rooms"), problems)[0]
+        return rooms.resolve(defaults["rooms"], file, ("defaults", "rooms"), problems)
     given = "rooms" in raw if isinstance(raw, dict) else raw is not None
     return [] if given or ("defaults",) in file.spoiled else None  # what is wrong with it is reported already

@@ -1,4 +1,4 @@
-"""The JSON Schema (2020-12) of `bans.yaml`, for editors and other checkers of YAML files.
+"""The JSON Schema (2020-12) of `bans.yaml`, for editors and other tools that check YAML files.
 
 Keys, lengths and limits come from `reconciler.banlist.schema`; here is what people read about each key, and how those
 tools see its values. They parse YAML's types, where this program reads text throughout: to them `rate: 50` and
@@ -34,10 +34,10 @@ _ROOM_REFS: Final[Schema] = {"anyOf": [{"const": ALL_ROOMS}, {"type": "array", "
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What there is to say about a key of the ban list.
+    """What the schema says about a key of the ban list.
 
     Attributes:
-        description: for the moderator who points at it in an editor.
+        description: for the moderator who hovers over it in an editor.
         examples: values, as an editor may offer them.
         shape: its schema, where pydantic's does not say it all.
     """
@@ -187,7 +187,7 @@ def _property(section: str, name: str, shape: Schema) -> Schema:
 
 
 def _seen(shape: Schema) -> Schema:
-    """How a tool that parses YAML's types sees what pydantic checks as text."""
+    """The schema, for a tool that parses YAML's types, of what pydantic checks as text."""
     match shape:
         case {"anyOf": [only, {"type": "null"}]}:
             return _or_null(_seen(only))

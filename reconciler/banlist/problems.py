@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from pydantic_core import ErrorDetails
@@ -23,8 +23,8 @@ class ListFile:
         path: its name, for messages.
         content: as it was read.
         document: what it says.
-        empty: where nothing is written.
-        spoiled: where the data is not what the author wrote, for a reason that is reported already.
+        empty: the paths of values that are missing.
+        spoiled: the paths where the data lacks what the author wrote, for a reason that is reported already.
     """
 
     path: str
@@ -47,9 +47,8 @@ class Spot(NamedTuple):
     path: Path
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A problem whose place is not looked up yet; its message has a `{place}` where it speaks of `there`."""
+class _Found(NamedTuple):
+    """A problem whose place is not looked up yet."""
 
     spot: Spot
     message: str
@@ -58,17 +57,17 @@ class _Found:
     private: tuple[str, ...]
 
 
-@dataclass(slots=True)
 class Problems:
-    """Collects what is wrong with a list; the places are looked up at the end, and only for what is wrong.
+    """Collects what is wrong with a list, and looks up the places at the end.
 
     Attributes:
         files: by their paths, in the order of reading.
     """
 
-    files: dict[str, ListFile] = field(default_factory=dict)
-    _found: list[_Found] = field(default_factory=list)
-    _unread: list[Problem] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.files: dict[str, ListFile] = {}
+        self._found: list[_Found] = []
+        self._unread: list[Problem] = []
 
     def add(
         self,
@@ -87,8 +86,8 @@ class Problems:
             path: the value that is wrong, or missing.
             message: what is wrong, and what to write instead.
             at_key: it is the key that is wrong.
-            there: another value that the message speaks of, with `{place}` for the line on which that stands.
-            private: what the message quotes of the list.
+            there: another value that the message mentions, with `{place}` in place of its line.
+            private: the parts of the message that quote the list.
         """
         self._found.append(_Found(Spot(file, path), message, at_key, there, private))
 
@@ -104,6 +103,11 @@ class Problems:
     def add_unread(self, path: str, mark: Mark, message: str) -> None:
         """Add that a file is not text."""
         self._unread.append(Problem(path, mark.line, mark.column, "", message))
+
+    @property
+    def count(self) -> int:
+        """How many were added so far, without the faults of the YAML."""
+        return len(self._found)
 
     def __bool__(self) -> bool:
         return bool(self._found or self._unread or any(file.document.faults for file in self.files.values()))
@@ -144,7 +148,7 @@ class Problems:
 
 
 def _up(path: Path) -> Iterator[Path]:
-    """A path, and those of all that is around it, outwards."""
+    """A path, and the paths of everything around it, from the inside out."""
     for length in range(len(path), -1, -1):
         yield path[:length]
 
@@ -153,7 +157,7 @@ def _mark(path: Path, places: Mapping[Path, Place], *, at_key: bool) -> Mark:
     place = places.get(path)
     if place is not None:
         return place.key if at_key else place.value
-    # What is missing is missing from what stands around it.
+    # What is missing is reported where it should be: in what is around it.
     return next((places[around].value for around in _up(path) if around in places), Mark(1, 1))
 
 
@@ -161,7 +165,7 @@ _LIKE_A_KEY: Final = re.compile(r"[a-z_]{1,30}")
 
 
 def _shown(path: Path) -> Path:
-    """A path up to where a key of a ban does not look like one: it may be a user ID, and those are personal data."""
+    """A path up to the first key of a ban that looks unlike one: it may be a user ID, which is personal data."""
     for depth, step in enumerate(path):
         unknown = isinstance(step, str) and step not in KEYS["bans"] and not _LIKE_A_KEY.fullmatch(step)
         if path[0] == "bans" and depth > 0 and unknown:

@@ -16,7 +16,9 @@ from reconciler.yamltext.values import Document, NotText
 
 
 def _no_files(patterns: Sequence[str]) -> Sequence[NotIncluded]:
-    return [NotIncluded("files are included where a list is read from a file, and this one is not") for _ in patterns]
+    return [
+        NotIncluded("only a list that is read from a file can include others, and this one is not") for _ in patterns
+    ]
 
 
 def parse(content: bytes, path: str = "bans.yaml", *, find: Find = _no_files, pure: bool = False) -> BanList:
@@ -26,7 +28,7 @@ def parse(content: bytes, path: str = "bans.yaml", *, find: Find = _no_files, pu
         content: the file.
         path: its name, for messages.
         find: gives the files that it includes.
-        pure: read it without the C YAML parser, with the same result.
+        pure: read it without the C parser; the result is the same.
 
     Raises:
         BanListInvalid: with every problem in it, and in the files that it includes.
@@ -39,7 +41,7 @@ def parse(content: bytes, path: str = "bans.yaml", *, find: Find = _no_files, pu
 
 
 def _ban_list(content: bytes, path: str, find: Find, problems: Problems, *, pure: bool) -> BanList | None:
-    """The ban list; of use only when there are no problems."""
+    """The ban list; only of use when there are no problems."""
     main = _file(content, path, problems, pure=pure)
     settings = read_head(main, problems) if main is not None else None
     if main is None or settings is None:
@@ -58,17 +60,17 @@ def _ban_list(content: bytes, path: str, find: Find, problems: Problems, *, pure
 
 
 def read_alone(content: bytes, path: str = "bans.yaml", *, pure: bool = False) -> Document:
-    """Read one file and check what it says by itself: a whole ban list, or a part of one, which holds just `bans`.
+    """Read one file and check it by itself: a whole ban list, or a part of one, which holds only `bans`.
 
-    The names of rooms in such a part are not checked, since they stand in the list that it is a part of.
+    The room names in such a part are not checked: the list that includes it defines them.
 
     Args:
         content: the file.
         path: its name, for messages.
-        pure: read it without the C YAML parser, with the same result.
+        pure: read it without the C parser; the result is the same.
 
     Returns:
-        What the file says, which is sound.
+        What the file says.
 
     Raises:
         BanListInvalid: with every problem in it.
@@ -78,7 +80,7 @@ def read_alone(content: bytes, path: str = "bans.yaml", *, pure: bool = False) -
     if file is not None:
         data = file.document.data
         is_part = isinstance(data, dict) and data.keys() == {"bans"}
-        settings = Settings(Rooms(unsound=None), default_rooms=()) if is_part else read_head(file, problems)
+        settings = Settings(Rooms({}, None), default_rooms=()) if is_part else read_head(file, problems)
         if settings is not None:
             expand([file], settings, problems)
     if file is None or problems:
@@ -87,7 +89,7 @@ def read_alone(content: bytes, path: str = "bans.yaml", *, pure: bool = False) -
 
 
 def _file(content: bytes, path: str, problems: Problems, *, pure: bool) -> ListFile | None:
-    """A file; None when it cannot be read to its end, since nothing can be said then about what it lacks."""
+    """A file; None if it cannot be read to its end, for then nobody can say what it lacks."""
     try:
         document = yamltext.read(content, pure=pure)
     except NotText as error:
@@ -121,7 +123,7 @@ def _included(
                     problems.add(file, (key,), unknown_in_included(key), at_key=True)
                 yield file
             else:
-                nothing = "the file is empty" if data is None else "this is no list of bans"
+                nothing = "the file is empty" if data is None else "this is not a list of bans"
                 problems.add(file, (), f"{nothing}; write `bans:` and the bans below it, or `bans: []`")
 
 

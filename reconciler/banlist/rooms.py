@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Final
 
@@ -10,34 +9,34 @@ from pydantic_core import ValidationError
 
 from reconciler.banlist.explain import quoted
 from reconciler.banlist.problems import ListFile, Problems
-from reconciler.banlist.schema import ALL_ROOMS, EXAMPLE_ARN, check_room_refs
+from reconciler.banlist.schema import ALL_ROOMS, EXAMPLE_ARN, ROOM_REFS
 from reconciler.bans import is_room_arn
 from reconciler.yamltext.values import Path
 
-_MAX_SUGGESTIONS: Final = 100  # nobody reads hundreds, and comparing takes a while
+_MAX_SUGGESTIONS: Final = 100  # comparing takes a while, and nobody reads hundreds
 _MAX_COMPARED: Final = 1000
 
 
-@dataclass(frozen=True, slots=True)
 class Rooms:
     """The rooms that a list names.
 
-    Attributes:
+    Args:
         arns: by name.
-        unsound: names that stand in the list with something wrong about them; None when any name may be such.
+        unsound: names that are in the list with something wrong about them; None if any name may be one of these.
     """
 
-    arns: Mapping[str, str] = field(default_factory=dict)
-    unsound: frozenset[str] | None = frozenset()
-    _known: dict[object, Sequence[str]] = field(default_factory=dict)
-    _suggestions: dict[str, str | None] = field(default_factory=dict)
+    def __init__(self, arns: Mapping[str, str], unsound: frozenset[str] | None) -> None:
+        self.arns = arns
+        self._unsound = unsound
+        self._known: dict[object, Sequence[str]] = {}  # what the sound `rooms` of entries mean
+        self._suggestions: dict[str, str | None] = {}
 
     def of_entry(self, refs: object, file: ListFile, index: int, problems: Problems) -> Sequence[str]:
-        """The ARNs that the `rooms` of an entry stand for. Few differ in a list, and each is checked once.
+        """The ARNs that the `rooms` of an entry mean; equal ones are checked only once.
 
         Args:
-            refs: whatever stands there.
-            file: where the entry stands.
+            refs: the value, not checked yet.
+            file: the file of the entry.
             index: of the entry.
             problems: where to add what is wrong with it.
         """
@@ -45,57 +44,49 @@ class Rooms:
         try:
             if (known := self._known.get(key)) is not None:
                 return known
-        except TypeError:  # something stands there that is no text
+        except TypeError:  # it contains something that is not text
             pass
-        path = ("bans", index, "rooms")
+        before, path = problems.count, ("bans", index, "rooms")
         try:
-            checked = check_room_refs(refs)
+            arns = self.resolve(ROOM_REFS.validate_python(refs), file, path, problems)
         except ValidationError as error:
             problems.add_invalid(file, path, error.errors(include_url=False))
             return ()
-        arns, sound = self.resolve(checked, file, path, problems)
-        if sound:
+        if problems.count == before:
             self._known[key] = arns
         return arns
 
-    def resolve(
-        self, refs: Sequence[str], file: ListFile, path: Path, problems: Problems
-    ) -> tuple[Sequence[str], bool]:
-        """The ARNs that names, ARNs or `all` stand for, and whether nothing had to be added to the problems."""
+    def resolve(self, refs: Sequence[str], file: ListFile, path: Path, problems: Problems) -> Sequence[str]:
+        """The ARNs that names, ARNs or `all` mean; whatever is wrong is added to `problems`."""
         if refs == ALL_ROOMS:
-            nothing = not self.arns and self.unsound == frozenset()
-            if nothing:
-                problems.add(file, path, "`all` means every room under `rooms`, and there is none; add the rooms")
-            return list(self.arns.values()), not nothing
+            if not self.arns and self._unsound == frozenset():
+                problems.add(file, path, "`all` means every room under `rooms`, and there are none; add the rooms")
+            return list(self.arns.values())
         arns: dict[str, None] = {}
-        sound = True
         for index, ref in enumerate(refs):
             arn = self.arns.get(ref) or (ref if is_room_arn(ref) else None)
             if arn is None:
-                if self.unsound is None or ref in self.unsound:
-                    continue  # what is wrong with that room is reported already
-                message, *private = self._unknown(ref)
+                if self._unsound is not None and ref not in self._unsound:  # else it is reported already
+                    message, quote = self._unknown(ref), quoted(ref)
+                    problems.add(file, (*path, index), message, private=(quote,) if quote in message else ())
             elif arn in arns:
-                message, *private = ("this room stands in the list already; remove it here",)
+                problems.add(file, (*path, index), "this room is in the list already; remove it here")
             else:
                 arns[arn] = None
-                continue
-            problems.add(file, (*path, index), message, private=tuple(private))
-            sound = False
-        return list(arns), sound
+        return list(arns)
 
-    def _unknown(self, ref: str) -> tuple[str, ...]:
-        """What to say about a room that the list does not name, and what that quotes of the list."""
+    def _unknown(self, ref: str) -> str:
+        """What to say about a room that the list does not name."""
         if ref.startswith("arn:"):
-            return (f"not the ARN of a room; it looks like {EXAMPLE_ARN}",)
+            return f"not the ARN of a room; it looks like {EXAMPLE_ARN}"
         if ref == ALL_ROOMS:
-            return ("for every room, write `rooms: all` without brackets",)
+            return "for every room, write `rooms: all` without brackets"
         parts = re.split(r"[\s,]+", ref)
         if len(parts) > 1 and all(part in self.arns for part in parts):
-            return (f"rooms are separated by commas; write [{', '.join(parts)}]",)
+            return f"rooms are separated by commas; write [{', '.join(parts)}]"
         close = self._closest(ref)
         advice = f"did you mean `{close}`?" if close else "add it there with its ARN, or correct the name"
-        return f"there is no room {quoted(ref)} under `rooms`; {advice}", quoted(ref)
+        return f"there is no room {quoted(ref)} under `rooms`; {advice}"
 
     def _closest(self, ref: str) -> str | None:
         """The name that was probably meant, if comparing does not take too long."""

@@ -1,7 +1,7 @@
-"""The shape of `bans.yaml`, checked by pydantic on texts.
+"""The shape of `bans.yaml`, in which every scalar is text, for pydantic to check.
 
-It is written for pydantic's core, which alone is imported in a third of the time that all of pydantic takes; `plan`
-needs no more. A key that is left out (`defaults` apply) differs from one without a value (they do not).
+The shapes are written for `pydantic_core`, which imports in a third of the time that `pydantic` takes: `plan` needs no
+more than that. A key that is left out (`defaults` apply) differs from one without a value (they do not).
 """
 
 import re
@@ -11,22 +11,7 @@ from functools import lru_cache
 from typing import Final, Literal, TypedDict
 
 from pydantic_core import CoreSchema, PydanticCustomError, SchemaValidator
-from pydantic_core.core_schema import (
-    any_schema,
-    datetime_schema,
-    dict_schema,
-    float_schema,
-    int_schema,
-    list_schema,
-    literal_schema,
-    no_info_after_validator_function,
-    no_info_before_validator_function,
-    no_info_wrap_validator_function,
-    nullable_schema,
-    str_schema,
-    typed_dict_field,
-    typed_dict_schema,
-)
+from pydantic_core import core_schema as core
 
 from reconciler.bans import REASON_MAX, ROOM_ARN_MAX, ROOM_ARN_PATTERN, USER_ID_MAX, parse_time
 
@@ -60,14 +45,14 @@ def _time(text: str) -> datetime:
         shape = _TIME_SHAPE.fullmatch(text)
         if shape is None:
             advice = (
-                "not a date and time as it is needed; write it like 2027-01-31T00:00:00Z: with seconds, and Z or +02:00"
+                f"not a date and time in the right format; write it like {EXAMPLE_TIME}: with seconds, and Z or +02:00"
             )
         elif not shape["time"]:
             advice = f"{text} has no time and no time zone; write {text}T00:00:00Z"
         elif not shape["zone"]:
             advice = f"{text} has no time zone; write {text}Z for UTC, or an offset such as {text}+02:00"
         else:
-            advice = "there is no such date or time; write it like 2027-01-31T00:00:00Z"
+            advice = f"there is no such date or time; write it like {EXAMPLE_TIME}"
         raise PydanticCustomError("time", "{advice}", {"advice": advice}) from error
 
 
@@ -110,18 +95,18 @@ def _check_pattern(pattern: str) -> str:
     if not steps[0]:
         advice = "write a path from the folder of this file, such as bans.d/*.yaml"
     elif ".." in steps:
-        advice = "what is included lies in the folder of this file or below it; leave the `..` out"
+        advice = "included files must be in the folder of this file or below it; leave out the `..`"
     elif "**" in steps:
         advice = "`**` is not supported; write one pattern for each level, such as teams/*/bans.yaml"
     elif "" in steps or "." in steps or "\\" in pattern or "\0" in pattern:
-        advice = "write a path as bans.d/*.yaml, with `/` between the folders and nothing empty between them"
+        advice = "write a path such as bans.d/*.yaml, with `/` between the folders and no empty parts"
     else:
         return pattern
     raise PydanticCustomError("pattern", "{advice}", {"advice": advice})
 
 
 class Entry(TypedDict, total=False):
-    """One entry of `bans`, checked, but for its rooms."""
+    """One entry of `bans`; all but its rooms is checked."""
 
     user_id: str
     rooms: object
@@ -131,7 +116,7 @@ class Entry(TypedDict, total=False):
 
 
 class Defaults(TypedDict, total=False):
-    """What stands for keys that an entry leaves out."""
+    """What applies to entries that leave a key out."""
 
     rooms: list[str] | Literal["all"]
     reason: str | None
@@ -160,42 +145,42 @@ class Head(TypedDict, total=False):
 
 def _closed(**shapes: CoreSchema) -> CoreSchema:
     """A mapping with these keys and no others, each of which may be left out."""
-    fields = {key: typed_dict_field(shape, required=False) for key, shape in shapes.items()}
-    return typed_dict_schema(fields, extra_behavior="forbid")
+    fields = {key: core.typed_dict_field(shape, required=False) for key, shape in shapes.items()}
+    return core.typed_dict_schema(fields, extra_behavior="forbid")
 
 
-_TEXT: Final = str_schema(min_length=1)
-_REASON: Final = nullable_schema(str_schema(min_length=1, max_length=REASON_MAX))
-_TIME: Final = no_info_before_validator_function(_check_time, nullable_schema(datetime_schema()))
-_COUNT: Final = no_info_before_validator_function(_whole_number, int_schema())
-_PERCENT: Final = no_info_before_validator_function(_whole_number, int_schema(le=100))
-_RATE: Final = no_info_before_validator_function(_calls_a_second, float_schema())
-_ROOM_NAME: Final = no_info_before_validator_function(_check_room_name, str_schema())
-_ROOM_ARN: Final = str_schema(pattern=ROOM_ARN_PATTERN, max_length=ROOM_ARN_MAX)
-_ROOM_REFS: Final = no_info_wrap_validator_function(_all_or_list, list_schema(_TEXT, min_length=1))
-_PATTERN: Final = no_info_after_validator_function(_check_pattern, str_schema())
+_TEXT: Final = core.str_schema(min_length=1)
+_REASON: Final = core.nullable_schema(core.str_schema(min_length=1, max_length=REASON_MAX))
+_TIME: Final = core.no_info_before_validator_function(_check_time, core.nullable_schema(core.datetime_schema()))
+_COUNT: Final = core.no_info_before_validator_function(_whole_number, core.int_schema())
+_PERCENT: Final = core.no_info_before_validator_function(_whole_number, core.int_schema(le=100))
+_RATE: Final = core.no_info_before_validator_function(_calls_a_second, core.float_schema())
+_ROOM_NAME: Final = core.no_info_before_validator_function(_check_room_name, core.str_schema())
+_ROOM_ARN: Final = core.str_schema(pattern=ROOM_ARN_PATTERN, max_length=ROOM_ARN_MAX)
+_ROOM_REFS: Final = core.no_info_wrap_validator_function(_all_or_list, core.list_schema(_TEXT, min_length=1))
+_PATTERN: Final = core.no_info_after_validator_function(_check_pattern, core.str_schema())
 
 _DEFAULTS: Final = _closed(rooms=_ROOM_REFS, reason=_REASON, expires_at=_TIME)
 _LIMITS: Final = _closed(
-    max_bans=_COUNT, max_lift_percent=_PERCENT, protected_users=nullable_schema(list_schema(_TEXT))
+    max_bans=_COUNT, max_lift_percent=_PERCENT, protected_users=core.nullable_schema(core.list_schema(_TEXT))
 )
 _HEAD: Final = _closed(
-    version=literal_schema(["1"]),
-    state=nullable_schema(_TEXT),
-    rate=nullable_schema(_RATE),
-    rooms=nullable_schema(dict_schema(_ROOM_NAME, _ROOM_ARN)),
-    defaults=nullable_schema(_DEFAULTS),
-    guardrails=nullable_schema(_LIMITS),
-    include=nullable_schema(list_schema(_PATTERN, min_length=1, max_length=MAX_PATTERNS)),
+    version=core.literal_schema(["1"]),
+    state=core.nullable_schema(_TEXT),
+    rate=core.nullable_schema(_RATE),
+    rooms=core.nullable_schema(core.dict_schema(_ROOM_NAME, _ROOM_ARN)),
+    defaults=core.nullable_schema(_DEFAULTS),
+    guardrails=core.nullable_schema(_LIMITS),
+    include=core.nullable_schema(core.list_schema(_PATTERN, min_length=1, max_length=MAX_PATTERNS)),
 )
-# What is checked when entries are expanded: that there are a user and rooms, and the rooms themselves, since a long
-# list has few different ones.
+# Expanding the entries checks the rest: that each has a user and rooms, and the rooms themselves, of which a long list
+# has few different ones.
 _ENTRY: Final = _closed(
-    user_id=str_schema(min_length=1, max_length=USER_ID_MAX),
-    rooms=any_schema(),
+    user_id=core.str_schema(min_length=1, max_length=USER_ID_MAX),
+    rooms=core.any_schema(),
     reason=_REASON,
     expires_at=_TIME,
-    note=nullable_schema(str_schema()),
+    note=core.nullable_schema(core.str_schema()),
 )
 
 SHAPES: Final[Mapping[str, CoreSchema]] = {"": _HEAD, "defaults": _DEFAULTS, "guardrails": _LIMITS, "bans": _ENTRY}
@@ -206,24 +191,7 @@ KEYS: Final[Mapping[str, Sequence[str]]] = {
 }
 """The keys of each section."""
 
-_HEAD_VALIDATOR: Final = SchemaValidator(_HEAD)
-_ENTRIES_VALIDATOR: Final = SchemaValidator(list_schema(_ENTRY))
-_ROOM_REFS_VALIDATOR: Final = SchemaValidator(_ROOM_REFS)
-
-
-def check_head(data: object) -> Head:
-    """The head of a list. Raises pydantic's ValidationError."""
-    head: Head = _HEAD_VALIDATOR.validate_python(data)
-    return head
-
-
-def check_entries(data: Sequence[object]) -> list[Entry]:
-    """Entries of `bans`. Raises pydantic's ValidationError."""
-    entries: list[Entry] = _ENTRIES_VALIDATOR.validate_python(data)
-    return entries
-
-
-def check_room_refs(data: object) -> list[str] | Literal["all"]:
-    """The `rooms` of an entry. Raises pydantic's ValidationError."""
-    refs: list[str] | Literal["all"] = _ROOM_REFS_VALIDATOR.validate_python(data)
-    return refs
+# Each raises pydantic's ValidationError.
+HEAD: Final = SchemaValidator(_HEAD)
+ENTRIES: Final = SchemaValidator(core.list_schema(_ENTRY))
+ROOM_REFS: Final = SchemaValidator(_ROOM_REFS)

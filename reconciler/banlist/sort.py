@@ -15,14 +15,14 @@ from reconciler.yamltext.values import Data, Document
 
 
 def order_of(data: Data) -> Sequence[int]:
-    """The places of the entries in the order of their user IDs; empty when that is the order in which they stand."""
+    """The indexes of the entries in the order of their user IDs; empty if they are in that order already."""
     users = [entry["user_id"] for entry in _entries(data)]
     order = sorted(range(len(users)), key=users.__getitem__)
     return order if order != list(range(len(users))) else ()
 
 
 def with_order(data: Data, order: Sequence[int]) -> Data:
-    """The data of a list whose entries stand in this order."""
+    """The data with its entries in this order."""
     entries = _entries(data)
     return {**data, "bans": [entries[index] for index in order]} if isinstance(data, dict) else data
 
@@ -34,7 +34,7 @@ def _entries(data: Data) -> list[Any]:
 
 @dataclass(slots=True)
 class _Layout:
-    """Where the entries of `bans` stand in a text.
+    """Where the entries of `bans` are in a text.
 
     Attributes:
         begins: where the first key of each entry is.
@@ -74,13 +74,13 @@ def reordered(text: str, document: Document, order: Sequence[int], path: str) ->
         path: its name, for messages.
 
     Raises:
-        BanListInvalid: some entry does not begin with a dash on a line of its own.
+        BanListInvalid: an entry does not begin with a dash on a line of its own.
     """
     layout = _layout(text, document)
     mark = layout.bans.start_mark
     dashes = [] if layout.bans.flow_style else _dashes(text, layout.begins, mark.column, line_start(text, mark.index))
     if not dashes:
-        message = "entries can be sorted where each begins with `- ` on a line of its own; write them like that"
+        message = "entries can be sorted only if each begins with `- ` on a line of its own; write them like that"
         raise BanListInvalid([Problem(path, mark.line + 1, mark.column + 1, "bans", message)])
     ends = [span.end for span in layout.spans]
     begins: list[int] = []  # of each entry, with the comments that go with it
@@ -101,14 +101,14 @@ def reordered(text: str, document: Document, order: Sequence[int], path: str) ->
     keeping = {span.end for span in layout.spans if span.keeps}
     parts = [text[: begins[0]]]
     for index, gap_text in zip(order, [*gaps, ""], strict=True):
-        # Behind a block that keeps them, blank lines would become its own.
+        # After a block that keeps them, blank lines would become part of it.
         parts += text[begins[index] : finishes[index]], "" if finishes[index] in keeping else gap_text
     parts.append(text[finishes[-1] :])
     return "".join(parts)
 
 
 def _dashes(text: str, begins: Sequence[int], column: int, first: int) -> list[int]:
-    """The beginning of the line on which each entry has its dash; none where some dash does not begin its line."""
+    """Where the line with the dash of each entry begins; none if some dash does not begin its line."""
     dashes: list[int] = []
     opening = " " * column + "-"
     for begin in begins:
@@ -143,7 +143,7 @@ def _indent(text: str, line: int) -> int | None:
 
 
 def _lead(text: str, lines: Sequence[int], column: int, dash: int) -> tuple[int, int]:
-    """Where the comments of the entry below begin, and where the blank lines above them do."""
+    """Where the comments of the entry below begin, and where the blank lines above them begin."""
     lead = gap = dash
     for line in lines:
         indent = _indent(text, line)
@@ -157,7 +157,7 @@ def _lead(text: str, lines: Sequence[int], column: int, dash: int) -> tuple[int,
 
 
 def _last_below(text: str, lines: Sequence[int], column: int, end: int) -> int:
-    """Where the last entry ends: behind the last comment that is indented deeper than its dash."""
+    """Where the last entry ends: after the last comment that is indented deeper than its dash."""
     for line in lines:
         if (_indent(text, line) or 0) > column:
             break

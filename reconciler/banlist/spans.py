@@ -1,4 +1,4 @@
-"""Texts in a YAML file that span lines: what stands inside of them is not for formatting."""
+"""Texts that span lines in a YAML file: formatting leaves the inside of them alone."""
 
 import re
 from collections.abc import Iterator
@@ -16,9 +16,9 @@ class Span(NamedTuple):
     """A text that spans lines, from where its inside begins.
 
     Attributes:
-        start: where the first line break of it may stand.
-        end: where it ends; of a block of text, behind its last line, and with `keeps` behind what follows as well.
-        keeps: a block whose sign has a `+`: the line breaks that follow belong to it.
+        start: where its first line break may be.
+        end: where it ends: a block of text after its last line, or with `keeps` after the blank lines that follow.
+        keeps: it is a block with a `+` in its sign, to which the line breaks that follow belong.
     """
 
     start: int
@@ -27,7 +27,7 @@ class Span(NamedTuple):
 
 
 def scalars(placed: Placed) -> list[Event]:
-    """The events of a key and its value that are texts."""
+    """The events of a key and its value, without those that are no text."""
     return [event for event in (placed.key, placed.event) if event.__class__ is ScalarEvent]
 
 
@@ -51,5 +51,5 @@ def _span(text: str, event: Event) -> Span:
 
 
 def line_start(text: str, index: int) -> int:
-    """Where the line begins on which `index` is."""
+    """Where the line that `index` is on begins."""
     return text.rfind("\n", 0, index) + 1

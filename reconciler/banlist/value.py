@@ -1,4 +1,4 @@
-"""What a ban list says: the desired state."""
+"""The ban list as a value: who is to be banned where."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -16,8 +16,8 @@ class BanList:
     """What a ban list says: the desired state.
 
     Attributes:
-        path: the file, as it was named to us.
-        sha256: of the file's content, in hexadecimal; with the names and contents of the files that it includes.
+        path: the file, as it was given to us.
+        sha256: of its content, and of the names and contents of the files that it includes; in hexadecimal.
         state: where the state is kept, as the list writes it: relative to the list's own folder.
         rooms: name → ARN.
         guardrails: what a plan may not do.
@@ -37,7 +37,7 @@ class BanList:
 
     @property
     def state_location(self) -> str:
-        """Where the state is kept: as the list says, from the folder of the list."""
+        """Where the state is kept, seen from here: a path in the list starts at the folder of the list."""
         return self.state if "://" in self.state else os.path.join(os.path.dirname(self.path), self.state)
 
     @property
@@ -48,14 +48,14 @@ class BanList:
 
 @dataclass(frozen=True, slots=True)
 class NotIncluded:
-    """A pattern of `include` that cannot be read.
+    """A pattern of `include` whose files cannot be read.
 
     Attributes:
-        why: it cannot, and what to do.
+        why: the reason, and what to do about it.
     """
 
     why: str
 
 
 Find = Callable[[Sequence[str]], "Sequence[Sequence[tuple[str, bytes]] | NotIncluded]"]
-"""For each pattern of `include` the files that it means, as names for messages and contents."""
+"""From the patterns of `include` to the files that each means: their names, for messages, and their contents."""

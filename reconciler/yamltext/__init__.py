@@ -1,1 +1,1 @@
-"""YAML text to plain data in which every scalar is the very text that stands in the file."""
+"""Reads YAML into plain data in which every scalar is exactly the text in the file."""

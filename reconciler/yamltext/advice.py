@@ -1,6 +1,6 @@
-"""What to write instead, for every way in which a text is not YAML, or more YAML than a ban list may hold.
+"""What to write instead, for each way in which a text is not YAML, or is more YAML than a ban list may use.
 
-In words for people who do not know YAML's own.
+Written for people who do not know YAML.
 """
 
 import re
@@ -16,37 +16,38 @@ TAG: Final = (
 )
 CUT: Final = "the text ends before this, as ` #` begins a comment; put all of it in quotes, or write `# ` with a space"
 CONFLICT: Final = (
-    "an unfinished merge stands here, from `<<<<<<<` to `>>>>>>>`; keep the bans of both sides that are meant, and"
-    " remove the lines with these signs"
+    "there is an unfinished merge here, from `<<<<<<<` to `>>>>>>>`; keep the bans that you want from both sides, and"
+    " remove the lines with these marks"
 )
-DIRECTIVE: Final = "a line that begins with % is an order to YAML, which is not supported; remove the line"
+DIRECTIVE: Final = "a line that begins with % is an instruction to YAML, which is not supported; remove the line"
 SECOND_DOCUMENT: Final = "a second document begins here; a ban list is one document, so remove the line `---` or `...`"
-KEY_TWICE: Final = "this key stands here twice; keep one of the two"
+KEY_TWICE: Final = "this key is here twice; keep one of the two"
 KEY_MISSING: Final = "a key is missing before the colon; quote it if this text is meant"
-KEY_NO_TEXT: Final = "a key must be a text, and this is none; quote it, or check the brackets"
+KEY_NO_TEXT: Final = "a key must be text, and this is not; quote it, or check the brackets"
 MERGE_KEY: Final = "merge keys (<<) are not supported; write the keys out"
 HALF: Final = "an escape such as \\uD83D is half a character; write the whole character"
-TOO_MANY: Final = "there is more that is wrong from here on; correct what stands above first"
+TOO_MANY: Final = "there are more problems from here on; correct those above first"
 AFTER_HERE: Final = f"what follows here {_NO_YAML}"
-UNREADABLE_TOO: Final = "more such characters stand here and below; is this file a ban list?"
-UTF16: Final = "the file is saved as UTF-16, or is no text at all; save it as UTF-8"
-NOT_UTF8: Final = "what stands here is not UTF-8; save the file as UTF-8"
+UNREADABLE_TOO: Final = "there are more such characters here and below; is this file a ban list?"
+UTF16: Final = "the file is saved as UTF-16, or is not text at all; save it as UTF-8"
+NOT_UTF8: Final = "this is not UTF-8; save the file as UTF-8"
 
 
 def unreadable(character: str) -> str:
-    """Advice on a character that YAML does not allow as it is."""
+    """Advice on a character that YAML does not allow unescaped."""
     code = f"{ord(character):04X}"
-    return f'the character U+{code} cannot stand here as it is; take it out, or write "\\u{code}" in double quotes'
+    return f'the character U+{code} cannot be written as it is; remove it, or write "\\u{code}" in double quotes'
 
 
 def too_deep(depth: int) -> str:
-    """Advice on lists and mappings inside of more than `depth` others."""
+    """Advice on a list or mapping inside more than `depth` others."""
     return f"nested more than {depth} deep, and a ban list needs four levels; check the brackets and the indentation"
 
 
-# Searched from the top for "context: problem" of the pure parser's error; True: the fault lies where the context is.
+# Patterns for the "context: problem" of the pure parser's error: the first that fits counts. True: the fault is where
+# the context is.
 _SYNTAX: Final = (
-    (r"character '\\t'", False, "a tab stands here; write spaces instead"),
+    (r"character '\\t'", False, "there is a tab here; use spaces instead"),
     (r"cannot start any token", False, "an unquoted text cannot begin with this character; put it in quotes"),
     (r"directive|YAML document|duplicate tag handle", False, DIRECTIVE),
     (r"scanning an alias", True, ALIAS),
@@ -65,16 +66,16 @@ _SYNTAX: Final = (
     (
         r"block scalar",
         False,
-        "a block of text (| or >) begins on a line of its own, every line of it indented alike;"
+        "a block of text (| or >) begins on a new line, with every line indented alike;"
         " quote a text that begins with | or >",
     ),
     (
         r"mapping values are not allowed",
         False,
-        "a colon cannot stand here; quote a text that holds `: `, or check this line's indentation, that each ban"
+        "a colon is not allowed here; quote text that contains `: `, or check this line's indentation, that each ban"
         " begins with `- `, and that the line above has a space after its `-` and its `:`",
     ),
-    (r"unexpected ':'", False, "a colon cannot stand here; quote the text, or put a space behind the colon"),
+    (r"unexpected ':'", False, "a colon is not allowed here; quote the text, or put a space after the colon"),
     (r"could not find expected ':'", True, "`key: value` is expected here; there is no `: ` on this line"),
     (r"flow sequence", True, "a list opens here with [ and is not closed properly; check its commas and the ]"),
     (
@@ -95,14 +96,14 @@ _SYNTAX: Final = (
     (
         r"mapping keys are not allowed",
         False,
-        "a question mark and a space cannot stand here; quote a text that begins with them",
+        "a question mark and a space are not allowed here; quote text that begins with them",
     ),
     (r"document", False, "the list has ended above; check the indentation of this line, and remove `...` and `---`"),
     (
         r"block (mapping|collection|sequence)",
         False,
-        "this does not fit what stands above it; check the indentation, that each ban begins with `- `, and that a"
-        " quoted text ends its line and holds no quote of its own kind",
+        "this does not fit what is above it; check the indentation, that each ban begins with `- `, and that"
+        " quoted text ends its line and contains no quote of the same kind",
     ),
 )
 
@@ -111,10 +112,10 @@ def of(complaint: str) -> tuple[bool, str]:
     """Advice on an error of the pure parser.
 
     Args:
-        complaint: "context: problem", as the error has them.
+        complaint: "context: problem", as in the error.
 
     Returns:
-        Whether the fault lies where the context is, rather than the problem; and the advice.
+        Whether the fault is where the context is, rather than the problem; and the advice.
     """
     fitting = ((at_context, advice) for pattern, at_context, advice in _SYNTAX if re.search(pattern, complaint))
     return next(fitting, (False, f"this {_NO_YAML}"))

@@ -1,7 +1,7 @@
 """Plain data from the events of a YAML text.
 
-What a ban list has no use for and a reader can be misled by is a fault: anchors, aliases, merge keys, tags, keys given
-twice, a second document.
+Whatever a ban list does not need and can mislead a reader is a fault: anchors, aliases, merge keys, tags, repeated
+keys, a second document.
 """
 
 import re
@@ -28,16 +28,12 @@ _MAX_FAULTS: Final = 1000
 _NULLS: Final = frozenset({"", "~", "null", "Null", "NULL"})  # YAML 1.2, 10.3.2: plain scalars that say "no value"
 _LONGEST_NULL: Final = 4
 _ODD_KEYS: Final = _NULLS | {"<<"}
-_HALF: Final = re.compile(rb"\\(?:u|U0000)[dD][89a-fA-F]")  # an escape that may be half a character
-_SURROGATE: Final = re.compile("[\ud800-\udfff]")
-
-
-class Balked(YAMLError):
-    """The C parser is not to be trusted with this text."""
+_HALF: Final = rb"\\(?:u|U0000)[dD][89a-fA-F]"  # an escape that may be half a character
+_SURROGATE: Final = "[\ud800-\udfff]"
 
 
 class Stopped(YAMLError):
-    """Reading ends here, and the last fault says why."""
+    """Reading ends early. The last fault says why, unless it ends because this parser is not trusted with the text."""
 
 
 class Builder:
@@ -46,19 +42,21 @@ class Builder:
     Args:
         next_event: gives the events of the text.
         content: the text.
-        balks: raise Balked at whatever the two parsers see differently and no ban list holds.
+        trusted: the parser has the last word; otherwise stop at whatever the two parsers may see differently.
 
     Attributes:
-        faults: what was wrong so far, in the order of the text.
-        empty: the paths of values where nothing is written.
+        faults: what is wrong so far, in the order of the text.
+        empty: the paths of values that are missing.
     """
 
-    def __init__(self, next_event: NextEvent, content: bytes, *, balks: bool) -> None:
+    def __init__(self, next_event: NextEvent, content: bytes, *, trusted: bool) -> None:
         self.faults: list[Fault] = []
         self.empty: list[Path] = []
         self._next = next_event
-        self._balks = balks
-        self._has_halves = b"\\" in content and _HALF.search(content) is not None
+        self._trusted = trusted
+        self._has_halves = b"\\" in content and re.search(_HALF, content) is not None
+        # A scalar longer than this needs no second look: it is no null, and contains no half of a character.
+        self._doubtful = len(content) if self._has_halves else _LONGEST_NULL
         self._known: dict[str, str] = {}  # keys that need no second look
         self._shared: dict[str, str] = {}  # rooms: few texts in lists, again and again
 
@@ -66,8 +64,7 @@ class Builder:
         """The data of the text.
 
         Raises:
-            Balked: see `balks`.
-            Stopped: the last of `faults` says why.
+            Stopped: reading ended early.
             Exception: whatever the parser raises.
         """
         self._next()  # the stream starts
@@ -96,31 +93,25 @@ class Builder:
             self._stop(event, path, advice.too_deep(MAX_DEPTH))
         return self._mapping(path, depth) if kind is MappingStartEvent else self._list(path, depth)
 
-    # `_mapping` and `_list` see every event of a list of a million bans. Both take a scalar that needs no second look
-    # as it is: calling `_value` for each would make the reading of a list 5 % slower.
+    # These two see every event of a list of a million bans, so they take a scalar that needs no second look as it is:
+    # calling `_value` for each would make reading 5 % slower.
 
     def _mapping(self, path: Path, depth: int) -> dict[str, Data]:
         built: dict[str, Data] = {}
-        next_event, known, has_halves = self._next, self._known, self._has_halves
+        next_event, known, doubtful = self._next, self._known, self._doubtful
         while (event := next_event()).__class__ is not MappingEndEvent:
-            if (
-                event.__class__ is ScalarEvent
-                and (key := known.get(event.value)) is not None
-                and key not in built
-                and event.anchor is None
-                and event.ctag is None
-            ):
-                pass
-            elif (key := self._key(event, built, path, depth)) is None:
-                self._value(next_event(), path, depth + 1)  # it belongs to no key
-                continue
+            key = known.get(event.value) if event.__class__ is ScalarEvent else None
+            if key is None or key in built or event.anchor is not None or event.ctag is not None:
+                key = self._key(event, built, path, depth)
+                if key is None:
+                    self._value(next_event(), path, depth + 1)
+                    continue
             event = next_event()
             if (
                 event.__class__ is ScalarEvent
                 and event.anchor is None
                 and event.ctag is None
-                and len(event.value) > _LONGEST_NULL
-                and not has_halves
+                and len(event.value) > doubtful
             ):
                 built[key] = event.value
             else:
@@ -129,14 +120,13 @@ class Builder:
 
     def _list(self, path: Path, depth: int) -> list[Data]:
         built: list[Data] = []
-        next_event, share, has_halves = self._next, self._shared.setdefault, self._has_halves
+        next_event, share, doubtful = self._next, self._shared.setdefault, self._doubtful
         while (event := next_event()).__class__ is not SequenceEndEvent:
             if (
                 event.__class__ is ScalarEvent
                 and event.anchor is None
                 and event.ctag is None
-                and len(event.value) > _LONGEST_NULL
-                and not has_halves
+                and len(event.value) > doubtful
             ):
                 built.append(share(event.value, event.value))
             else:
@@ -144,7 +134,7 @@ class Builder:
         return built
 
     def _key(self, event: Event, built: dict[str, Data], path: Path, depth: int) -> str | None:
-        """A key that needs a second look; None when its value is to be left out."""
+        """A key that needs a second look; None if its value is to be left out."""
         if event.__class__ is AliasEvent:
             self._fault(event, path, advice.ALIAS, spoils=True, disputed=True)
             return None
@@ -169,9 +159,9 @@ class Builder:
     def _text(self, event: Event, path: Path) -> str:
         self._check_properties(event, path)
         text: str = event.value
-        if self._has_halves and _SURROGATE.search(text):
+        if self._has_halves and re.search(_SURROGATE, text):
             self._fault(event, path, advice.HALF)
-            return _SURROGATE.sub("\ufffd", text)
+            return re.sub(_SURROGATE, "\ufffd", text)
         return text
 
     def _check_properties(self, event: Event, path: Path) -> None:
@@ -181,14 +171,12 @@ class Builder:
             self._fault(event, path, advice.TAG, disputed=True)
 
     def _fault(self, event: Event, path: Path, message: str, *, spoils: bool = False, disputed: bool = False) -> None:
-        if disputed and self._balks:
-            raise Balked
+        if disputed and not self._trusted:
+            raise Stopped
         if len(self.faults) == _MAX_FAULTS:
             self._stop(event, (), advice.TOO_MANY)
         self.faults.append(Fault(Mark.of(event.start_mark), path, message, spoils))
 
     def _stop(self, event: Event, path: Path, message: str) -> None:
-        if self._balks:
-            raise Balked
         self.faults.append(Fault(Mark.of(event.start_mark), path, message))
         raise Stopped

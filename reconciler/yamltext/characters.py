@@ -46,7 +46,7 @@ def mark_after(text: str) -> Mark:
 
 
 def has_unreadable(content: bytes) -> bool:
-    """Whether a file, with no byte order mark at its start, holds characters that cannot stand in a ban list."""
+    """Whether a file contains characters that cannot be in a ban list; a byte order mark at its start may."""
     return (
         _is_utf16(content)
         or bool(content.translate(None, delete=_READABLE_BYTES))
@@ -55,12 +55,12 @@ def has_unreadable(content: bytes) -> bool:
 
 
 def without_unreadable(text: str) -> str:
-    """A text in which unreadable characters are replaced."""
+    """A text with its unreadable characters replaced."""
     return re.sub(_UNREADABLE, "\ufffd", text)
 
 
 def unreadable(text: str) -> Iterator[Fault]:
-    """The first unreadable character of each line, up to as many lines as tell a person what is going on."""
+    """The first unreadable character of each line, for as many lines as show a person what is going on."""
     found = (
         (number, match)
         for number, line in enumerate(re.split(_LINE_BREAK, text), 1)

@@ -1,4 +1,4 @@
-"""Texts of which YAML takes a part for a comment: who writes `player #7` without quotes bans `player`."""
+"""Texts that YAML cuts short at a comment: `player #7` without quotes bans `player`."""
 
 import re
 from collections.abc import Iterator
@@ -10,8 +10,9 @@ from reconciler.yamltext import advice
 from reconciler.yamltext.places import walk
 from reconciler.yamltext.values import Document, Fault, Mark
 
-# A line on which an unquoted text in somebody's words may end in a `#` that begins a comment with no space after it.
-_CUT: Final = rb"[ -]*(?:user_id|reason|note) *: +(?![\"'\[{|>#&*!@`%])(?:(?! #)[^\r\n])*+ #[^ #\t\r\n]"
+# A `#` that begins a comment with no space after it, and a line with unquoted words that may end at one.
+_SIGN: Final = b" #[^ #\t\r\n]"
+_CUT: Final = re.compile(rb"[ -]*(?:user_id|reason|note) *: +(?![\"'\[{|>#&*!@`%])(?:(?! #)[^\r\n])*+ #[^ #\t\r\n]")
 
 
 def cut_texts(content: bytes, document: Document) -> Iterator[Fault]:
@@ -31,15 +32,15 @@ def cut_texts(content: bytes, document: Document) -> Iterator[Fault]:
 def _lines_that_may_be_cut(content: bytes) -> dict[int, str]:
     """These lines by their number, counted from 0."""
     found: dict[int, str] = {}
-    number = counted = 0
-    pattern = re.compile(_CUT)
-    at = content.find(b" #")
-    while at >= 0:
-        start = content.rfind(b"\n", 0, at) + 1
-        end = content.find(b"\n", at)
-        if pattern.match(content, start):
+    number = counted = end = 0
+    for sign in re.finditer(_SIGN, content):
+        if sign.start() < end:
+            continue  # on a line that was looked at already
+        start = content.rfind(b"\n", 0, sign.start()) + 1
+        end = content.find(b"\n", sign.start())
+        end = end if end >= 0 else len(content)
+        if _CUT.match(content, start):
             number += content.count(b"\n", counted, start)
             counted = start
-            found[number] = content[start : end if end >= 0 else None].decode()
-        at = content.find(b" #", end) if end >= 0 else -1
+            found[number] = content[start:end].decode()
     return found

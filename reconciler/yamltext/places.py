@@ -1,4 +1,4 @@
-"""Where the values of a YAML text stand: the one walk over its events that knows their paths."""
+"""Where the values of a YAML text are: the one walk over its events that knows their paths."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Placed(NamedTuple):
     """A value of a text; a list or mapping comes twice, where it begins and where it ends.
 
     Attributes:
-        path: its place in the data; None below a key that is no text.
+        path: its place in the data; None below a key that is not text.
         key: the event of its key, where it begins in a mapping.
         event: its event.
     """
@@ -33,7 +33,7 @@ class Placed(NamedTuple):
 
 @dataclass(slots=True)
 class _Around:
-    """A list or mapping that the walk is inside of; with the key that waits for its value, or the next index."""
+    """A list or mapping around the current event, with the next index, or the key that waits for its value."""
 
     path: Path | None
     is_mapping: bool
@@ -76,7 +76,7 @@ def walk(document: Document) -> Iterator[Placed]:
 
 
 def locate(document: Document, paths: Collection[Path]) -> dict[Path, Place]:
-    """The places of these values, by a second look at the text; paths that it does not hold are left out."""
+    """The places of these values, found by reading the text once more; paths that are not in it are left out."""
     places: dict[Path, Place] = {}
     if not paths:
         return places
@@ -85,7 +85,7 @@ def locate(document: Document, paths: Collection[Path]) -> dict[Path, Place]:
             begin = Mark.of(event.start_mark)
             key_mark = Mark.of(key.start_mark) if key is not None else None
             if event.__class__ is ScalarEvent and event.start_mark.index == event.end_mark.index:
-                # The parsers disagree on where it is that nothing stands.
+                # The parsers disagree on where a missing value is.
                 begin = key_mark or (begin if path else Mark(1, 1))
             places[path] = Place(key_mark or begin, begin)
     return places

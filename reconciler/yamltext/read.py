@@ -1,7 +1,7 @@
-"""YAML text to plain data in which every scalar is the very text that stands in the file.
+"""Reads a YAML file into plain data in which every scalar is exactly the text in the file.
 
-A ban list must not ban somebody else because YAML saw a number, so this reads ruamel.yaml's *events*, which carry text,
-and not its constructed objects.
+A ban list must not ban somebody else because YAML saw a number. So this reads ruamel.yaml's *events*, which carry text,
+rather than the objects that it constructs.
 """
 
 import re
@@ -30,7 +30,7 @@ def read(content: bytes, *, pure: bool = False) -> Document:
 
     Args:
         content: the whole file.
-        pure: leave the C parser alone even where it is installed. The result is the same, slower.
+        pure: do not use the C parser, even where it is installed. The result is the same, slower.
 
     Raises:
         NotText: it is not UTF-8.
@@ -44,10 +44,10 @@ def read(content: bytes, *, pure: bool = False) -> Document:
     faults += tuple(_directive(content))
     document = None
     if not (pure or faults or events.is_disputed(content)):
-        # From the bytes, as one emoji in a text makes Python hold four bytes for each of its characters.
+        # From the bytes: with one emoji in a text, Python holds four bytes for each of its characters.
         document = _read_by_c_parser(content)
     if document is None:
-        decode(content)  # the C parser has not shown yet that it is UTF-8
+        decode(content)  # nothing has shown yet that it is UTF-8
         document = _read_by_pure_parser(content)
     if document.complete:
         faults += tuple(cut_texts(content, document))
@@ -55,7 +55,7 @@ def read(content: bytes, *, pure: bool = False) -> Document:
 
 
 def _directive(content: bytes) -> Iterator[Fault]:
-    """A directive is the first thing that a text holds; the parsers pass over those that they do not know."""
+    """A directive is the first thing in a text, and the parsers skip those that they do not know."""
     blank = _BLANK.match(content)
     if blank is not None and content.startswith(b"%", blank.end()):
         yield Fault(mark_after(decode(blank[0])), (), advice.DIRECTIVE)
@@ -65,14 +65,14 @@ def _read_by_c_parser(content: bytes) -> Document | None:
     """What the text says, if the C parser is to be trusted with it."""
     for events_of in (events.by_c_parser, events.by_c_parser_shielded):
         with suppress(Exception):  # whatever this parser raises, the pure one has the last word
-            builder = Builder(events_of(content), content, balks=True)
+            builder = Builder(events_of(content), content, trusted=False)
             return _document(builder, builder.build(), partial(events_of, content))
     return None
 
 
 def _read_by_pure_parser(content: bytes) -> Document:
     source = partial(events.by_pure_parser, content)
-    builder = Builder(source(), content, balks=False)
+    builder = Builder(source(), content, trusted=True)
     try:
         return _document(builder, builder.build(), source)
     except Stopped:
@@ -101,7 +101,7 @@ def _explain(error: YAMLError, content: bytes, document: Document) -> tuple[Mark
 
 
 def _last_mark(document: Document) -> Mark:
-    """Where the last event ends that the parser gives before it fails."""
+    """The end of the last event before the parser fails."""
     mark = Mark(1, 1)
     for event in until_unreadable(document.events()):
         mark = Mark.of(event.end_mark)

@@ -1,4 +1,4 @@
-"""What a YAML text says: data in which every scalar is text, what is wrong with it, and where things stand."""
+"""What a YAML text says: data in which every scalar is text, what is wrong with it, and where."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Something that the YAML of a ban list may not hold.
+    """Something that is not allowed in the YAML of a ban list.
 
     Attributes:
         mark: its place in the text.
@@ -42,7 +42,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a value stands, and where its key does (the same place in a list)."""
+    """Where a value is, and where its key is (the same place in a list)."""
 
     key: Mark
     value: Mark
@@ -56,7 +56,7 @@ class Document:
         data: dictionaries, lists, texts and None; of a key given twice, the first.
         faults: what is wrong with the YAML.
         complete: False when reading ended at a fault; `data` is None then.
-        empty: the paths of values that are None because nothing is written there, not because `null` or `~` is.
+        empty: the paths of values that are None because they are missing, not because they are `null` or `~`.
         events: gives ruamel's events of the text once more.
     """
 

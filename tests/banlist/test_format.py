@@ -339,7 +339,9 @@ def test_what_cannot_be_sorted_as_it_is_written_is_said_with_its_place(text: str
         assert format_text(text, sort=True) == text
         return
     assert format_text(text) == text
-    with pytest.raises(BanListInvalid, match=r"b.yaml:\d:\d: bans: entries can be sorted where each begins with `- `"):
+    with pytest.raises(
+        BanListInvalid, match=r"b.yaml:\d:\d: bans: entries can be sorted only if each begins with `- `"
+    ):
         format_text(text, "b.yaml", sort=True)
 
 

@@ -156,7 +156,7 @@ def test_all_is_every_room_of_the_list_and_no_list_of_names() -> None:
     rooms = f"version: 1\nrooms: {{a: {LOBBY}, l: {FINALS}}}\n"
     assert len(parse(f"{rooms}bans: [{{user_id: x, rooms: all}}]\n").bans) == 2
     assert problems_of(f"{rooms}bans: [{{user_id: x, rooms: all}}, {{user_id: y, rooms: [a, l, l]}}]\n") == (
-        "b.yaml:3:61: bans[1].rooms[2]: this room stands in the list already; remove it here"
+        "b.yaml:3:61: bans[1].rooms[2]: this room is in the list already; remove it here"
     )
 
 
@@ -216,7 +216,7 @@ def test_the_limits_of_the_service_may_be_reached() -> None:
     text = f"version: 1\nrooms: {{a: {arn}}}\nbans: [{{user_id: {'u' * 128}, rooms: [a], reason: {'é' * 256}}}]\n"
     assert parse(text).bans == {BanKey(arn, "u" * 128): Ban("é" * 256)}
     assert problems_of(f"version: 1\nrooms:\n  a: {arn}x\nbans: []") == (
-        "b.yaml:3:6: rooms.a: 129 characters long, and at most 128 are possible; shorten it"
+        "b.yaml:3:6: rooms.a: 129 characters long, and the limit is 128; shorten it"
     )
 
 
@@ -262,16 +262,16 @@ b.yaml:5:3: rooms."the bar": a room's name is made of letters, digits, `_`, `-` 
 b.yaml:7:13: guardrails.max_bans: not a whole number; write digits alone, such as 30
 b.yaml:11:20: bans[0].rooms[1]: there is no room "loby" under `rooms`; did you mean `lobby`?
 b.yaml:12:13: bans[0].reason: an empty text; write a value, or leave the key out
-b.yaml:14:5: bans[1].user_id: this key stands here twice; keep one of the two
+b.yaml:14:5: bans[1].user_id: this key is here twice; keep one of the two
 b.yaml:15:5: bans[1].room: there is no such key; did you mean `rooms`?
 b.yaml:16:17: bans[1].expires_at: 2027-01-31 has no time and no time zone; write 2027-01-31T00:00:00Z
-b.yaml:17:5: bans[2].user_id: has no value; write a text; if this very text is meant, put it in quotes
+b.yaml:17:5: bans[2].user_id: has no value; write one; if this very text is meant, put it in quotes
 b.yaml:18:12: bans[2].rooms: a list of rooms is expected; write [lobby] or [lobby, finals], or `all` for every room
 b.yaml:19:14: bans[3].user_id: `protected_users` on line 8 protects this user; remove the ban, or change that line
 b.yaml:21:5: bans[4].user_id: missing; add a line such as `user_id: ABC123def456`
 b.yaml:21:12: bans[4].rooms: an empty list; name at least one room, or write `rooms: all`
-b.yaml:22:11: bans[4].note: a list stands here; write a text instead
-b.yaml:23:5: bans[5]: a text stands here; write `user_id: …` and the other keys of a ban instead
+b.yaml:22:11: bans[4].note: this is a list; write text instead
+b.yaml:23:5: bans[5]: this is text; write `user_id: …` and the other keys of a ban instead
 b.yaml:24:14: bans[6].user_id: an anchor (&) is not supported; write the value out where it is needed, \
 or quote a text that begins with &
 b.yaml:26:14: bans[7].user_id: line 24 bans this user in lobby already; keep one of the two entries"""
@@ -300,8 +300,8 @@ b.yaml:26:14: bans[7].user_id: line 24 bans this user in lobby already; keep one
         ),
         (
             f"{HEAD}bans:\n<<<<<<< HEAD\n- user_id: a\n=======\n- user_id: b\n>>>>>>> other\n",
-            "b.yaml:6:1: an unfinished merge stands here, from `<<<<<<<` to `>>>>>>>`;"
-            " keep the bans of both sides that are meant, and remove the lines with these signs",
+            "b.yaml:6:1: there is an unfinished merge here, from `<<<<<<<` to `>>>>>>>`;"
+            " keep the bans that you want from both sides, and remove the lines with these marks",
         ),
         ("version: 1\n", "b.yaml:1:1: bans: missing; list the bans under `bans:`, or write `bans: []` to ban nobody"),
         ("version: 1\nbans:\n", "b.yaml:2:1: bans: has no value; write `bans: []` to ban nobody"),
@@ -322,7 +322,7 @@ b.yaml:26:14: bans[7].user_id: line 24 bans this user in lobby already; keep one
         ("version: 1\nstate: ''\nbans: []\n", "b.yaml:2:8: state: an empty text; write a value"),
         (
             "version: 1\nrooms: [lobby]\nbans: [{user_id: a, rooms: [lobby]}]\n",
-            "b.yaml:2:8: rooms: a list stands here; write indented `key: value` lines instead",
+            "b.yaml:2:8: rooms: this is a list; write indented `key: value` lines instead",
         ),
         (
             "version: 1\nrooms:\n  lobby:\nbans: [{user_id: a, rooms: [lobby]}]\n",
@@ -338,13 +338,13 @@ b.yaml:26:14: bans[7].user_id: line 24 bans this user in lobby already; keep one
         ),
         (
             "version: 1\nbans: [{user_id: a, rooms: all}]\n",
-            "b.yaml:2:28: bans[0].rooms: `all` means every room under `rooms`, and there is none; add the rooms",
+            "b.yaml:2:28: bans[0].rooms: `all` means every room under `rooms`, and there are none; add the rooms",
         ),
         (
             f"{HEAD}guardrails: {{max_lift_percent: 101, max_bans: -1, protected_users: host-*}}\nbans: []\n",
             "b.yaml:5:32: guardrails.max_lift_percent: 101 is too much; the most is 100\n"
             "b.yaml:5:47: guardrails.max_bans: not a whole number; write digits alone, such as 30\n"
-            "b.yaml:5:68: guardrails.protected_users: a text stands here; write a list such as [host-*] instead",
+            "b.yaml:5:68: guardrails.protected_users: this is text; write a list such as [host-*] instead",
         ),
         (
             f"{HEAD}defaults: {{rooms: lobby, note: x}}\nbans: [{{user_id: a}}, {{user_id: b}}]\n",
@@ -355,12 +355,12 @@ b.yaml:26:14: bans[7].user_id: line 24 bans this user in lobby already; keep one
         (
             f"{HEAD}bans:\n  -\n  - []\n",
             "b.yaml:6:4: bans[0]: has no value; write `user_id: …` and the other keys of a ban\n"
-            "b.yaml:7:5: bans[1]: a list stands here; write `user_id: …` and the other keys of a ban instead",
+            "b.yaml:7:5: bans[1]: this is a list; write `user_id: …` and the other keys of a ban instead",
         ),
         (
             f"{HEAD}bans: [{{user_id: a, rooms: [all, arn:x, '', ~]}}]\n",
             "b.yaml:5:41: bans[0].rooms[2]: an empty text; write a value\n"
-            "b.yaml:5:45: bans[0].rooms[3]: has no value; write a text; if this very text is meant, put it in quotes",
+            "b.yaml:5:45: bans[0].rooms[3]: has no value; write one; if this very text is meant, put it in quotes",
         ),
         (
             f"{HEAD}bans: [{{user_id: a, rooms: [all, arn:x, nowhere-at-all, lobby, {LOBBY}]}}]\n",
@@ -368,7 +368,7 @@ b.yaml:26:14: bans[7].user_id: line 24 bans this user in lobby already; keep one
             f"b.yaml:5:34: bans[0].rooms[1]: not the ARN of a room; it looks like {EXAMPLE}\n"
             'b.yaml:5:41: bans[0].rooms[2]: there is no room "nowhere-at-all" under `rooms`;'
             " add it there with its ARN, or correct the name\n"
-            "b.yaml:5:64: bans[0].rooms[4]: this room stands in the list already; remove it here",
+            "b.yaml:5:64: bans[0].rooms[4]: this room is in the list already; remove it here",
         ),
     ],
 )
@@ -380,8 +380,8 @@ def test_a_mistake_is_explained(text: str, problems: str) -> None:
     ("line", "problem"),
     [
         ("reason: ''", "bans[0].reason: an empty text; write a value, or leave the key out"),
-        (f"reason: {'x' * 257}", "bans[0].reason: 257 characters long, and at most 256 are possible; shorten it"),
-        ("reason: [x]", "bans[0].reason: a list stands here; write a text instead"),
+        (f"reason: {'x' * 257}", "bans[0].reason: 257 characters long, and the limit is 256; shorten it"),
+        ("reason: [x]", "bans[0].reason: this is a list; write text instead"),
         (
             "expires_at: 2027-01-31T00:00:00",
             "bans[0].expires_at: 2027-01-31T00:00:00 has no time zone; write 2027-01-31T00:00:00Z for UTC,"
@@ -397,12 +397,12 @@ def test_a_mistake_is_explained(text: str, problems: str) -> None:
         ),
         (
             "expires_at: in a week",
-            "bans[0].expires_at: not a date and time as it is needed; write it like 2027-01-31T00:00:00Z:"
+            "bans[0].expires_at: not a date and time in the right format; write it like 2027-01-31T00:00:00Z:"
             " with seconds, and Z or +02:00",
         ),
         (
             "expires_at: {}",
-            "bans[0].expires_at: a group of `key: value` lines stands here;"
+            "bans[0].expires_at: this is a group of `key: value` lines;"
             " write a time such as 2027-01-31T00:00:00Z instead",
         ),
         (
@@ -421,9 +421,29 @@ def test_a_mistake_in_a_ban_is_explained(line: str, problem: str) -> None:
     assert problems_of_entry(line) == problem
 
 
+@pytest.mark.parametrize(
+    ("rooms", "private"),
+    [
+        ("[SeCrEt]", ('"SeCrEt"',)),
+        ("['a \"b\" c']", (r'"a \"b\" c"',)),
+        ("[Lobby]", ('"Lobby"',)),
+        (f"['{'x' * 99}']", (f'"{"x" * 60}…"',)),
+        ("[arn:SeCrEt]", ()),
+        ("[lobby finals]", ()),
+        ("lobby", ()),
+    ],
+)
+def test_a_problem_knows_which_parts_of_its_message_quote_the_list(rooms: str, private: tuple[str, ...]) -> None:
+    with pytest.raises(BanListInvalid) as caught:
+        parse(f"{HEAD}bans: [{{user_id: a, rooms: {rooms}}}]\n")
+    [problem] = caught.value.problems
+    assert problem.private == private
+    assert all(part in problem.message for part in private)
+
+
 def test_a_user_id_is_at_most_128_characters_long() -> None:
     assert problems_of(f"{HEAD}bans: [{{rooms: all, user_id: {'😀' * 129}}}]\n") == (
-        "b.yaml:5:30: bans[0].user_id: 129 characters long, and at most 128 are possible; shorten it"
+        "b.yaml:5:30: bans[0].user_id: 129 characters long, and the limit is 128; shorten it"
     )
 
 
@@ -501,13 +521,13 @@ def test_after_broken_yaml_nothing_is_missed() -> None:
     [
         (
             "version: 1\nbans: []\n".encode("utf-16"),
-            "b.yaml:1:1: the file is saved as UTF-16, or is no text at all; save it as UTF-8",
+            "b.yaml:1:1: the file is saved as UTF-16, or is not text at all; save it as UTF-8",
         ),
-        (b"version: 1\nbans: [] # caf\xe9\n", "b.yaml:2:15: what stands here is not UTF-8; save the file as UTF-8"),
+        (b"version: 1\nbans: [] # caf\xe9\n", "b.yaml:2:15: this is not UTF-8; save the file as UTF-8"),
         (
             b"version: 1\nbans: [] # \x1b[31m\n",
-            "b.yaml:2:12: the character U+001B cannot stand here as it is;"
-            ' take it out, or write "\\u001B" in double quotes',
+            "b.yaml:2:12: the character U+001B cannot be written as it is;"
+            ' remove it, or write "\\u001B" in double quotes',
         ),
     ],
 )

@@ -180,19 +180,19 @@ def test_line_breaks_are_those_of_every_system(newline: str, pure: bool) -> None
         ),
         (
             "# comment\n%YAML 1.2\n---\na: b\n",
-            ["2:1 a line that begins with % is an order to YAML, which is not supported; remove the line"],
+            ["2:1 a line that begins with % is an instruction to YAML, which is not supported; remove the line"],
         ),
         (
             "%UNKNOWN\n---\na: b\n",
-            ["1:1 a line that begins with % is an order to YAML, which is not supported; remove the line"],
+            ["1:1 a line that begins with % is an instruction to YAML, which is not supported; remove the line"],
         ),
         (
             "a: b\n---\nc: d\n",
             ["2:1 a second document begins here; a ban list is one document, so remove the line `---` or `...`"],
         ),
-        ("a: b\nc: d\na: e\n", ["3:1 this key stands here twice; keep one of the two"]),
-        ("a: {b: c, 'b': d}\n", ["1:11 this key stands here twice; keep one of the two"]),
-        ("? [a]\n: b\n", ["1:3 a key must be a text, and this is none; quote it, or check the brackets"]),
+        ("a: b\nc: d\na: e\n", ["3:1 this key is here twice; keep one of the two"]),
+        ("a: {b: c, 'b': d}\n", ["1:11 this key is here twice; keep one of the two"]),
+        ("? [a]\n: b\n", ["1:3 a key must be text, and this is not; quote it, or check the brackets"]),
         (": b\n", ["1:1 a key is missing before the colon; quote it if this text is meant"]),
         ("~: b\n", ["1:1 a key is missing before the colon; quote it if this text is meant"]),
         ('a: "\\ud83d\\ude00"\n', ["1:4 an escape such as \\uD83D is half a character; write the whole character"]),
@@ -212,24 +212,24 @@ def test_of_a_key_given_twice_the_first_value_stays(pure: bool) -> None:
     assert read("a: {b: 1}\na: {b: 2}\nc: 3\n", pure=pure).data == {"a": {"b": "1"}, "c": "3"}
 
 
-TAB = "a tab stands here; write spaces instead"
+TAB = "there is a tab here; use spaces instead"
 QUOTE = "an unquoted text cannot begin with this character; put it in quotes"
 UNCLOSED = "a quote opens here and is never closed; add the closing quote"
 ESCAPE = "a backslash in double quotes begins an escape; write \\\\ for a backslash, or use single quotes"
 COLON = (
-    "a colon cannot stand here; quote a text that holds `: `, or check this line's indentation, that each ban"
+    "a colon is not allowed here; quote text that contains `: `, or check this line's indentation, that each ban"
     " begins with `- `, and that the line above has a space after its `-` and its `:`"
 )
 LIST = "a list opens here with [ and is not closed properly; check its commas and the ]"
 PAIRS = "`key: value` pairs open here with { and are not closed properly; check the commas and the }"
 BLOCK = (
-    "a block of text (| or >) begins on a line of its own, every line of it indented alike;"
+    "a block of text (| or >) begins on a new line, with every line indented alike;"
     " quote a text that begins with | or >"
 )
 NODE = "a value is expected here; write one, or quote a text that begins with this character"
 MISFIT = (
-    "this does not fit what stands above it; check the indentation, that each ban begins with `- `, and that a"
-    " quoted text ends its line and holds no quote of its own kind"
+    "this does not fit what is above it; check the indentation, that each ban begins with `- `, and that"
+    " quoted text ends its line and contains no quote of the same kind"
 )
 ENDED = "the list has ended above; check the indentation of this line, and remove `...` and `---`"
 
@@ -265,7 +265,7 @@ ENDED = "the list has ended above; check the indentation of this line, and remov
             "1:4",
             "a list item (`- `) cannot begin here; put it on a line of its own, or quote a text that begins with `- `",
         ),
-        ("a: ? b\n", "1:4", "a question mark and a space cannot stand here; quote a text that begins with them"),
+        ("a: ? b\n", "1:4", "a question mark and a space are not allowed here; quote text that begins with them"),
         ("a: *\n", "1:4", "an alias (*) is not supported; write the value out, or quote a text that begins with *"),
         (
             "a: !e!b\n",
@@ -314,9 +314,9 @@ def test_nesting_has_an_end(pure: bool) -> None:
 @both_parsers
 def test_characters_that_yaml_does_not_allow_are_named_once_a_line(pure: bool) -> None:
     assert faults_of("a: \x07\x07\r\nbc\x1b: \x1b\rd: e\n\u2028", pure=pure)[:3] == [
-        '1:4 the character U+0007 cannot stand here as it is; take it out, or write "\\u0007" in double quotes',
-        '2:3 the character U+001B cannot stand here as it is; take it out, or write "\\u001B" in double quotes',
-        '4:1 the character U+2028 cannot stand here as it is; take it out, or write "\\u2028" in double quotes',
+        '1:4 the character U+0007 cannot be written as it is; remove it, or write "\\u0007" in double quotes',
+        '2:3 the character U+001B cannot be written as it is; remove it, or write "\\u001B" in double quotes',
+        '4:1 the character U+2028 cannot be written as it is; remove it, or write "\\u2028" in double quotes',
     ]
 
 
@@ -337,7 +337,7 @@ def test_a_file_full_of_control_characters_is_not_described_line_by_line() -> No
     document = read("#\x07\n" * 300_000)
     assert len(document.faults) == 101
     assert document.faults[-1] == Fault(
-        Mark(101, 2), (), "more such characters stand here and below; is this file a ban list?"
+        Mark(101, 2), (), "there are more such characters here and below; is this file a ban list?"
     )
 
 
@@ -347,7 +347,7 @@ def test_after_a_thousand_faults_reading_ends(line: str, pure: bool) -> None:
     document = read(line * 200_000, pure=pure)
     assert not document.complete
     assert len(document.faults) == 1001
-    assert document.faults[-1].message == "there is more that is wrong from here on; correct what stands above first"
+    assert document.faults[-1].message == "there are more problems from here on; correct those above first"
 
 
 @both_parsers
@@ -398,8 +398,8 @@ def test_a_byte_order_mark_at_the_start_is_no_part_of_the_text() -> None:
     assert decode(b"\xef\xbb\xbfa: \xc3\xa9") == "a: é"
 
 
-UTF_16 = "the file is saved as UTF-16, or is no text at all; save it as UTF-8"
-UTF_8 = "what stands here is not UTF-8; save the file as UTF-8"
+UTF_16 = "the file is saved as UTF-16, or is not text at all; save it as UTF-8"
+UTF_8 = "this is not UTF-8; save the file as UTF-8"
 
 
 @pytest.mark.parametrize(
