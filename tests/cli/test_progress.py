@@ -89,7 +89,6 @@ def test_what_takes_long_is_said_on_a_terminal(reconciler: Reconciler) -> None:
         assert [what for what in said if what in shown] == said, shown
 
 
-<<<<<<< HEAD
 def test_what_is_quick_is_not_said(reconciler: Reconciler) -> None:
     assert on_a_terminal("plan", "--out", "plan.json", seconds_before_busy=60) == ""
 
@@ -97,18 +96,3 @@ def test_what_is_quick_is_not_said(reconciler: Reconciler) -> None:
 def test_what_takes_long_is_not_said_in_a_log(reconciler: Reconciler) -> None:
     command = [sys.executable, "-c", AT_ONCE, "0", "plan"]
     assert subprocess.run(command, capture_output=True, check=True).stderr == b""
-=======
-    for module in ("workspace", "commands.fmt", "commands.plan"):
-        monkeypatch.setattr(f"reconciler.cli.{module}.busy", busy)
-    reconciler("plan", "--out", "plan.json")
-    assert said[::2] == ["Reading bans.yaml", "Reading the state", "Comparing with the state", "Saving plan.json"]
-    said.clear()
-    reconciler("show", "plan.json")
-    assert said == ["Reading plan.json", "done"]
-    said.clear()
-    reconciler("show")
-    assert said == ["Reading bans.yaml", "done", "Reading the state", "done"]
-    said.clear()
-    reconciler("fmt", "--diff")
-    assert said[::2] == ["Reading bans.yaml", "Formatting", "Comparing bans.yaml"]
->>>>>>> main
