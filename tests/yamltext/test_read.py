@@ -6,9 +6,8 @@ import pytest
 
 from reconciler.yamltext import read as yamltext
 from reconciler.yamltext.build import MAX_DEPTH
-from reconciler.yamltext.characters import decode, has_unreadable, without_unreadable
 from reconciler.yamltext.places import locate
-from reconciler.yamltext.values import Data, Document, Fault, Mark, NotText, Path, Place
+from reconciler.yamltext.values import Data, Document, Fault, Mark, NotText, Place
 
 both_parsers = pytest.mark.parametrize("pure", [False, True], ids=["C", "pure"])
 
@@ -350,40 +349,6 @@ def test_after_a_thousand_faults_reading_ends(line: str, pure: bool) -> None:
     assert document.faults[-1].message == "there are more problems from here on; correct those above first"
 
 
-@both_parsers
-def test_values_are_located_by_their_path(pure: bool) -> None:
-    text = "# comment\na: b\nc:\n  - d\n  - é: [f,\n      g]\n  -\nh:\ni: {j: , k}\n"
-    paths: list[Path] = [
-        (),
-        ("a",),
-        ("c",),
-        ("c", 0),
-        ("c", 1, "é"),
-        ("c", 1, "é", 1),
-        ("c", 2),
-        ("h",),
-        ("i", "j"),
-        ("x",),
-    ]
-    assert locate(read(text, pure=pure), paths) == {
-        (): Place(Mark(2, 1), Mark(2, 1)),
-        ("a",): Place(Mark(2, 1), Mark(2, 4)),
-        ("c",): Place(Mark(3, 1), Mark(4, 3)),
-        ("c", 0): Place(Mark(4, 5), Mark(4, 5)),
-        ("c", 1, "é"): Place(Mark(5, 5), Mark(5, 8)),
-        ("c", 1, "é", 1): Place(Mark(6, 7), Mark(6, 7)),
-        ("c", 2): Place(Mark(7, 4), Mark(7, 4)),
-        ("h",): Place(Mark(8, 1), Mark(8, 1)),
-        ("i", "j"): Place(Mark(9, 5), Mark(9, 5)),
-    }
-
-
-def test_values_are_located_as_far_as_a_text_can_be_read() -> None:
-    document = read("a:\nb: 1\n'c'\n  d: ~\n")
-    assert not document.complete
-    assert locate(document, [("a",), ("b",)]).keys() == {("a",), ("b",)}
-
-
 def test_columns_count_characters() -> None:
     assert faults_of("'😀é': @\n") == [f"1:7 {QUOTE}"]
 
@@ -392,41 +357,6 @@ def test_columns_count_characters() -> None:
 def test_a_fault_knows_its_path_and_whether_the_value_is_lost(pure: bool) -> None:
     document = read("a:\n  - b: *x\n  - b: &y c\n", pure=pure)
     assert [(fault.path, fault.spoils) for fault in document.faults] == [(("a", 0, "b"), True), (("a", 1, "b"), False)]
-
-
-def test_a_byte_order_mark_at_the_start_is_no_part_of_the_text() -> None:
-    assert decode(b"\xef\xbb\xbfa: \xc3\xa9") == "a: é"
-
-
-UTF_16 = "the file is saved as UTF-16, or is not text at all; save it as UTF-8"
-UTF_8 = "this is not UTF-8; save the file as UTF-8"
-
-
-@pytest.mark.parametrize(
-    ("content", "mark", "message"),
-    [
-        ("a: b".encode("utf-16"), Mark(1, 1), UTF_16),
-        ("a: b".encode("utf-16-le"), Mark(1, 1), UTF_16),
-        ("a: b".encode("utf-16-be"), Mark(1, 1), UTF_16),
-        ("a: b".encode("utf-32"), Mark(1, 1), UTF_16),
-        (b"\xff", Mark(1, 1), UTF_8),
-        ("a: b\r\né: é".encode() + b"\xe9\n", Mark(2, 5), UTF_8),
-        (b"\xef\xbb\xbfa\xff", Mark(1, 2), UTF_8),
-        (b"a: \xed\xa0\xbd", Mark(1, 4), UTF_8),
-        (b"a: \xc0\x80", Mark(1, 4), UTF_8),
-    ],
-)
-def test_what_is_not_utf_8_is_refused_with_its_place(content: bytes, mark: Mark, message: str) -> None:
-    with pytest.raises(NotText) as caught:
-        decode(content)
-    assert (caught.value.mark, str(caught.value)) == (mark, message)
-
-
-def test_unreadable_characters_are_the_same_ones_in_the_bytes_of_a_file() -> None:
-    every_character = (chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000)
-    for character in every_character:
-        unreadable = without_unreadable(character) != character
-        assert has_unreadable(f"a{character}".encode()) == unreadable, hex(ord(character))
 
 
 @both_parsers
