@@ -10,7 +10,7 @@ A script can plan without the command line:
     for change in plan.changes:
         print(change.action, plan.address(change.key), change.because)
 
-Everything here is a value, or reads and returns one; nothing here calls AWS.
+Everything here is a value, or reads and returns one; nothing here disconnects anybody.
 """
 
 from importlib import import_module

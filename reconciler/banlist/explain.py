@@ -31,7 +31,7 @@ def explain(path: Path, detail: ErrorDetails) -> str:
         case "too_short":
             return "an empty list; name at least one room, or write `rooms: all`"
         case "less_than_equal":
-            return f"{value} is too much; the most is {context['le']}"
+            return f"{value} is too high; the highest value is {context['le']}"
         case "literal_error":
             return "this version of the format is not known; write `version: 1`"
         case "string_type" | "list_type" | "dict_type" | "int_type" | "datetime_type":

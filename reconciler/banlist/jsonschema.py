@@ -51,7 +51,7 @@ KEYS: Final[Mapping[str, Mapping[str, Key]]] = {
     "": {
         "version": Key("The version of this file's format. Always 1.", (1,), {"enum": [1, "1"]}),
         "state": Key(
-            "Where it is recorded who is banned already: a path from the folder of this file, or s3://BUCKET/KEY."
+            "Where the state, who has been banned already, is kept: a path from the folder of this file, or s3://BUCKET/KEY."
             " Without it, bans.state.json.",
             ("bans.state.json", "s3://my-bucket/bans.state.json"),
         ),
@@ -66,7 +66,7 @@ KEYS: Final[Mapping[str, Mapping[str, Key]]] = {
             ({"lobby": EXAMPLE_ARN},),
         ),
         "defaults": Key(
-            "What holds for every ban that leaves a key out.",
+            "Values for bans that leave a key out.",
             ({"rooms": ["lobby"], "reason": "Against the rules"},),
             {"anyOf": [{"$ref": "#/$defs/defaults"}, {"type": "null"}]},
         ),
@@ -93,15 +93,15 @@ KEYS: Final[Mapping[str, Mapping[str, Key]]] = {
         ),
     },
     "defaults": {
-        "rooms": Key("The rooms of bans that name none.", (["lobby"], ALL_ROOMS), _ROOM_REFS),
-        "reason": Key("The reason of bans that give none. Public: everybody in the room sees it.", ("Spam",)),
+        "rooms": Key("The rooms for bans that name none.", (["lobby"], ALL_ROOMS), _ROOM_REFS),
+        "reason": Key("The reason for bans that give none. Public: everybody in the room sees it.", ("Spam",)),
         "expires_at": Key(
-            "When bans end that do not say it themselves. A ban with `expires_at: never` is for good all the same.",
+            "When bans end that give no end themselves. A ban with `expires_at: never` is for good all the same.",
             (EXAMPLE_TIME,),
         ),
     },
     "guardrails": {
-        "max_bans": Key("A plan that bans more often than this is refused. Without it, 1000.", (1000,)),
+        "max_bans": Key("A plan with more new bans than this is refused. Without it, 1000.", (1000,)),
         "max_lift_percent": Key(
             "A plan that lifts more than this share (in percent) of 10 or more bans is refused. Without it, 30.", (30,)
         ),

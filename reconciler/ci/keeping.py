@@ -29,7 +29,7 @@ def check() -> int:
     if _differs(state, "HEAD", "FETCH_HEAD"):
         raise runner.StepFailed(
             "The state on the branch is not the one in this checkout, so nothing was applied. Check out the branch"
-            " itself: actions/checkout with `ref: ${{ github.ref }}`. An older run cannot be run again."
+            " itself: actions/checkout with `ref: ${{ github.ref }}`."
         )
     return 0
 

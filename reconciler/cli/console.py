@@ -39,9 +39,9 @@ def approved(question: str) -> bool:
 
 
 def require_terminal(instead: str) -> None:
-    """End with a usage error if there is nobody to ask; `instead` is what to give."""
+    """End with a usage error if there is nobody to ask; `instead` is what to use."""
     if not sys.stdin.isatty():
-        raise Misuse(f"there is no terminal to ask on; give {instead}")
+        raise Misuse(f"there is no terminal to ask for confirmation; use {instead}")
 
 
 def wants_colour(stream: TextIO) -> bool:

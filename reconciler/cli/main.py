@@ -26,14 +26,14 @@ from reconciler.views import wording
 # In the order in which the help lists them: name → module, help.
 COMMANDS: Final = {
     "validate": ("validate", "Check the ban list."),
-    "fmt": ("fmt", "Write ban lists in their canonical form."),
+    "fmt": ("fmt", "Rewrite ban lists in their canonical form."),
     "plan": ("plan", "Show what apply would do."),
-    "apply": ("apply", "Disconnect the users that are newly banned, and record it."),
+    "apply": ("apply", "Disconnect newly banned users, and record it."),
     "show": ("show", "Show a saved plan, or who is banned."),
-    "import": ("import_", "Record the bans of the list as done."),
-    "state": ("state", "Look at the state and mend it, without calling anybody."),
-    "force-unlock": ("force_unlock", "Remove the lock that a dead machine has left."),
-    "sandbox": ("sandbox", "Run a local IVS Chat, to try things on."),
+    "import": ("import_", "Record the bans in the list as done."),
+    "state": ("state", "Inspect and repair the state, without disconnecting anybody."),
+    "force-unlock": ("force_unlock", "Remove the lock that a dead machine left."),
+    "sandbox": ("sandbox", "Run a local IVS Chat, to try things out."),
     "schema": ("schema", "Print the JSON Schema of the ban list."),
 }
 _HIDDEN: Final = {"ci": "ci"}

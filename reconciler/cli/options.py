@@ -55,7 +55,7 @@ class Number(click.FloatRange):
         """See `click.ParamType.convert`."""
         number: float = super().convert(value, param, ctx)
         if not isfinite(number) or 0 < number < self.least:
-            self.fail(f"{value} is too small or too large to count by.", param, ctx)
+            self.fail(f"{value} is too small or too large.", param, ctx)
         return number
 
 
@@ -133,7 +133,7 @@ redact_option = option(
     is_flag=True,
     is_eager=True,  # before anything that could name a user
     callback=_redaction,
-    help=f"Show user-… in place of user IDs: a hash with the key in {REDACT_KEY}.",
+    help=f"Show user-… instead of user IDs: a hash with the key in {REDACT_KEY}.",
 )
 profile_option = option("--profile", metavar="NAME", help="The profile of the AWS configuration to use.")
 target_option = option(
@@ -141,15 +141,15 @@ target_option = option(
     multiple=True,
     type=Address(),
     metavar="ADDRESS",
-    help="Only this ban, such as lobby/ABC123def456. May be given several times (in the variable, one a line).",
+    help="Only this ban, such as lobby/ABC123def456. May be given several times (in the variable: one per line).",
 )
 replace_option = option(
     "--replace",
     multiple=True,
     type=Address(),
     metavar="ADDRESS",
-    help="Disconnect this user again although the ban is recorded. May be given several times (in the variable, one"
-    " a line).",
+    help="Disconnect this user again although the ban is recorded. May be given several times (in the variable: one"
+    " per line).",
 )
 all_option = option("--all", "everything", is_flag=True, help="Show every change, even if there are hundreds.")
 approve_option = option("--auto-approve", is_flag=True, help="Do not ask.")

@@ -125,7 +125,9 @@ def loads(content: bytes | str) -> SavedPlan:
     )
     rows = _rows(plan)
     if from_json(content) != {**_head(plan, file.state.location, rows), "changes": list(map(from_json, rows))}:
-        raise PlanEdited("its content was changed since it was saved. Make a new plan, and apply that.")
+        raise PlanEdited(
+            "it was changed since it was saved, or an earlier version saved it. Make a new plan, and apply that."
+        )
     return SavedPlan(plan, file.state.location)
 
 

@@ -171,7 +171,9 @@ class S3Store(Store[_ETag]):
         try:
             return holder.loads(self._s3.get_object(Bucket=self._bucket, Key=self._lock_key)["Body"].read())
         except ValueError as error:
-            raise StateUnreadable(f"{self.location}.lock is not a lock of ours; look at it, and remove it") from error
+            raise StateUnreadable(
+                f"{self.location}.lock is not a reconciler lock; inspect it, then remove it"
+            ) from error
         except (BotoCoreError, ClientError) as error:
             if _code(error) == "NoSuchKey":
                 return None

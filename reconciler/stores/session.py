@@ -109,7 +109,7 @@ class Session(Generic[Version]):
         try:
             self._write()
         except StateChanged as error:
-            again = "The next apply may disconnect the same users once more, which does them no harm."
+            again = "The next apply may disconnect the same users again, which does no harm."
             raise StateChanged(f"{error} {self._recover()} {again}") from error
         except StateError as error:
             if self._journal_stays and self._journal_whole:

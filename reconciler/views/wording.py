@@ -99,8 +99,8 @@ def exception(keys: Sequence[str], ban_list: str) -> str:
 
 def hint(expired: Sequence[str], ban_list: str) -> str:
     """That these entries, given by their addresses, can go."""
-    whose = "its ban has" if len(expired) == 1 else "their bans have"
-    return f"Hint: nothing is done about {some(expired, 3)}: {whose} expired, and can be taken out of {ban_list}."
+    bans, have = ("ban", "has") if len(expired) == 1 else ("bans", "have")
+    return f"Hint: the {bans} of {some(expired, 3)} {have} expired, and can be taken out of {ban_list}."
 
 
 def made(plan: Plan, commit: str) -> str:
@@ -146,5 +146,5 @@ def banned_again(change: Change) -> str:
 def disconnected(record: Record | None) -> str:
     """When the user was last disconnected."""
     if record is None or record.disconnected_at is None:
-        return "never by this tool"
+        return "not by reconciler"
     return time(record.disconnected_at)

@@ -342,7 +342,7 @@ b.yaml:26:14: bans[7].user_id: line 24 bans this user in lobby already; keep one
         ),
         (
             f"{HEAD}guardrails: {{max_lift_percent: 101, max_bans: -1, protected_users: host-*}}\nbans: []\n",
-            "b.yaml:5:32: guardrails.max_lift_percent: 101 is too much; the most is 100\n"
+            "b.yaml:5:32: guardrails.max_lift_percent: 101 is too high; the highest value is 100\n"
             "b.yaml:5:47: guardrails.max_bans: not a whole number; write digits alone, such as 30\n"
             "b.yaml:5:68: guardrails.protected_users: this is text; write a list such as [host-*] instead",
         ),

@@ -250,7 +250,7 @@ def test_a_diff_of_a_list_is_not_printed_where_user_ids_are_hidden(
     for arguments, option in ((["--diff"], "--diff"), (["--diff", "--check"], "--diff"), (["-"], "-")):
         result = reconciler("fmt", *arguments)
         assert (result.code, result.out) == (1, "")
-        assert f"Error: `fmt {option}` prints what stands in the list and cannot redact it" in result.err
+        assert f"Error: `fmt {option}` prints the list itself and cannot redact it" in result.err
         assert "alice" not in result.err
     assert reconciler("fmt", "--check").err.startswith("bans.yaml is not in its canonical form.\n")
     assert reconciler("fmt").out == "bans.yaml was changed.\n"

@@ -161,7 +161,7 @@ def test_more_bans_than_max_bans_are_refused() -> None:
 
 def test_a_refusal_gives_its_figures() -> None:
     plan = diff(ban_list(*many(4), guardrails=Guardrails(max_bans=3)), State(), NOW)
-    assert [refusal.message for refusal in plan.refusals] == ["it bans 4 times, and guardrails.max_bans is 3"]
+    assert [refusal.message for refusal in plan.refusals] == ["it has 4 new bans, and guardrails.max_bans is 3"]
     assert len(plan.changes) == 4  # a reviewer still sees all of it
 
 

@@ -42,7 +42,7 @@ def test_a_comment_says_who_is_banned_where_and_why() -> None:
 **Plan: 3 to ban, 1 to update, 3 to lift, 1 to repeat.** 4 DisconnectUser calls, about 1 s at 100 calls/s in each of 2 \
 regions.
 
-Hint: nothing is done about `lobby/gone`: its ban has expired, and can be taken out of `bans.yaml`.
+Hint: the ban of `lobby/gone` has expired, and can be taken out of `bans.yaml`.
 
 <details open><summary><b>3 to ban</b>: disconnects the user, then records it</summary>
 
@@ -98,7 +98,7 @@ def test_a_refusal_stands_before_the_changes_with_its_figures_and_the_key() -> N
     comment = markdown.plan(diff(ban_list(*many(3), guardrails=Guardrails(max_bans=2)), State(), NOW))
     refusal = """
 > [!CAUTION]
-> **Refused:** `it bans 3 times, and guardrails.max_bans is 2`.
+> **Refused:** `it has 3 new bans, and guardrails.max_bans is 2`.
 >
 > If this is meant, change `guardrails.max_bans` in `bans.yaml`, so that the exception is reviewed too.
 

@@ -71,7 +71,7 @@ def test_expired_entries_are_hinted_at() -> None:
         """\
 No changes. The state matches bans.yaml.
 
-Hint: nothing is done about lobby/u0, lobby/u1, lobby/u2 and 2 more: their bans have expired, and can be taken out \
+Hint: the bans of lobby/u0, lobby/u1, lobby/u2 and 2 more have expired, and can be taken out \
 of bans.yaml.
 """
     )
@@ -87,7 +87,7 @@ def test_a_refused_plan_is_shown_in_full_and_then_refused() -> None:
 Plan: 2 to ban, 0 to update, 0 to lift.
 2 DisconnectUser calls, about 1 s at 100 calls/s.
 
-Refused: it bans 2 times, and guardrails.max_bans is 1.
+Refused: it has 2 new bans, and guardrails.max_bans is 1.
 If this is meant, change guardrails.max_bans in bans.yaml, so that the exception is reviewed too.
 """
     )

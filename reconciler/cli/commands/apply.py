@@ -42,8 +42,8 @@ class Calling:
     """How DisconnectUser is called.
 
     Attributes:
-        rate: calls a second in each account and region; 0 is no limit, None as the list says.
-        parallelism: calls in flight in each account and region.
+        rate: calls a second in each account and region; 0 means no limit, None the rate of the list.
+        parallelism: how many calls may be in flight at once in each account and region.
         endpoint_url: what to call in place of AWS.
     """
 
@@ -81,7 +81,7 @@ with_calling: Final = gathered(
         "--rate",
         type=Number(min=0),
         metavar="N",
-        help="DisconnectUser calls a second in each account and region; 0 is no limit. [default: `rate` of the list,"
+        help="DisconnectUser calls a second in each account and region; 0 means no limit. [default: `rate` of the list,"
         " else 100]",
     ),
     option(
@@ -90,7 +90,7 @@ with_calling: Final = gathered(
         default=32,
         show_default=True,
         metavar="N",
-        help="Calls in flight in each account and region.",
+        help="How many calls may be in flight at once in each account and region.",
     ),
     option("--endpoint-url", metavar="URL", help="Call this instead of AWS, such as a sandbox."),
 )
@@ -102,7 +102,7 @@ with_calling: Final = gathered(
     with_selection,
     approve_option,
     with_calling,
-    format_option("text", "json", help="How to report."),
+    format_option("text", "json", help="How to print what happens."),
     all_option,
     lock_timeout_option,
     with_workspace_on_aws,
@@ -117,13 +117,14 @@ def command(
     everything: bool,
     lock_timeout: float,
 ) -> int:
-    """Disconnect the users that are newly banned, and record it.
+    """Disconnect newly banned users, and record it.
 
     Shows the plan and asks; only `yes` goes ahead. With PLAN, a file that `reconciler plan --out PLAN` has saved, it
-    does what that plan shows without asking, unless the ban list or the state has changed since.
+    carries out that plan without asking, unless the ban list or the state has changed since.
 
     Each DisconnectUser call is recorded as soon as it has succeeded. After a failure or an interruption, apply again,
-    or make a new plan and apply that: it goes on from there. AWS credentials and settings are those of the AWS CLI.
+    or make a new plan and apply that: it picks up where it stopped. AWS credentials and settings are those of the AWS
+    CLI.
     """
     if plan is not None and selection != Selection():
         raise Misuse("a saved plan is applied as it is; --target and --replace go with `plan --out`")

@@ -20,7 +20,7 @@ _STEPS = {
 @click.command("ci")
 @click.argument("step", type=click.Choice(list(_STEPS)), metavar="STEP")
 def command(step: str) -> int:
-    """Run a step of a CI job: plan, show, finish, check, apply and keep on GitHub, note on GitLab.
+    """Run one step of a CI job. GitHub: plan, show, finish, check, apply, keep. GitLab: note.
 
     Everything that a step needs comes from the variables that the CI system sets.
     """

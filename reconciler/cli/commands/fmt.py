@@ -23,8 +23,8 @@ from reconciler.views.diff import unified
 
 _STDIN: Final = "-"
 _REFUSED: Final = (
-    "`fmt {}` prints what stands in the list and cannot redact it; `fmt --check` names the files that would change."
-    " To print it all the same, unset RECONCILER_REDACT."
+    "`fmt {}` prints the list itself and cannot redact it; `fmt --check` names the files that would change."
+    " To print it anyway, unset RECONCILER_REDACT."
 )
 
 
@@ -49,7 +49,7 @@ class _Formatted:
 @option("--sort", is_flag=True, help="Sort the bans by user ID; comments go with their entry.")
 @with_workspace
 def command(workspace: Workspace, files: tuple[str, ...], check: bool, diff: bool, sort: bool) -> int:
-    """Write ban lists in their canonical form, with as few changes as possible.
+    """Rewrite ban lists in their canonical form, with as few changes as possible.
 
     Quotes user IDs that other YAML tools would take for a number, a time or a truth value, makes line ends uniform, and
     removes spaces at the ends of lines. Comments, blank lines and order stay, and the meaning of the list never
@@ -141,7 +141,9 @@ def _write(files: Sequence[_Formatted]) -> None:
 
 def _replace(file: _Formatted) -> None:
     if read_file(file.path) != file.content:
-        raise BanListUnwritable(f"{file.name} was changed by somebody else meanwhile, and is left alone. Try again.")
+        raise BanListUnwritable(
+            f"{file.name} was changed by somebody else in the meantime, and is left as it is. Try again."
+        )
     try:
         replace_file(Path(os.path.realpath(file.path)), file.formatted)  # behind a symbolic link, not the link
     except OSError as error:

@@ -11,9 +11,9 @@ from reconciler.cli.workspace import Workspace, with_workspace
 @click.argument("lock_id", metavar="LOCK_ID")
 @with_workspace
 def command(workspace: Workspace, lock_id: str) -> int:
-    """Remove the lock that a dead machine has left on a state on S3.
+    """Remove the lock that a dead machine left on a state on S3.
 
-    The error that the lock causes names its LOCK_ID. Make sure that the run which holds it has ended.
+    The error that the lock causes names its LOCK_ID. First make sure that the run holding it has ended.
     """
     store = workspace.store
     who = store.force_unlock(lock_id)

@@ -19,7 +19,7 @@ SHOWN: Final = 100  # bans, of a list that has more
 def command(
     workspace: Workspace, target: tuple[str, ...], auto_approve: bool, everything: bool, lock_timeout: float
 ) -> int:
-    """Record the bans of the list as done, without disconnecting anybody.
+    """Record the bans in the list as done, without disconnecting anybody.
 
     For users who were banned before there was a list. Asks first; only `yes` goes ahead.
     """

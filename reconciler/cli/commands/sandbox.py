@@ -1,4 +1,4 @@
-"""`reconciler sandbox`: a local IVS Chat to try things on."""
+"""`reconciler sandbox`: a local IVS Chat to try things out."""
 
 import os
 import signal
@@ -56,7 +56,9 @@ _with_settings = gathered(
         metavar="N",
         help="DisconnectUser calls a second in each region; 0 for no quota.",
     ),
-    option("--latency", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="How long each answer waits."),
+    option(
+        "--latency", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="How long to delay each answer."
+    ),
     option("--deny", multiple=True, metavar="ARN", help="A room to which calls are denied; repeatable."),
     option("--account", default="123456789012", show_default=True, metavar="N", help="The caller's account."),
     option("--seed", type=int, default=0, metavar="N", help="Decides which calls fail, and the IDs of new rooms."),
@@ -72,7 +74,7 @@ _with_faults = gathered(
         "rate",
         type=click.FloatRange(0, 100),
         metavar="PERCENT",
-        help="How many calls fail. [default: 0; with --fault, 100]",
+        help="What share of the calls fails. [default: 0; with --fault, 100]",
     ),
     option(
         "--fault",
@@ -101,12 +103,12 @@ _with_faults = gathered(
 def command(
     workspace: Workspace, command: tuple[str, ...], port: int | None, settings: dict[str, Any], faults: dict[str, Any]
 ) -> int:
-    """Run a local IVS Chat, to try the real job without an AWS account.
+    """Run a local IVS Chat, to try out the real job without an AWS account.
 
-    It answers on a loopback address as Amazon IVS Chat does, and disconnects nobody. The rooms of the ban list exist.
+    It answers on a loopback address as Amazon IVS Chat does, and disconnects nobody. It has the rooms of the ban list.
 
-    With COMMAND, it runs that in an environment in which AWS clients call the sandbox, shows what they asked, and ends
-    with its exit code: reconciler sandbox -- reconciler apply. The command works on a copy of the state, unless --state
+    With COMMAND, it runs that command with AWS clients pointed at the sandbox, shows their requests, and ends with its
+    exit code: reconciler sandbox -- reconciler apply. The command works on a copy of the state, unless --state
     names another. Without COMMAND, the sandbox runs until you stop it.
     """
     ban_list = BanList() if workspace.has_no_list else workspace.ban_list
@@ -163,11 +165,11 @@ def _try(command: tuple[str, ...], options: "SandboxOptions", ban_list: BanList,
         with _state_for(ban_list, workspace.given_state) as location:
             status = _run(command, box.url, location)
         requests = box.requests
-    console.out(f"\nThe sandbox was asked {count(len(requests), 'time')}{':' if requests else '.'}\n")
+    console.out(f"\nThe sandbox received {count(len(requests), 'request')}{':' if requests else '.'}\n")
     for request in requests[:_SHOWN_REQUESTS]:
         console.out("  " + _line(request, ban_list.room_names, workspace.redact))
     if (more := len(requests) - _SHOWN_REQUESTS) > 0:
-        console.out(f"  … and {more:,} more times\n")
+        console.out(f"  … and {more:,} more\n")
     return status
 
 
@@ -184,7 +186,7 @@ def _state_for(ban_list: BanList, given: str | None) -> Iterator[str]:
         if state.lineage is not None:
             path.write_bytes(state_file.dumps(state))
         yield str(path)
-    console.diagnostic(f"The command worked on a copy of the state, and nothing is recorded in {location}.")
+    console.diagnostic(f"The command used a copy of the state; {location} is unchanged.")
 
 
 def _run(command: tuple[str, ...], url: str, state: str) -> int:

@@ -1,4 +1,4 @@
-"""`reconciler state …`: look at the state and mend it, without calling anybody."""
+"""`reconciler state …`: inspect and repair the state, without disconnecting anybody."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from reconciler.views.wording import count
 
 @click.group("state")
 def command() -> None:
-    """Look at the state and mend it, without calling anybody."""
+    """Inspect and repair the state, without disconnecting anybody."""
 
 
 @command.command("list")
@@ -34,7 +34,7 @@ def list_(workspace: Workspace) -> int:
 @click.argument("address")
 @with_workspace_for_looking
 def show(workspace: Workspace, address: str) -> int:
-    """Show what is recorded of one ban, such as lobby/ABC123def456."""
+    """Show the record of one ban, such as lobby/ABC123def456."""
     state = workspace.read()
     [key] = _recorded(workspace, [address], state)
     record = workspace.redact.record(state.records[key], key.user_id)
@@ -46,7 +46,7 @@ def show(workspace: Workspace, address: str) -> int:
 @click.argument("address", nargs=-1, required=True)
 @together(lock_timeout_option, with_workspace_for_looking)
 def remove(workspace: Workspace, address: tuple[str, ...], lock_timeout: float) -> int:
-    """Forget a ban, and call nobody.
+    """Forget a recorded ban, without disconnecting anybody.
 
     If the list still has it, the next apply disconnects the user again.
     """
@@ -55,7 +55,7 @@ def remove(workspace: Workspace, address: tuple[str, ...], lock_timeout: float) 
         session.keep([(key, None) for key in forgotten])
         session.save()
     console.out(text.addresses(workspace.ban_list, map(workspace.redact.key, forgotten)))
-    console.out(f"Forgot {count(len(forgotten), 'ban')}. Nobody was called.\n")
+    console.out(f"Forgot {count(len(forgotten), 'ban')}. Nobody was disconnected.\n")
     return 0
 
 
@@ -80,7 +80,7 @@ def pull(workspace: Workspace) -> int:
 @click.argument("path", metavar="FILE")
 @together(lock_timeout_option, with_workspace_for_looking)
 def push(workspace: Workspace, path: str, lock_timeout: float) -> int:
-    """Replace the state by a later generation of it, from a file.
+    """Replace the state with a later generation of it, from a file.
 
     Refused if FILE has another lineage, or its serial is not higher.
     """

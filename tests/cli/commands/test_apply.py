@@ -113,7 +113,7 @@ def test_only_yes_goes_ahead(reconciler: Reconciler, sandbox: Sandbox) -> None:
 def test_without_a_terminal_to_ask_on_apply_ends_at_once(reconciler: Reconciler, sandbox: Sandbox) -> None:
     result = reconciler("apply")
     assert result.code == 1
-    assert "there is no terminal to ask on; give a PLAN or --auto-approve" in result.err
+    assert "there is no terminal to ask for confirmation; use a PLAN or --auto-approve" in result.err
     assert result.out == ""
     assert sandbox.requests == ()
 
@@ -201,7 +201,7 @@ def test_a_plan_that_somebody_edited_is_refused(reconciler: Reconciler, sandbox:
         Path("plan.json").write_text(edited)
         result = reconciler("apply", "plan.json")
         assert result.code == 1
-        assert "its content was changed since it was saved" in result.err
+        assert "it was changed since it was saved" in result.err
     assert sandbox.requests == ()
 
 

@@ -135,7 +135,7 @@ def test_nothing_is_written_unless_every_file_can_be_read(reconciler: Reconciler
     result = reconciler("fmt", "a.yaml", "b.yaml", "missing.yaml")
     assert result.code == 1
     first, second, last = result.err.splitlines()
-    assert first.startswith("b.yaml:1:1: what stands here is not UTF-8")
+    assert first.startswith("b.yaml:1:1: this is not UTF-8")
     assert second.startswith("missing.yaml: there is no such file.")
     assert last == "Error: 2 files cannot be formatted. Nothing was done."
     assert Path("a.yaml").read_text() == NUMBER
@@ -174,7 +174,7 @@ def test_a_change_that_somebody_saves_meanwhile_is_not_lost(reconciler: Reconcil
     with patch("os.fsync", save_b_while_a_is_written):
         result = reconciler("fmt", "a.yaml", "b.yaml")
     assert (result.code, result.out) == (1, "a.yaml was changed.\n")
-    assert "b.yaml was changed by somebody else meanwhile, and is left alone. Try again." in result.err
+    assert "b.yaml was changed by somebody else in the meantime, and is left as it is. Try again." in result.err
     assert Path("b.yaml").read_text() == NOBODY
 
 

@@ -23,13 +23,13 @@ Import complete: 2 bans recorded. Nobody was disconnected.
     assert reconciler("plan", "--detailed-exitcode").code == 0
     assert reconciler("import", "--auto-approve").out == "Nothing to import. The state records every ban of the list.\n"
     assert sandbox.requests == ()
-    assert "disconnected  never by this tool" in reconciler("state", "show", "lobby/a").out
+    assert "disconnected  not by reconciler" in reconciler("state", "show", "lobby/a").out
 
 
 def test_import_needs_a_terminal_or_an_approval(reconciler: Reconciler) -> None:
     result = reconciler("import")
     assert (result.code, result.out) == (1, "")
-    assert "there is no terminal to ask on; give --auto-approve" in result.err
+    assert "there is no terminal to ask for confirmation; use --auto-approve" in result.err
 
 
 def test_import_names_a_hundred_bans_or_with_all_every_one(reconciler: Reconciler) -> None:

@@ -18,7 +18,7 @@ def test_a_refused_plan_is_shown_and_neither_planned_nor_applied(reconciler: Rec
     assert "  + lobby/a" in planned.out
     assert planned.out.endswith(
         """
-Refused: it bans 2 times, and guardrails.max_bans is 1.
+Refused: it has 2 new bans, and guardrails.max_bans is 1.
 If this is meant, change guardrails.max_bans in bans.yaml, so that the exception is reviewed too.
 """
     )
@@ -113,7 +113,7 @@ def test_a_refused_large_plan_ends_with_the_refusal(reconciler: Reconciler) -> N
     result = reconciler("plan")
     assert result.code == 1
     assert "\nPlan: 150 to ban, 0 to update, 0 to lift.\n" in result.out
-    assert "\nRefused: it bans 150 times, and guardrails.max_bans is 149.\n" in result.out
+    assert "\nRefused: it has 150 new bans, and guardrails.max_bans is 149.\n" in result.out
 
 
 # Saved plans

@@ -18,7 +18,7 @@ def test_the_sandbox_runs_a_command_and_shows_what_it_asked(folder: Path) -> Non
     assert result.returncode == 0, result.stderr
     assert "Apply complete: 1 banned" in result.stdout
     assert result.stdout.endswith(
-        "The sandbox was asked 1 time:\n"
+        "The sandbox received 1 request:\n"
         '  DisconnectUser in us-west-2   lobby/ABC123def456   reason="Violated terms of service"   → 200\n'
     )
 
@@ -26,7 +26,7 @@ def test_the_sandbox_runs_a_command_and_shows_what_it_asked(folder: Path) -> Non
 def test_what_happens_in_the_sandbox_is_not_recorded_as_done(folder: Path) -> None:
     here = [sys.executable, "-m", "reconciler"]
     result = in_a_process("sandbox", "--", *here, "apply", "--auto-approve")
-    assert "worked on a copy of the state, and nothing is recorded in bans.state.json." in result.stderr
+    assert "The command used a copy of the state; bans.state.json is unchanged." in result.stderr
     assert not Path("bans.state.json").exists()
     assert in_a_process("import", "--auto-approve").returncode == 0
     before = Path("bans.state.json").read_bytes()

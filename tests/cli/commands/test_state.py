@@ -22,7 +22,7 @@ def test_the_state_can_be_listed_shown_and_mended(reconciler: Reconciler, sandbo
     ]
     assert reconciler("state", "pull").out == Path("bans.state.json").read_text()
     removed = reconciler("state", "rm", "lobby/a")
-    assert removed.out == "  lobby/a\nForgot 1 ban. Nobody was called.\n"
+    assert removed.out == "  lobby/a\nForgot 1 ban. Nobody was disconnected.\n"
     assert reconciler("state", "list").out == 'lobby/"b c"\n'
     assert len(sandbox.requests) == 2
     assert "  + lobby/a" in reconciler("plan").out
