@@ -46,7 +46,7 @@ apply: $(VENV)/.installed
 	@$(BIN)/reconciler apply
 
 test: $(VENV)/.installed-dev
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto
 
 lint: $(VENV)/.installed-dev
 	@$(BIN)/ruff check

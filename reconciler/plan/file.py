@@ -4,18 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from typing import Annotated, Final, Literal
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import from_json, to_json
-from typing_extensions import TypedDict
+from pydantic_core import SchemaValidator, ValidationError, from_json, to_json
+from pydantic_core import core_schema as core
 
 from reconciler import escape
 from reconciler.bans import Ban, BanKey, format_time
 from reconciler.errors import PlanEdited, PlanUnreadable
 from reconciler.guardrails import Refusal
 from reconciler.plan.change import Action, Because, Change, Plan
-from reconciler.state.shapes import RecordShape, RoomArn, Serial, Time, UserId
+from reconciler.state.shapes import RECORD, ROOM_ARN, SERIAL, TEXT, TIME, USER_ID, closed, opened
 from reconciler.state.value import from_plain, to_plain
 
 FORMAT_VERSION: Final = 1
@@ -103,92 +102,70 @@ def loads(content: bytes | str) -> SavedPlan:
             Which state that is, the plan says: trust a plan as much as the place that it is kept in.)
     """
     try:
-        file = _shape().validate_json(content)
-        changes = tuple(map(_change, file.changes))
+        file = _validator().validate_json(content)
+        changes = tuple(map(_change, file["changes"]))
     except ValidationError as error:
         raise _why_not_a_plan(content, error) from error
     except ValueError as error:
         raise PlanUnreadable(f"changes: {error}") from error
+    ban_list, state = file["ban_list"], file["state"]
     plan = Plan(
-        created_at=file.created_at,
-        ban_list=file.ban_list.path,
-        ban_list_sha256=file.ban_list.sha256,
-        lineage=file.state.lineage,
-        serial=file.state.serial,
+        created_at=file["created_at"],
+        ban_list=ban_list["path"],
+        ban_list_sha256=ban_list["sha256"],
+        lineage=state["lineage"],
+        serial=state["serial"],
         changes=changes,
-        room_names={arn: name for name, arn in file.rooms.items()},
-        expired=tuple(BanKey(key["room_arn"], key["user_id"]) for key in file.expired),
-        refusals=tuple(Refusal(refusal["key"], refusal["message"]) for refusal in file.refusals),
-        left_out=file.left_out_by_target,
-        rate=file.rate,
-        commit=file.commit,
+        room_names={arn: name for name, arn in file["rooms"].items()},
+        expired=tuple(BanKey(**key) for key in file["expired"]),
+        refusals=tuple(Refusal(**refusal) for refusal in file["refusals"]),
+        left_out=file["left_out_by_target"],
+        rate=file["rate"],
+        commit=file["commit"],
     )
     rows = _rows(plan)
-    if from_json(content) != {**_head(plan, file.state.location, rows), "changes": list(map(from_json, rows))}:
+    if from_json(content) != {**_head(plan, state["location"], rows), "changes": list(map(from_json, rows))}:
         raise PlanEdited(
             "it was changed since it was saved, or an earlier version saved it. Make a new plan, and apply that."
         )
-    return SavedPlan(plan, file.state.location)
+    return SavedPlan(plan, state["location"])
 
 
-class _PlainBan(TypedDict):
-    reason: str | None
-    expires_at: Time | None
-
-
-class _PlainKey(TypedDict):
-    room_arn: RoomArn
-    user_id: UserId
-
-
-class _PlainRefusal(TypedDict):
-    key: str
-    message: str
-
-
-class _PlainChange(_PlainKey):
-    action: Action
-    address: str
-    room: str
-    before: RecordShape | None
-    after: _PlainBan | None
-    because: Because
-
-
-class _BanListVersion(BaseModel):
-    path: str
-    sha256: str
-
-
-class _StateVersion(BaseModel):
-    location: str
-    lineage: str | None
-    serial: Serial
-
-
-class _PlanShape(BaseModel):
-    model_config = ConfigDict(extra="forbid", defer_build=True)
-    format_version: Literal[1]
-    created_at: Time
-    commit: Annotated[str, Field(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")] | None = None
-    ban_list: _BanListVersion
-    state: _StateVersion
-    summary: dict[str, int]
-    left_out_by_target: Annotated[int, Field(ge=0, lt=2**53)]
-    refusals: list[_PlainRefusal]
-    rate: Annotated[float, Field(ge=1e-3, le=1e6)]
-    expired: list[_PlainKey]
-    rooms: dict[str, RoomArn]
-    checksum: str
-    changes: list[_PlainChange]
+_KEY: Final = opened(room_arn=ROOM_ARN, user_id=USER_ID)
+_CHANGE: Final = opened(
+    action=core.enum_schema(Action, list(Action)),
+    address=TEXT,
+    room=TEXT,
+    room_arn=ROOM_ARN,
+    user_id=USER_ID,
+    before=core.nullable_schema(RECORD),
+    after=core.nullable_schema(opened(reason=core.nullable_schema(TEXT), expires_at=core.nullable_schema(TIME))),
+    because=core.enum_schema(Because, list(Because)),
+)
+_COMMIT: Final = core.str_schema(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")
+_SHAPE: Final = closed(
+    format_version=core.literal_schema([1]),
+    created_at=TIME,
+    commit=core.nullable_schema(_COMMIT),
+    ban_list=opened(path=TEXT, sha256=TEXT),
+    state=opened(location=TEXT, lineage=core.nullable_schema(TEXT), serial=SERIAL),
+    summary=core.dict_schema(TEXT, core.int_schema()),
+    left_out_by_target=core.int_schema(ge=0, lt=2**53),
+    refusals=core.list_schema(opened(key=TEXT, message=TEXT)),
+    rate=core.float_schema(ge=1e-3, le=1e6),
+    expired=core.list_schema(_KEY),
+    rooms=core.dict_schema(TEXT, ROOM_ARN),
+    checksum=TEXT,
+    changes=core.list_schema(_CHANGE),
+)
 
 
 @cache
-def _shape() -> TypeAdapter[_PlanShape]:
-    return TypeAdapter(_PlanShape)
+def _validator() -> SchemaValidator:
+    return SchemaValidator(_SHAPE)
 
 
-def _change(plain: _PlainChange) -> Change:
+def _change(plain: dict[str, Any]) -> Change:
     after = plain["after"]
     return Change(
         key=BanKey(plain["room_arn"], plain["user_id"]),

@@ -4,15 +4,15 @@ import json
 import re
 from functools import cache
 from itertools import chain
-from typing import Annotated, Final, Literal
+from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails, to_json
+from pydantic_core import ErrorDetails, SchemaValidator, ValidationError, to_json
+from pydantic_core import core_schema as core
 
 from reconciler import escape
 from reconciler.bans import parse_time
 from reconciler.errors import StateDamaged, StateTooNew
-from reconciler.state.shapes import RecordShape, RoomArn, Serial, UserId
+from reconciler.state.shapes import RECORD, ROOM_ARN, SERIAL, SOME_TEXT, USER_ID, closed
 from reconciler.state.value import PlainRecord, Records, State
 
 FORMAT_VERSION: Final = 1
@@ -64,10 +64,10 @@ def loads(content: bytes | str) -> State:
     """
     content = content.encode() if isinstance(content, str) else content
     try:
-        file = _shape().validate_json(content)
+        file = _validator().validate_json(content)
     except ValidationError as error:
         raise _why_not_a_state(content, error) from error
-    plain_records = list(chain.from_iterable(users.values() for users in file.bans.values()))
+    plain_records = list(chain.from_iterable(users.values() for users in file["bans"].values()))
     times = {plain["expires_at"] for plain in plain_records} | {plain["disconnected_at"] for plain in plain_records}
     for text in filter(None, times):
         try:
@@ -75,20 +75,19 @@ def loads(content: bytes | str) -> State:
         except ValueError as error:
             where = _line_of(content, f'"{text}"')
             raise StateDamaged(f"{where}{text} is no time: {error}") from error
-    if _holds_twice(content, file, plain_records):
+    if _holds_twice(content, len(file["bans"]) + len(plain_records)):
         raise StateDamaged("it holds a key, a room or a ban twice: keep one record of each, and the higher serial")
-    return State(file.lineage, file.serial, Records(file.bans))
+    return State(file["lineage"], file["serial"], Records(file["bans"]))
 
 
-def _holds_twice(content: bytes, file: "_StateShape", plain_records: list[PlainRecord]) -> bool:
+def _holds_twice(content: bytes, rooms_and_records: int) -> bool:
     """Whether a key stands there twice, as a merge of lines may leave it: a JSON parser takes the last without a word.
 
     Every room and every record opens a brace, so if there are no more than that, none stands there twice. Otherwise,
     as texts may hold braces too, it is looked at key by key, which takes longer than reading the state.
     """
     around_bans = content[: content.find(b'"arn:')] + content[content.rfind(b'"request_id"') :]
-    braces = 2 + len(file.bans) + len(plain_records)
-    if content.count(b"{") == braces and not _MEMBER_TWICE.search(around_bans):
+    if content.count(b"{") == rooms_and_records + 2 and not _MEMBER_TWICE.search(around_bans):
         return False
     try:
         json.loads(content, object_pairs_hook=_unique)
@@ -111,17 +110,17 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return unique
 
 
-class _StateShape(BaseModel):
-    model_config = ConfigDict(extra="forbid", defer_build=True)
-    format_version: Literal[1]
-    lineage: Annotated[str, Field(min_length=1)]
-    serial: Serial
-    bans: dict[RoomArn, dict[UserId, RecordShape]]
+_SHAPE: Final = closed(
+    format_version=core.literal_schema([1]),
+    lineage=SOME_TEXT,
+    serial=SERIAL,
+    bans=core.dict_schema(ROOM_ARN, core.dict_schema(USER_ID, RECORD)),
+)
 
 
 @cache
-def _shape() -> TypeAdapter[_StateShape]:
-    return TypeAdapter(_StateShape)
+def _validator() -> SchemaValidator:
+    return SchemaValidator(_SHAPE)
 
 
 def _why_not_a_state(content: bytes, error: ValidationError) -> StateDamaged | StateTooNew:

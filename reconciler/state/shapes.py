@@ -1,10 +1,10 @@
-"""The pieces that our JSON files are made of (state, journal, saved plan), as pydantic checks them."""
+"""The pieces that our JSON files are made of (state, journal, saved plan), for pydantic to check."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Final
 
-from pydantic import AfterValidator, AwareDatetime, Field
-from typing_extensions import TypedDict  # pydantic asks for it before Python 3.12
+from pydantic_core import CoreSchema
+from pydantic_core import core_schema as core
 
 from reconciler.bans import REASON_MAX, ROOM_ARN_MAX, ROOM_ARN_PATTERN, TIME_PATTERN, USER_ID_MAX
 
@@ -16,16 +16,33 @@ def _in_utc(time: datetime) -> datetime:
         raise ValueError("outside the years 1 to 9999 in UTC") from error
 
 
-UserId = Annotated[str, Field(min_length=1, max_length=USER_ID_MAX)]
-RoomArn = Annotated[str, Field(pattern=ROOM_ARN_PATTERN, max_length=ROOM_ARN_MAX)]
-Time = Annotated[AwareDatetime, AfterValidator(_in_utc)]
-Serial = Annotated[int, Field(ge=0, lt=2**53, strict=True)]
+def closed(**shapes: CoreSchema) -> CoreSchema:
+    """An object with these members and no others."""
+    return core.typed_dict_schema(
+        {name: core.typed_dict_field(shape) for name, shape in shapes.items()}, extra_behavior="forbid"
+    )
 
 
-class RecordShape(TypedDict):
-    """A `PlainRecord`. We write all four keys, and read a missing one as null."""
+def opened(**shapes: CoreSchema) -> CoreSchema:
+    """An object with these members; others are passed over."""
+    return core.typed_dict_schema({name: core.typed_dict_field(shape) for name, shape in shapes.items()})
 
-    reason: Annotated[str | None, Field(default=None, min_length=1, max_length=REASON_MAX)]
-    expires_at: Annotated[str | None, Field(default=None, pattern=TIME_PATTERN)]
-    disconnected_at: Annotated[str | None, Field(default=None, pattern=TIME_PATTERN)]
-    request_id: Annotated[str | None, Field(default=None)]
+
+def _or_null(shape: CoreSchema) -> CoreSchema:
+    """A member that we always write. If it is missing, it is read as null."""
+    return core.with_default_schema(core.nullable_schema(shape), default=None)
+
+
+TEXT: Final = core.str_schema()
+SOME_TEXT: Final = core.str_schema(min_length=1)
+USER_ID: Final = core.str_schema(min_length=1, max_length=USER_ID_MAX)
+ROOM_ARN: Final = core.str_schema(pattern=ROOM_ARN_PATTERN, max_length=ROOM_ARN_MAX)
+TIME: Final = core.no_info_after_validator_function(_in_utc, core.datetime_schema(tz_constraint="aware"))
+SERIAL: Final = core.int_schema(ge=0, lt=2**53, strict=True)
+RECORD: Final = opened(
+    reason=_or_null(core.str_schema(min_length=1, max_length=REASON_MAX)),
+    expires_at=_or_null(core.str_schema(pattern=TIME_PATTERN)),
+    disconnected_at=_or_null(core.str_schema(pattern=TIME_PATTERN)),
+    request_id=_or_null(TEXT),
+)
+"""A `PlainRecord`."""

@@ -8,15 +8,17 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
-from pydantic import BaseModel, Field, TypeAdapter
+from pydantic_core import SchemaValidator
+from pydantic_core import core_schema as core
 
 from reconciler.atomic import new_file, sync_folder, write
 from reconciler.bans import BanKey, Record
 from reconciler.errors import StateDamaged, StateTooNew, StateUnreadable
-from reconciler.state.shapes import RecordShape, RoomArn, Serial, UserId
+from reconciler.state.shapes import RECORD, ROOM_ARN, SERIAL, SOME_TEXT, USER_ID, opened
 from reconciler.state.value import State, from_plain, to_plain
 
 FORMAT_VERSION: Final = 1
@@ -61,11 +63,13 @@ class Journal:
         if not lines:
             return state, {}, None
         head, changes = self._parse(lines)
-        if head.serial == state.serial and state.lineage in (head.lineage, None):
-            return State(head.lineage, state.serial, state.records), changes, None
-        if head.lineage == state.lineage and all(state.records.get(key) == new for key, new in changes.items()):
+        lineage, serial = head["lineage"], head["serial"]
+        if serial == state.serial and state.lineage in (lineage, None):
+            return State(lineage, state.serial, state.records), changes, None
+        if lineage == state.lineage and all(state.records.get(key) == new for key, new in changes.items()):
             return state, {}, None  # the state has all of it already; only its removal is outstanding
-        return state, {}, self._why_aside(head, state, len(changes))
+        belongs = "another state" if lineage != state.lineage else f"generation {serial} of the state"
+        return state, {}, self._why_aside(belongs, state, len(changes))
 
     def append(self, state: State, before: Changes, changes: Sequence[tuple[BanKey, Record | None]]) -> None:
         """Make changes durable.
@@ -119,41 +123,34 @@ class Journal:
             raise
         return file
 
-    def _parse(self, lines: Sequence[bytes]) -> tuple["_Head", Changes]:
+    def _parse(self, lines: Sequence[bytes]) -> tuple[dict[str, Any], Changes]:
+        head_of, line_of = _validators()
         try:
-            head = _Head.model_validate_json(lines[0])
-            if head.format_version > FORMAT_VERSION:
+            head = head_of.validate_json(lines[0])
+            if head["format_version"] > FORMAT_VERSION:
                 raise StateTooNew(f"{self.path}: a later version of reconciler wrote it. Upgrade reconciler.")
-            return head, dict(_change(_LINE.validate_json(line)) for line in lines[1:])
+            return head, dict(_change(line_of.validate_json(line)) for line in lines[1:])
         except ValueError as error:  # not what a journal holds, or a time that does not exist
             raise StateDamaged(
                 f"{self.path} is damaged. It says what an interrupted run did after the state was written. Look at it,"
                 " then remove it: the users in it may be disconnected once more, which does no harm."
             ) from error
 
-    def _why_aside(self, head: "_Head", state: State, records: int) -> str:
-        belongs = f"generation {head.serial} of the state"
-        if head.lineage != state.lineage:
-            belongs = "another state"
+    def _why_aside(self, belongs: str, state: State, records: int) -> str:
         return (
             f"{self.path} is left aside: it has {records} records of an interrupted run that belong to {belongs}, and"
             f" this is generation {state.serial}. The users in it may be disconnected once more, which does no harm."
         )
 
 
-class _Head(BaseModel):
-    format_version: int
-    lineage: Annotated[str, Field(min_length=1)]
-    serial: Serial
+_HEAD: Final = opened(format_version=core.int_schema(), lineage=SOME_TEXT, serial=SERIAL)
+_LINE: Final = opened(room_arn=ROOM_ARN, user_id=USER_ID, record=core.nullable_schema(RECORD))
 
 
-class _Line(BaseModel):
-    room_arn: RoomArn
-    user_id: UserId
-    record: RecordShape | None
-
-
-_LINE: Final = TypeAdapter(_Line)
+@cache
+def _validators() -> tuple[SchemaValidator, SchemaValidator]:
+    """Of the first line, and of all others."""
+    return SchemaValidator(_HEAD), SchemaValidator(_LINE)
 
 
 def _line(key: BanKey, record: Record | None) -> str:
@@ -166,5 +163,6 @@ def _write(file: BinaryIO, text: str) -> None:
     os.fsync(file.fileno())
 
 
-def _change(line: _Line) -> tuple[BanKey, Record | None]:
-    return BanKey(line.room_arn, line.user_id), None if line.record is None else from_plain(line.record)
+def _change(line: dict[str, Any]) -> tuple[BanKey, Record | None]:
+    record = line["record"]
+    return BanKey(line["room_arn"], line["user_id"]), None if record is None else from_plain(record)
