@@ -2,8 +2,10 @@
 
 import ast
 import re
+import tokenize
 from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
+from io import StringIO
 from pathlib import Path
 
 PACKAGE = Path(__file__).parents[1] / "reconciler"
@@ -14,6 +16,9 @@ LAYERS = {
     "effects": {"atomic", "aws", "ci", "enforce", "git", "sandbox", "sources", "stores"},
     "shell": {"__init__", "__main__", "cli"},
 }
+
+# How large things may grow, so that each can be read in one sitting; a `noqa` is an exception from the rules of ruff.
+LIMITS = {"lines of a module": 400, "lines of a function": 60, "noqa in the package": 15}
 
 # What the pure layer leaves to others: the clock, randomness, files, processes, the network, the terminal.
 NOT_PURE = {
@@ -126,3 +131,28 @@ def test_only_the_shell_prints_and_asks_the_clock() -> None:
 def test_boto3_is_known_to_few() -> None:
     users = {part(module) for module, names in IMPORTS.items() if outside(names) & {"boto3", "botocore"}}
     assert users == {"aws", "sandbox", "stores"}
+
+
+def test_no_module_is_long() -> None:
+    lengths = {module: source.count("\n") for module, source in SOURCES.items()}
+    assert {name: length for name, length in lengths.items() if length > LIMITS["lines of a module"]} == {}
+
+
+def test_no_function_is_long() -> None:
+    lengths = {
+        f"{module}.{node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for module, source in SOURCES.items()
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert {name: length for name, length in lengths.items() if length > LIMITS["lines of a function"]} == {}
+
+
+def test_few_lines_are_exceptions_from_the_rules() -> None:
+    exceptions = [
+        f"{module}:{token.start[0]}: {token.string}"
+        for module, source in SOURCES.items()
+        for token in tokenize.generate_tokens(StringIO(source).readline)
+        if token.type == tokenize.COMMENT and "noqa" in token.string
+    ]
+    assert len(exceptions) <= LIMITS["noqa in the package"], "\n".join(exceptions)
