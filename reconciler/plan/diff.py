@@ -4,6 +4,7 @@
 number of its changes and diffing again gives exactly the rest.
 """
 
+import dataclasses
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from pathlib import PurePath
@@ -52,12 +53,7 @@ def diff(
 
     everything, expired = _changes(desired.bans, state.records, now, frozenset(replace))
     changes = everything if targets is None else [change for change in everything if change.key in targets]
-    # What ran out by itself and is still listed is no mistake of the list.
-    lifts = sum(
-        change.because is Because.REMOVED or (change.because is Because.EXPIRED and _holds(change.before, now))
-        for change in changes
-    )
-    return Plan(
+    plan = Plan(
         created_at=now,
         ban_list=desired.path,
         ban_list_sha256=desired.sha256,
@@ -66,15 +62,16 @@ def diff(
         changes=tuple(changes),
         room_names=room_names,
         expired=tuple(expired),
-        refusals=guardrails.check(
-            desired.guardrails,
-            bans=sum(change.action is Action.BAN for change in changes),
-            lifts=lifts,
-            recorded=len(state.records),
-        ),
         left_out=len(everything) - len(changes),
         rate=desired.rate,
     )
+    counts = plan.counts
+    # A ban that ran out by itself and is still in the list is no mistake of the list.
+    over = sum(change.because is Because.EXPIRED and not _holds(change.before, now) for change in changes)
+    refusals = guardrails.check(
+        desired.guardrails, bans=counts[Action.BAN], lifts=counts[Action.LIFT] - over, recorded=len(state.records)
+    )
+    return dataclasses.replace(plan, refusals=refusals)
 
 
 def still_valid(plan: Plan, ban_list: BanList, state: State, now: datetime) -> Plan:
@@ -117,18 +114,17 @@ def _changes(
     desired: Mapping[BanKey, Ban], records: Mapping[BanKey, Record], now: datetime, replace: frozenset[BanKey]
 ) -> tuple[list[Change], list[BanKey]]:
     """The changes, and the bans that have expired without a record."""
+    recorded = set(records)
     changes: list[Change] = []
     expired: list[BanKey] = []
-    recorded = 0
     for key, ban in desired.items():
         in_force = ban.in_force(now)
-        if key not in records:
+        if key not in recorded:
             if in_force:
                 changes.append(Change(key, None, ban, Because.NEW))
             else:
                 expired.append(key)
             continue
-        recorded += 1
         record = records[key]
         if not in_force:
             changes.append(Change(key, record, None, Because.EXPIRED))
@@ -138,9 +134,8 @@ def _changes(
             changes.append(Change(key, record, ban, Because.REQUESTED))
         elif record.ban != ban:
             changes.append(Change(key, record, ban, Because.CHANGED))
-    if recorded < len(records):
-        removed = sorted(key for key in records if key not in desired)
-        changes += [Change(key, records[key], None, Because.REMOVED) for key in removed]
+    removed = sorted(recorded - desired.keys())
+    changes += [Change(key, records[key], None, Because.REMOVED) for key in removed]
     return changes, expired
 
 

@@ -1,6 +1,5 @@
 """A plan as JSON: what `--format json` prints, and what `--out` saves for `apply PLAN`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -18,6 +17,7 @@ from reconciler.state.shapes import RECORD, ROOM_ARN, SERIAL, TEXT, TIME, USER_I
 from reconciler.state.value import from_plain, to_plain
 
 FORMAT_VERSION: Final = 1
+_LINE_BREAK: Final = b",\n    "  # between changes
 _WORDS: Final = {because: (because.action.value, because.value) for because in Because}  # as pydantic encodes fastest
 
 
@@ -37,14 +37,14 @@ def dumps(plan: Plan, state_location: str, *, redacted: bool = False) -> bytes:
         state_location: where the state is kept that it was made for.
         redacted: hashes stand in place of its user IDs, so that `loads` refuses it.
     """
-    rows = _rows(plan)
-    members = _head(plan, state_location, rows, redacted=redacted).items()
+    changes = _LINE_BREAK.join(_rows(plan))
+    members = _head(plan, state_location, changes, redacted=redacted).items()
     head = "".join(f'  "{key}": {escape.to_json(value)},\n' for key, value in members).encode()
-    changes = b"[\n    %b\n  ]" % escape.json_lines(b",\n    ".join(rows)) if rows else b"[]"
-    return b'{\n%b  "changes": %b\n}\n' % (head, changes)
+    shown = b"[\n    %b\n  ]" % escape.json_lines(changes) if changes else b"[]"
+    return b'{\n%b  "changes": %b\n}\n' % (head, shown)
 
 
-def _head(plan: Plan, state_location: str, rows: Sequence[bytes], *, redacted: bool = False) -> dict[str, object]:
+def _head(plan: Plan, state_location: str, changes: bytes, *, redacted: bool = False) -> dict[str, object]:
     """Everything but the changes, with the checksum of it all."""
     counts = plan.counts
     head: dict[str, object] = {
@@ -61,10 +61,7 @@ def _head(plan: Plan, state_location: str, rows: Sequence[bytes], *, redacted: b
         "expired": [{"room_arn": key.room_arn, "user_id": key.user_id} for key in plan.expired],
         "rooms": {name: arn for arn, name in plan.room_names.items()},
     }
-    checksum = sha256(escape.to_json(head).encode())
-    for row in rows:
-        checksum.update(row)
-    return {**head, "checksum": checksum.hexdigest()}
+    return {**head, "checksum": sha256(escape.to_json(head).encode() + changes).hexdigest()}
 
 
 def _rows(plan: Plan) -> list[bytes]:
@@ -124,7 +121,8 @@ def loads(content: bytes | str) -> SavedPlan:
         commit=file["commit"],
     )
     rows = _rows(plan)
-    if from_json(content) != {**_head(plan, state["location"], rows), "changes": list(map(from_json, rows))}:
+    head = _head(plan, state["location"], _LINE_BREAK.join(rows))
+    if from_json(content) != {**head, "changes": list(map(from_json, rows))}:
         raise PlanEdited(
             "it was changed since it was saved, or an earlier version saved it. Make a new plan, and apply that."
         )

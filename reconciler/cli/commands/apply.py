@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from reconciler.aws.pacing import Pace
 from reconciler.bans import AccountRegion
 from reconciler.cli import console
 from reconciler.cli.options import (
@@ -56,7 +57,6 @@ class Calling:
     ) -> "Chat":
         """The service, called at `rate`; `throttled` is told when it throttles."""
         from reconciler.aws.chat import Chat  # noqa: PLC0415 - boto3 takes longer to import than all the rest
-        from reconciler.aws.pacing import Pace  # noqa: PLC0415
 
         pace = Pace(rate, sleep=stop.event.wait)
 
