@@ -6,6 +6,7 @@ The limits come from the service model `ivschat` 2020-07-14 (DisconnectUserReque
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ def parse_address(text: str, rooms: "Mapping[str, str]") -> BanKey:
     return BanKey(rooms[room], rest[1:])
 
 
+@lru_cache(maxsize=65_536)  # a year has 8,760 hours
 def parse_time(text: str) -> datetime:
     """An RFC 3339 timestamp as an aware datetime in UTC.
 

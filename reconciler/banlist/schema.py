@@ -7,7 +7,6 @@ more than that. A key that is left out (`defaults` apply) differs from one witho
 import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Final, Literal, TypedDict
 
 from pydantic_core import CoreSchema, PydanticCustomError, SchemaValidator
@@ -37,7 +36,6 @@ def _check_room_name(name: object) -> object:
     return name
 
 
-@lru_cache(maxsize=65536)  # a year has 8,760 hours
 def _time(text: str) -> datetime:
     try:
         return parse_time(text)

@@ -114,17 +114,18 @@ def _changes(
     desired: Mapping[BanKey, Ban], records: Mapping[BanKey, Record], now: datetime, replace: frozenset[BanKey]
 ) -> tuple[list[Change], list[BanKey]]:
     """The changes, and the bans that have expired without a record."""
-    recorded = set(records)
     changes: list[Change] = []
     expired: list[BanKey] = []
+    still_listed = 0
     for key, ban in desired.items():
         in_force = ban.in_force(now)
-        if key not in recorded:
+        if key not in records:
             if in_force:
                 changes.append(Change(key, None, ban, Because.NEW))
             else:
                 expired.append(key)
             continue
+        still_listed += 1
         record = records[key]
         if not in_force:
             changes.append(Change(key, record, None, Because.EXPIRED))
@@ -134,8 +135,9 @@ def _changes(
             changes.append(Change(key, record, ban, Because.REQUESTED))
         elif record.ban != ban:
             changes.append(Change(key, record, ban, Because.CHANGED))
-    removed = sorted(recorded - desired.keys())
-    changes += [Change(key, records[key], None, Because.REMOVED) for key in removed]
+    if still_listed < len(records):
+        removed = sorted(key for key in records if key not in desired)
+        changes += [Change(key, records[key], None, Because.REMOVED) for key in removed]
     return changes, expired
 
 

@@ -43,7 +43,7 @@ class Store(ABC, Generic[Version]):
         state, changes, aside = self.journal().read(loaded)
         if aside is not None:
             self.warn(aside)
-        return state.after(changes.items())
+        return state.after(changes.items()) if changes else state
 
     @abstractmethod
     def locked(self, who: Holder, timeout: float, lineage: str) -> "AbstractContextManager[Session[Version]]":
