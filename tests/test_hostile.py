@@ -21,9 +21,9 @@ from reconciler.plan.outcome import Outcome, tally
 from reconciler.redaction import Redaction
 from reconciler.state import file as state_file
 from reconciler.views import diagnostics, markdown, text
-from reconciler.views.diff import unified
 from reconciler.views.json_lines import JsonLinesReport
 from reconciler.views.report import Output
+from reconciler.views.unified_diff import unified
 from tests import hostile
 from tests.builders import FINALS, LOBBY, NOW, TOMORROW, YESTERDAY
 from tests.logs import assert_harmless_in_a_log, runner_reads

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic_core import ValidationError
 
 from reconciler.banlist.problems import ListFile, Problems, Spot
-from reconciler.banlist.rooms import Rooms
+from reconciler.banlist.rooms import RoomNames
 from reconciler.banlist.schema import HEAD, Defaults, Head
 from reconciler.banlist.value import DEFAULT_STATE
 from reconciler.bans import DEFAULT_RATE
@@ -28,7 +28,7 @@ class Settings:
         include: patterns of files to include; None when there is no such key.
     """
 
-    rooms: Rooms
+    rooms: RoomNames
     defaults: Defaults = field(default_factory=Defaults)
     default_rooms: Sequence[str] | None = None
     guardrails: Guardrails = field(default_factory=Guardrails)
@@ -95,7 +95,7 @@ def _checked(file: ListFile, data: dict[str, Any], problems: Problems) -> Head:
     return head
 
 
-def _rooms(file: ListFile, arns: dict[str, str], raw: object, problems: Problems) -> Rooms:
+def _rooms(file: ListFile, arns: dict[str, str], raw: object, problems: Problems) -> RoomNames:
     names: dict[str, str] = {}
     for name, arn in arns.items():
         if arn in names:
@@ -103,12 +103,12 @@ def _rooms(file: ListFile, arns: dict[str, str], raw: object, problems: Problems
             problems.add(file, ("rooms", name), message, at_key=True, there=Spot(file, ("rooms", names[arn])))
         names.setdefault(arn, name)
     if not isinstance(raw, dict | None) or ("rooms",) in file.spoiled:
-        return Rooms(arns, None)
-    return Rooms(arns, frozenset(raw or ()) - arns.keys())
+        return RoomNames(arns, None)
+    return RoomNames(arns, frozenset(raw or ()) - arns.keys())
 
 
 def _default_rooms(
-    file: ListFile, defaults: Defaults, raw: object, rooms: Rooms, problems: Problems
+    file: ListFile, defaults: Defaults, raw: object, rooms: RoomNames, problems: Problems
 ) -> Sequence[str] | None:
     """The ARNs for entries that name no rooms; None when each has to."""
     if "rooms" in defaults:

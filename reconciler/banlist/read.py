@@ -8,7 +8,7 @@ from reconciler.banlist.expand import expand
 from reconciler.banlist.explain import unknown_in_included
 from reconciler.banlist.head import Settings, read_head
 from reconciler.banlist.problems import ListFile, Problems
-from reconciler.banlist.rooms import Rooms
+from reconciler.banlist.rooms import RoomNames
 from reconciler.banlist.schema import EXAMPLE_TIME
 from reconciler.banlist.value import BanList, Find, NotIncluded
 from reconciler.yamltext import read as yamltext
@@ -80,7 +80,7 @@ def read_alone(content: bytes, path: str = "bans.yaml", *, pure: bool = False) -
     if file is not None:
         data = file.document.data
         is_part = isinstance(data, dict) and data.keys() == {"bans"}
-        settings = Settings(Rooms({}, None), default_rooms=()) if is_part else read_head(file, problems)
+        settings = Settings(RoomNames({}, None), default_rooms=()) if is_part else read_head(file, problems)
         if settings is not None:
             expand([file], settings, problems)
     if file is None or problems:

@@ -17,7 +17,7 @@ _MAX_SUGGESTIONS: Final = 100  # comparing takes a while, and nobody reads hundr
 _MAX_COMPARED: Final = 1000
 
 
-class Rooms:
+class RoomNames:
     """The rooms that a list names.
 
     Args:

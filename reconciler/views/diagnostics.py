@@ -71,7 +71,7 @@ def as_json(
         error: why the list cannot be read or planned at all.
         summary: the same in a few words.
     """
-    sources = {file: _Source(content) for file, content in contents.items()}
+    sources = {file: _Lines(content) for file, content in contents.items()}
     diagnostics = [_diagnostic(problem, sources.get(problem.file), snippets=snippets) for problem in problems]
     if error is not None:
         diagnostics.append({"severity": "error", "summary": summary, "detail": error})
@@ -86,7 +86,7 @@ def as_json(
     return "\n".join(["{", *lines, f'  "diagnostics": [\n{rows}\n  ]' if rows else '  "diagnostics": []', "}\n"])
 
 
-def _diagnostic(problem: Problem, source: "_Source | None", *, snippets: bool) -> dict[str, object]:
+def _diagnostic(problem: Problem, source: "_Lines | None", *, snippets: bool) -> dict[str, object]:
     diagnostic: dict[str, object] = {
         "severity": "error",
         "summary": f"Problem in {problem.path or 'the ban list'}",
@@ -117,7 +117,7 @@ def _diagnostic(problem: Problem, source: "_Source | None", *, snippets: bool) -
     return {**diagnostic, "range": place, "snippet": snippet}
 
 
-class _Source:
+class _Lines:
     """The lines of a file, as characters and as bytes."""
 
     def __init__(self, content: bytes) -> None:

@@ -69,7 +69,9 @@ def plan(
         lines.append(wording.left_out(plan, "--target"))
     if plan.expired:
         lines += ["", wording.hint([address(plan, key) for key in plan.expired], ban_list)]
-    return "\n".join([*lines, *_refusals(plan, ban_list)]) + "\n"
+    if plan.refusals:
+        lines += ["", *refusals(plan)]
+    return "\n".join(lines) + "\n"
 
 
 def _counts(plan: Plan) -> Iterator[str]:
@@ -81,12 +83,11 @@ def _counts(plan: Plan) -> Iterator[str]:
         yield f"{count(len(rest), 'more room')}: {wording.changes(sum((counts for _, counts in rest), Counter()))}"
 
 
-def _refusals(plan: Plan, ban_list: str) -> list[str]:
-    """What the guardrails say against the plan, one line each with the key to change, below an empty line."""
-    if not plan.refusals:
-        return []
+def refusals(plan: Plan) -> list[str]:
+    """What the guardrails say against a plan, one line each, and the keys to change for an exception."""
     lines = [f"Refused: {escape.terminal(refusal.message)}." for refusal in plan.refusals]
-    return ["", *lines, wording.exception([escape.terminal(refusal.key) for refusal in plan.refusals], ban_list)]
+    keys = [escape.terminal(refusal.key) for refusal in plan.refusals]
+    return [*lines, wording.exception(keys, escape.terminal(PurePath(plan.ban_list).name))]
 
 
 def _rows(plan: Plan, ban_list: str, changes: Sequence[Change], *, colour: bool, width: int | None) -> Iterator[str]:

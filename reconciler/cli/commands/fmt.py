@@ -19,7 +19,7 @@ from reconciler.cli.progress import busy
 from reconciler.cli.workspace import Workspace, with_workspace
 from reconciler.errors import BanListError, BanListInvalid, BanListUnwritable
 from reconciler.sources import read_file
-from reconciler.views.diff import unified
+from reconciler.views.unified_diff import unified
 
 _STDIN: Final = "-"
 _REFUSED: Final = (

@@ -361,3 +361,18 @@ def test_throttling_is_reported_to_programs(reconciler: Reconciler, sandbox: San
     events = [json.loads(line) for line in result.out.splitlines()]
     assert [event["type"] for event in events] == ["apply_start", "throttled", "ban_complete", "summary"]
     assert events[1]["region"] == "us-west-2"
+
+
+def test_a_refusal_is_an_object_and_an_error_where_an_apply_reports_as_json(
+    reconciler: Reconciler, sandbox: Sandbox
+) -> None:
+    Path("bans.yaml").write_text(banning("a", "b", extra="guardrails:\n  max_bans: 1\n"))
+    refused = reconciler("apply", "--auto-approve", "--format", "json")
+    assert refused.code == 1
+    [line] = map(json.loads, refused.out.splitlines())
+    assert (line["type"], line["refusals"][0]["key"]) == ("refused", "guardrails.max_bans")
+    assert refused.err == (
+        "Error: Refused: it has 2 new bans, and guardrails.max_bans is 1. If this is meant, change guardrails.max_bans in"
+        " bans.yaml, so that the exception is reviewed too.\n"
+    )
+    assert sandbox.requests == ()

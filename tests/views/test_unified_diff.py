@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reconciler.views import diff
-from reconciler.views.diff import unified
+from reconciler.views import unified_diff as ours
+from reconciler.views.unified_diff import unified
 
 lines = st.lists(st.sampled_from(["a", "b", "c", "d", "", "- e"]), max_size=30)
 texts = st.builds(lambda lines, end: "\n".join(lines) + end, lines, st.sampled_from(["\n", ""]))
@@ -46,7 +46,7 @@ def patched(before: str, shown: str) -> str:
 @example(before="", after="a")
 def test_a_diff_leads_from_one_text_to_the_other(closely: int, before: str, after: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(diff, "_CLOSELY", closely)
+        patch.setattr(ours, "_CLOSELY", closely)
         shown = unified(before, after, "x")
     assert (shown == "") == (before == after)
     assert patched(before, shown) == after
