@@ -1,7 +1,7 @@
 """Text that somebody else controls, made safe for where it is shown.
 
-What never reaches a terminal raw: control characters and escape sequences, line breaks, bidirectional controls,
-zero-width and other invisible characters, lone surrogates, and what this version of Unicode does not know.
+These never reach a terminal raw: control characters and escape sequences, line breaks, bidirectional controls,
+zero-width and other invisible characters, lone surrogates, and characters that this version of Unicode lacks.
 """
 
 import json
@@ -17,7 +17,7 @@ _IGNORABLE: Final = re.compile(f"[{_INVISIBLE}]")
 _CI_COMMAND: Final = re.compile(r"##(?=(?:vso|teamcity)?\[)")
 _PLAIN_JSON: Final = bytes({*b"\n", *range(0x20, 0x7F)})
 _ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
-# A plain user ID: no space, and nothing that an address or a quoted text gives a meaning to.
+# A plain user ID: no space, and nothing that means something in an address or a quoted text.
 _PLAIN: Final = re.compile(r'[^\s"\\]+')
 # The same, with single spaces between words.
 _CLEAR: Final = re.compile(r'[^\s"\\]+(?: [^\s"\\]+)*')
@@ -35,25 +35,25 @@ def terminal(text: str) -> str:
 
 
 def line(text: str) -> str:
-    """`text` for the start of a line: as `terminal` shows it, and no workflow command such as `::error::` begins it."""
+    """`text` as `terminal` shows it, for the start of a line: it cannot begin a workflow command such as `::error::`."""
     shown = terminal(text)
     return shown.replace(":", "\\x3a", 1) if shown.lstrip().startswith("::") else shown
 
 
 def clear(text: str) -> str:
-    """`text` as it stands where that is clear, else `quoted`; also where white space is run together, as in HTML."""
+    """`text` as it is if that is clear, else `quoted`. Also safe where runs of spaces become one, as in HTML."""
     if _CLEAR.fullmatch(text) and terminal(text) == text:
         return text
     return _SPACE_AFTER_SPACE.sub(r"\\u0020", quoted(text))
 
 
 def quoted(text: str) -> str:
-    """`text` as a JSON string, safe for a terminal: what is a quote of ours and what is its own stays clear."""
+    """`text` as a JSON string, safe for a terminal, so that its own quotes cannot be taken for ours."""
     return to_json(text)
 
 
 def user_id(text: str) -> str:
-    """A user ID as it stands where that is clear, else `quoted`."""
+    """A user ID as it is if that is clear, else `quoted`."""
     return text if _PLAIN.fullmatch(text) and terminal(text) == text else quoted(text)
 
 
