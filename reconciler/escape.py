@@ -35,7 +35,7 @@ def terminal(text: str) -> str:
 
 
 def line(text: str) -> str:
-    """`text` as `terminal` shows it, for the start of a line: it cannot begin a workflow command such as `::error::`."""
+    """`text` as `terminal` shows it, for the start of a line: it begins no workflow command such as `::error::`."""
     shown = terminal(text)
     return shown.replace(":", "\\x3a", 1) if shown.lstrip().startswith("::") else shown
 
