@@ -21,8 +21,7 @@ from reconciler.plan.outcome import Outcome, tally
 from reconciler.redaction import Redaction
 from reconciler.state import file as state_file
 from reconciler.views import diagnostics, markdown, text
-from reconciler.views.json_lines import JsonLinesReport
-from reconciler.views.report import Output
+from reconciler.views.report import Ending, Output, report
 from reconciler.views.unified_diff import unified
 from tests import hostile
 from tests.builders import FINALS, LOBBY, NOW, TOMORROW, YESTERDAY
@@ -103,7 +102,8 @@ def applied(plan: Plan) -> tuple[list[Outcome], str]:
     failed = [Outcome(change, error=RequestInvalid(said, said)) for change in plan.changes]
     done = Outcome(plan.changes[3], plan.changes[3].recorded())
     outcomes = [*failed, done]
-    return outcomes, text.applied(plan, outcomes, tally([*plan.changes, *plan.changes], outcomes), said)
+    ending = Ending(tally([*plan.changes, *plan.changes], outcomes), said, saved_plan=False, interrupted=False)
+    return outcomes, text.applied(plan, outcomes, ending)
 
 
 def a_large_plan(plan: Plan) -> Plan:
@@ -143,11 +143,11 @@ def test_in_a_diff_it_is_only_seen(said: str) -> None:
 
 def apply_as_json(plan: Plan) -> list[str]:
     lines: list[str] = []
-    report = JsonLinesReport(Output(write=lambda line: lines.append(str(line)), redact=Redaction(), ban_list="x"))
-    report.plan(plan, "x")
-    report.applying(plan, plan.changes[:1])
+    shown = report("json lines", Output(write=lambda line: lines.append(str(line)), ban_list="x"), Redaction())
+    shown.plan(plan, "x")
+    shown.applying(plan, plan.changes[:1])
     for outcome in applied(plan)[0]:
-        report.ended(plan, outcome)
+        shown.ended(outcome, plan.room_names)
     return lines
 
 

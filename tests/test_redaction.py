@@ -8,15 +8,21 @@ from dataclasses import replace
 import pytest
 
 from reconciler import Because, Plan, State, diff
-from reconciler.errors import AddressUnknown, BanListInvalid, PlanUnreadable, Problem, RequestInvalid, StateDamaged
+from reconciler.errors import (
+    AddressUnknown,
+    BanListInvalid,
+    PlanUnreadable,
+    Problem,
+    ReconcilerError,
+    RequestInvalid,
+    StateDamaged,
+)
 from reconciler.plan import file as planfile
 from reconciler.plan.outcome import Outcome, tally
 from reconciler.redaction import Redaction
 from reconciler.state import file as state_file
 from reconciler.views import diagnostics, markdown, text
-from reconciler.views.json_lines import JsonLinesReport
-from reconciler.views.report import Ending, Output
-from reconciler.views.text_report import TextReport
+from reconciler.views.report import FORMATS, Ending, Output, report
 from tests.builders import FINALS, NEXT_WEEK, NOW, ROOMS, TOMORROW, YESTERDAY, ban, ban_list, many, recorded
 
 REDACT = Redaction("a key for the tests")
@@ -129,35 +135,29 @@ def test_no_view_of_a_redacted_state_names_anybody() -> None:
         state_file.loads(printed)
 
 
-def test_no_view_of_redacted_outcomes_names_anybody() -> None:
-    plan = a_plan()[0]
+@pytest.mark.parametrize("format", FORMATS)
+def test_no_report_names_anybody_in_any_format(format: str) -> None:
+    plan, state = a_plan()
+    said: list[str | bytes] = []
+    shown = report(format, Output(write=said.append, ban_list="bans.yaml"), REDACT)
     outcomes = [
-        *(
-            Outcome(change, error=RequestInvalid(f"no {change.key.user_id}", f"not {change.key.user_id}, never"))
-            for change in plan.changes
-        ),
+        *(Outcome(c, error=RequestInvalid(f"no {c.key.user_id}", f"not {c.key.user_id}")) for c in plan.changes),
         Outcome(plan.changes[0], plan.changes[0].recorded(NOW, "id")),
     ]
-    redacted = [REDACT.outcome(outcome) for outcome in outcomes]
-    shown = text.applied(REDACT.plan(plan), redacted, tally(plan.changes, redacted), "x")
-    assert_nobody(shown)
-    assert REDACT.user("alice") in shown
-
-
-def test_no_report_of_an_apply_names_anybody() -> None:
-    plan = a_plan()[0]
-    lines: list[str | bytes] = []
-    for made in (JsonLinesReport, TextReport):
-        report = made(Output(write=lines.append, redact=REDACT, ban_list="bans.yaml"))
-        failed = [Outcome(c, error=RequestInvalid(f"no {c.key.user_id}", c.key.user_id)) for c in plan.changes]
-        report.applying(REDACT.plan(plan), plan.changes)
-        for outcome in failed:
-            report.ended(REDACT.plan(plan), outcome)
-        report.applied(plan, failed, tally(plan.changes, failed), Ending("x", saved_plan=False, interrupted=False))
-    assert len(lines) > 2 * len(plan.changes)
-    for line in lines:
-        assert_nobody(line)
-    assert REDACT.user("alice") in str(lines[1])
+    shown.plan(plan, "bans.state.json")
+    shown.made(replace(plan, commit="a" * 40))
+    shown.state(state, plan.room_names, "bans.state.json", NOW)
+    shown.applying(plan, plan.changes)
+    for outcome in outcomes:
+        shown.ended(outcome, plan.room_names)
+    shown.applied(plan, outcomes, Ending(tally(plan.changes, outcomes), "x", saved_plan=False, interrupted=False))
+    problem = Problem("bans.yaml", 1, 1, "bans[0].alice", 'no "alice"', private=('"alice"',))
+    for error in (BanListInvalid([problem]), AddressUnknown("{}", [("lobby", "alice")]), PlanUnreadable("x")):
+        with pytest.raises(ReconcilerError), shown.telling():
+            raise error
+    for text_ in said:
+        assert_nobody(text_)
+    assert REDACT.user("alice") in "".join(map(str, said))
 
 
 def test_without_a_key_nothing_changes() -> None:

@@ -187,7 +187,6 @@ class Workspace:
         """The report of a command, on standard output."""
         output = Output(
             write=console.out,
-            redact=self.redact,
             ban_list=self.file,
             colour=console.wants_colour(sys.stdout),
             width=console.width(),
@@ -196,7 +195,7 @@ class Workspace:
             from_root=_from_root,
             list_exists=os.path.isfile(self.file),
         )
-        return report(format, output)
+        return report(format, output, self.redact)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def open_store(
         )
     module, _, name = _STORES[scheme].partition(":")
     store: Callable[..., Store[Any]] = getattr(import_module(f"{__name__}.{module}"), name)
-    return store(location, warn, **({"profile": profile} if scheme else {}))
+    return store(location, warn, profile)
 
 
 def load_state(location: str | os.PathLike[str]) -> State:

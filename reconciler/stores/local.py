@@ -47,8 +47,8 @@ class LocalStore(Store[_FileId]):
         warn: told when the journal of an interrupted run has to be left aside.
     """
 
-    def __init__(self, location: str, warn: Callable[[str], object]) -> None:
-        super().__init__(location, warn)
+    def __init__(self, location: str, warn: Callable[[str], object], profile: str | None = None) -> None:
+        super().__init__(location, warn, profile)
         try:
             # If this is a symbolic link, the file behind it is replaced, not the link.
             self._path = Path(os.path.realpath(location))

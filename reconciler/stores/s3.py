@@ -57,15 +57,14 @@ class S3Store(Store[_ETag]):
         profile: of the AWS configuration.
     """
 
-    def __init__(self, location: str, warn: Callable[[str], object], *, profile: str | None = None) -> None:
-        super().__init__(location, warn)
+    def __init__(self, location: str, warn: Callable[[str], object], profile: str | None = None) -> None:
+        super().__init__(location, warn, profile)
         self._bucket, _, self._key = location.removeprefix("s3://").partition("/")
         if not self._bucket or not self._key or self._key.endswith("/"):
             raise StateUnreadable(
                 f"{location}: a state on S3 is s3://BUCKET/KEY, such as s3://moderation/bans.state.json"
             )
         self._lock_key = f"{self._key}.lock"
-        self._profile = profile
 
     @override
     @contextmanager
@@ -137,7 +136,7 @@ class S3Store(Store[_ETag]):
     def _s3(self) -> "S3Client":
         config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5})
         try:
-            return boto3.Session(profile_name=self._profile).client("s3", config=config)
+            return boto3.Session(profile_name=self.profile).client("s3", config=config)
         except (BotoCoreError, ValueError) as error:
             raise StateUnreadable(f"{self.location}: the state cannot be reached: {error}") from error
 

@@ -22,14 +22,16 @@ class Store(ABC, Generic[Version]):
     Args:
         location: as people name it.
         warn: told what people should know though it is no error.
+        profile: of the AWS configuration, for a place on AWS.
 
     Raises:
         StateUnreadable: there can be no state at this location.
     """
 
-    def __init__(self, location: str, warn: Callable[[str], object]) -> None:
+    def __init__(self, location: str, warn: Callable[[str], object], profile: str | None = None) -> None:
         self.location = location
         self.warn = warn
+        self.profile = profile
 
     def read(self) -> State:
         """The state, with what an interrupted run has recorded; nothing is written. No state at all is an empty one.

@@ -1,11 +1,12 @@
 """What a command says on standard output, in the format that was asked for.
 
-Commands hand over values as they are. A report takes the user IDs out, so that no command can forget to.
+Commands hand over values as they are. A report takes the user IDs out before the format gets them, so that neither a
+command nor a format can forget to.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import import_module
 from typing import Final
@@ -26,8 +27,8 @@ class Output:
 
     Attributes:
         write: takes finished text, or JSON in UTF-8.
-        redact: takes the user IDs out.
         ban_list: path of the list that the command was given.
+        redacted: whether hashes stand in place of user IDs.
         colour: with ANSI colours.
         width: cells of a line on the terminal; None for no limit.
         everything: show every change, however many there are, and whole.
@@ -37,8 +38,8 @@ class Output:
     """
 
     write: Callable[[str | bytes], object]
-    redact: Redaction
     ban_list: str
+    redacted: bool = False
     colour: bool = False
     width: int | None = None
     everything: bool = False
@@ -47,8 +48,27 @@ class Output:
     from_root: Callable[[str], str] = lambda file: file
 
 
-class Report:
-    """A report that says nothing. Each format overrides what it has a form for.
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an apply came to its end.
+
+    Attributes:
+        tally: what became of the changes, in numbers.
+        state_location: where what was done is recorded.
+        saved_plan: whether it carried out a saved plan.
+        interrupted: whether a signal ended it.
+    """
+
+    tally: Tally
+    state_location: str
+    saved_plan: bool
+    interrupted: bool
+
+
+class Format:
+    """How a report looks. This one says nothing: each format overrides what it has a form for.
+
+    Every value that it gets is redacted already.
 
     Attributes:
         tells_problems: whether `failed` tells every problem of a list, so that only their count is left to say.
@@ -61,25 +81,13 @@ class Report:
     def __init__(self, output: Output) -> None:
         self.output = output
 
-    @contextmanager
-    def telling(self) -> Iterator[None]:
-        """Report why there is nothing else to report, if that is so; the error goes on to whoever ends the command."""
-        try:
-            yield
-        except ReconcilerError as error:
-            shown = self.output.redact.error(error)
-            self.failed(shown)
-            if self.tells_problems and isinstance(shown, BanListInvalid):
-                raise BanListError(wording.problem_count(shown.problems)) from error
-            raise
-
     def failed(self, error: ReconcilerError) -> None:
-        """Why there is no verdict, no plan or no state; the error names nobody who is to be hidden."""
+        """Why there is no verdict, no plan or no state."""
 
     def valid(self, ban_list: BanList) -> None:
         """The list has no problems."""
 
-    def plan(self, plan: Plan, state_location: str, *, rate: float | None = None) -> None:
+    def plan(self, plan: Plan, state_location: str, rate: float | None) -> None:
         """A plan, with what guardrails say against it; `rate` as for `text.plan`."""
 
     def made(self, plan: Plan) -> None:
@@ -88,45 +96,92 @@ class Report:
     def state(self, state: State, room_names: Mapping[str, str], location: str, now: datetime) -> None:
         """Who is banned where."""
 
-    def applying(self, plan: Plan, skipped: Sequence[Change]) -> None:
+    def applying(self, plan: Plan, skipped: Iterable[Change]) -> None:
         """These changes are carried out now, without those whose ban has expired since the plan was made."""
 
-    def ended(self, plan: Plan, outcome: Outcome) -> None:
+    def ended(self, outcome: Outcome, room_names: Mapping[str, str]) -> None:
         """One change has ended."""
 
     def throttled(self, where: AccountRegion) -> None:
         """The service has throttled a call, and the pace has been reduced."""
 
-    def applied(self, plan: Plan, outcomes: Sequence[Outcome], tally: Tally, ending: "Ending") -> None:
+    def applied(self, plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> None:
         """The apply has ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How an apply came to its end.
+class Report:
+    """What a command says. It takes values as they are, and hands them to the format without user IDs.
 
-    Attributes:
-        state_location: where what was done is recorded.
-        saved_plan: whether it carried out a saved plan.
-        interrupted: whether a signal ended it.
+    Args:
+        format: how it looks.
+        redact: takes the user IDs out.
     """
 
-    state_location: str
-    saved_plan: bool
-    interrupted: bool
+    def __init__(self, format: Format, redact: Redaction) -> None:
+        self._format = format
+        self._redact = redact
+
+    @property
+    def shows_progress(self) -> bool:
+        """Whether progress may be shown beside it."""
+        return self._format.shows_progress
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Report why there is nothing else to report, if that is so; the error goes on to whoever ends the command."""
+        try:
+            yield
+        except ReconcilerError as error:
+            shown = self._redact.error(error)
+            self._format.failed(shown)
+            if self._format.tells_problems and isinstance(shown, BanListInvalid):
+                raise BanListError(wording.problem_count(shown.problems)) from error
+            raise
+
+    def valid(self, ban_list: BanList) -> None:
+        """See `Format.valid`, which counts bans and names nobody."""
+        self._format.valid(ban_list)
+
+    def plan(self, plan: Plan, state_location: str, *, rate: float | None = None) -> None:
+        """See `Format.plan`."""
+        self._format.plan(self._redact.plan(plan), state_location, rate)
+
+    def made(self, plan: Plan) -> None:
+        """See `Format.made`."""
+        self._format.made(self._redact.plan(plan))
+
+    def state(self, state: State, room_names: Mapping[str, str], location: str, now: datetime) -> None:
+        """See `Format.state`."""
+        self._format.state(self._redact.state(state), room_names, location, now)
+
+    def applying(self, plan: Plan, skipped: Iterable[Change]) -> None:
+        """See `Format.applying`."""
+        self._format.applying(self._redact.plan(plan), map(self._redact.change, skipped))
+
+    def ended(self, outcome: Outcome, room_names: Mapping[str, str]) -> None:
+        """See `Format.ended`."""
+        self._format.ended(self._redact.outcome(outcome), room_names)
+
+    def throttled(self, where: AccountRegion) -> None:
+        """See `Format.throttled`."""
+        self._format.throttled(where)
+
+    def applied(self, plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> None:
+        """See `Format.applied`."""
+        self._format.applied(self._redact.plan(plan), map(self._redact.outcome, outcomes), ending)
 
 
-_REPORTS: Final = {  # each imports what it needs; a plan as text is not to wait for the others
-    "text": "text_report:TextReport",
-    "markdown": "markdown_report:MarkdownReport",
-    "json": "json_report:JsonReport",
-    "json lines": "json_lines:JsonLinesReport",
-    "github": "github_report:GithubReport",
+FORMATS: Final = {  # each imports what it needs: a plan as text is not to wait for the others
+    "text": "text_format:TextFormat",
+    "markdown": "markdown_format:MarkdownFormat",
+    "json": "json_format:JsonFormat",
+    "json lines": "json_lines:JsonLinesFormat",
+    "github": "github_format:GithubFormat",
 }
 
 
-def report(format: str, output: Output) -> Report:
+def report(format: str, output: Output, redact: Redaction) -> Report:
     """A report as `text`, `markdown`, `json` (one document), `json lines` or `github` (annotations)."""
-    module, _, name = _REPORTS[format].partition(":")
-    made: Report = getattr(import_module(f"reconciler.views.{module}"), name)(output)
-    return made
+    module, _, name = FORMATS[format].partition(":")
+    made: type[Format] = getattr(import_module(f"reconciler.views.{module}"), name)
+    return Report(made(replace(output, redacted=bool(redact))), redact)

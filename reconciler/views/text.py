@@ -13,6 +13,7 @@ from reconciler.plan.change import Action, Change, Plan
 from reconciler.plan.outcome import Outcome, Tally
 from reconciler.state.value import State
 from reconciler.views import overview, wording
+from reconciler.views.report import Ending
 from reconciler.views.wording import count
 
 _SIGNS: Final = {Action.BAN: "+", Action.UPDATE: "~", Action.LIFT: "-", Action.REPEAT: "±"}
@@ -128,16 +129,9 @@ def _details(plan: Plan, ban_list: str, change: Change, most: int) -> str:
     return "   ".join(filter(None, parts))
 
 
-def applied(
-    plan: Plan,
-    outcomes: Iterable[Outcome],
-    tally: Tally,
-    state_location: str,
-    *,
-    saved_plan: bool = False,
-    interrupted: bool = False,
-) -> str:
+def applied(plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> str:
     """How an apply ended: what failed and why, grouped by the reason, then the totals; ends with a line break."""
+    tally = ending.tally
     lines: list[str] = []
     failures: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
@@ -149,12 +143,14 @@ def applied(
         if (error := failed[0].error) is not None and error.answer:
             lines.append(f"  {escape.line(error.answer)}")
     lines += ["", _totals(tally)]
-    if tally.not_started and failures and not interrupted:
+    if tally.not_started and failures and not ending.interrupted:
         lines.append("The rest was not tried, since calls to its account and region could not succeed.")
     if not tally.complete:
         done = tally.banned + tally.updated + tally.lifted + tally.repeated
-        kept = f"What is done is recorded in {escape.terminal(state_location)}." if done else "Nothing is recorded."
-        lines.append(f"{kept} {'Make a new plan' if saved_plan else 'Apply again'} to go on from here.")
+        kept = (
+            f"What is done is recorded in {escape.terminal(ending.state_location)}." if done else "Nothing is recorded."
+        )
+        lines.append(f"{kept} {'Make a new plan' if ending.saved_plan else 'Apply again'} to go on from here.")
     return "\n".join(lines) + "\n"
 
 

@@ -1,15 +1,17 @@
 """Plans and states as people read them, whole."""
 
 import re
+from collections.abc import Sequence
 
 import pytest
 from rich.cells import cell_len
 
-from reconciler import BanKey, State, diff
+from reconciler import BanKey, Plan, State, diff
 from reconciler.errors import AccessDenied, RoomNotFound
 from reconciler.guardrails import Guardrails
 from reconciler.plan.outcome import Outcome, tally
 from reconciler.views import text
+from reconciler.views.report import Ending
 from tests.builders import FINALS, LOBBY, NEXT_WEEK, NOW, ROOMS, TOMORROW, YESTERDAY, ban, ban_list, many, recorded
 
 NAMES = {arn: name for name, arn in ROOMS.items()}
@@ -204,10 +206,14 @@ def test_who_is_banned_is_shown_by_room() -> None:
     )
 
 
+def ending(plan: Plan, outcomes: Sequence[Outcome], *, saved_plan: bool = False) -> Ending:
+    return Ending(tally(plan.changes, outcomes), "bans.state.json", saved_plan=saved_plan, interrupted=False)
+
+
 def test_a_complete_apply_ends_in_its_totals() -> None:
     plan = diff(ban_list(ban("a"), ban("b", reason="x")), recorded(ban("b"), ban("c")), NOW)
     outcomes = [Outcome(change, change.recorded(NOW, "id")) for change in plan.changes]
-    shown = text.applied(plan, outcomes, tally(plan.changes, outcomes), "bans.state.json")
+    shown = text.applied(plan, outcomes, ending(plan, outcomes))
     assert shown == "\nApply complete: 1 banned, 1 updated, 1 lifted.\n"
 
 
@@ -220,7 +226,7 @@ def test_failures_are_grouped_by_what_to_do_about_them() -> None:
         Outcome(c, error=AccessDenied("Allow it.", "AccessDeniedException: no (request ID 3)")),
         Outcome(d, d.recorded(NOW, "id")),
     ]
-    assert text.applied(plan, outcomes, tally(plan.changes, outcomes), "bans.state.json") == (
+    assert text.applied(plan, outcomes, ending(plan, outcomes)) == (
         """
 Failed: lobby/a, lobby/c
   Allow it.
@@ -240,11 +246,10 @@ What is done is recorded in bans.state.json. Apply again to go on from here.
 def test_an_apply_that_did_nothing_says_that_nothing_is_recorded() -> None:
     plan = diff(ban_list(ban("a"), ban("b")), State(), NOW)
     outcomes = [Outcome(plan.changes[0], error=AccessDenied("Allow it."))]
-    ended = tally(plan.changes, outcomes)
-    shown = text.applied(plan, outcomes, ended, "bans.state.json")
+    shown = text.applied(plan, outcomes, ending(plan, outcomes))
     assert shown.endswith("\nNothing is recorded. Apply again to go on from here.\n")
     assert "bans.state.json" not in shown
-    saved = text.applied(plan, outcomes, ended, "bans.state.json", saved_plan=True)
+    saved = text.applied(plan, outcomes, ending(plan, outcomes, saved_plan=True))
     assert saved.endswith("\nNothing is recorded. Make a new plan to go on from here.\n")
 
 
@@ -256,7 +261,7 @@ def test_whatever_was_done_is_said_to_be_recorded() -> None:
     assert len({change.action for change in plan.changes}) == 4
     for change in plan.changes:
         outcomes = [Outcome(change, change.recorded(NOW, "id"))]
-        shown = text.applied(plan, outcomes, tally(plan.changes, outcomes), "bans.state.json")
+        shown = text.applied(plan, outcomes, ending(plan, outcomes))
         assert "\nWhat is done is recorded in bans.state.json. " in shown
 
 

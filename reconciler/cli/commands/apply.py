@@ -183,17 +183,17 @@ def _carry_out(
                     advance(outcome)
                     while not throttled.empty():
                         report.throttled(throttled.get())
-                    report.ended(plan, outcome)
+                    report.ended(outcome, plan.room_names)
         except ChatError as error:  # before the first call
             console.error(str(error))
         finally:
             # Also what an interrupted run has left in the journal, and what was done before an error.
             session.save()
-        ended = tally(plan.changes, outcomes)
-        report.applied(plan, outcomes, ended, Ending(workspace.store.location, saved_plan, stop.signal is not None))
+        ending = Ending(tally(plan.changes, outcomes), workspace.store.location, saved_plan, stop.signal is not None)
+        report.applied(plan, outcomes, ending)
     if stop.signal is not None:
         return 128 + stop.signal
-    return 0 if ended.complete else 1
+    return 0 if ending.tally.complete else 1
 
 
 def _question(plan: Plan) -> str:

@@ -1,4 +1,4 @@
-"""Reports as annotations of GitHub Actions."""
+"""A report as annotations of GitHub Actions."""
 
 from dataclasses import replace
 
@@ -6,10 +6,10 @@ from typing_extensions import override  # in typing since Python 3.12
 
 from reconciler.errors import BanListInvalid, ReconcilerError
 from reconciler.views import diagnostics
-from reconciler.views.text_report import TextReport
+from reconciler.views.text_format import TextFormat
 
 
-class GithubReport(TextReport):
+class GithubFormat(TextFormat):
     """Workflow commands, which GitHub shows at the lines of the list."""
 
     tells_problems = True

@@ -1,21 +1,21 @@
-"""Reports as the comment of a pull request."""
+"""A report as the comment of a pull request."""
 
 from typing_extensions import override  # in typing since Python 3.12
 
 from reconciler.errors import BanListInvalid, ReconcilerError
 from reconciler.plan.change import Plan
 from reconciler.views import markdown
-from reconciler.views.report import Report
+from reconciler.views.report import Format
 
 
-class MarkdownReport(Report):
+class MarkdownFormat(Format):
     """A comment. Whatever it says, its marker is that of the list, so that it takes the place of the last one."""
 
     tells_problems = True
 
     @override
-    def plan(self, plan: Plan, state_location: str, *, rate: float | None = None) -> None:
-        self.output.write(markdown.plan(self.output.redact.plan(plan), rate=rate))
+    def plan(self, plan: Plan, state_location: str, rate: float | None) -> None:
+        self.output.write(markdown.plan(plan, rate=rate))
 
     @override
     def failed(self, error: ReconcilerError) -> None:

@@ -1,6 +1,6 @@
-"""Reports as text, for a terminal or a log."""
+"""A report as text, for a terminal or a log."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from typing_extensions import override  # in typing since Python 3.12
@@ -8,14 +8,14 @@ from typing_extensions import override  # in typing since Python 3.12
 from reconciler import escape
 from reconciler.banlist.value import BanList
 from reconciler.plan.change import Change, Plan
-from reconciler.plan.outcome import Outcome, Tally
+from reconciler.plan.outcome import Outcome
 from reconciler.state.value import State
 from reconciler.views import text
-from reconciler.views.report import Ending, Report
+from reconciler.views.report import Ending, Format
 from reconciler.views.wording import count
 
 
-class TextReport(Report):
+class TextFormat(Format):
     """Text for people."""
 
     @override
@@ -23,9 +23,8 @@ class TextReport(Report):
         self.output.write(_valid(ban_list))
 
     @override
-    def plan(self, plan: Plan, state_location: str, *, rate: float | None = None) -> None:
+    def plan(self, plan: Plan, state_location: str, rate: float | None) -> None:
         out = self.output
-        plan = out.redact.plan(plan)
         out.write(text.plan(plan, rate=rate, colour=out.colour, everything=out.everything, width=out.width))
 
     @override
@@ -35,27 +34,17 @@ class TextReport(Report):
 
     @override
     def state(self, state: State, room_names: Mapping[str, str], location: str, now: datetime) -> None:
-        self.output.write(text.state(self.output.redact.state(state), room_names, location, now))
+        self.output.write(text.state(state, room_names, location, now))
 
     @override
-    def applying(self, plan: Plan, skipped: Sequence[Change]) -> None:
-        if skipped:
-            bans = count(len(skipped), "ban")
-            self.output.write(f"Skipped: {bans} that expired since the plan was made.\n")
+    def applying(self, plan: Plan, skipped: Iterable[Change]) -> None:
+        if bans := len(list(skipped)):
+            self.output.write(f"Skipped: {count(bans, 'ban')} that expired since the plan was made.\n")
 
     @override
-    def applied(self, plan: Plan, outcomes: Sequence[Outcome], tally: Tally, ending: Ending) -> None:
-        if not plan.changes:
-            return
-        shown = text.applied(
-            plan,
-            map(self.output.redact.outcome, outcomes),
-            tally,
-            ending.state_location,
-            saved_plan=ending.saved_plan,
-            interrupted=ending.interrupted,
-        )
-        self.output.write(shown)
+    def applied(self, plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> None:
+        if plan.changes:
+            self.output.write(text.applied(plan, outcomes, ending))
 
 
 def _valid(ban_list: BanList) -> str:

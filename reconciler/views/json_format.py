@@ -1,4 +1,4 @@
-"""Reports as one JSON document."""
+"""A report as one JSON document."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,10 +12,10 @@ from reconciler.plan.change import Plan
 from reconciler.state import file as statefile
 from reconciler.state.value import State
 from reconciler.views import diagnostics
-from reconciler.views.report import Report
+from reconciler.views.report import Format
 
 
-class JsonReport(Report):
+class JsonFormat(Format):
     """JSON for programs."""
 
     tells_problems = True
@@ -25,21 +25,19 @@ class JsonReport(Report):
         self.output.write(diagnostics.as_json([], {}))
 
     @override
-    def plan(self, plan: Plan, state_location: str, *, rate: float | None = None) -> None:
-        redact = self.output.redact
-        self.output.write(planfile.dumps(redact.plan(plan), state_location, redacted=bool(redact)))
+    def plan(self, plan: Plan, state_location: str, rate: float | None) -> None:
+        self.output.write(planfile.dumps(plan, state_location, redacted=self.output.redacted))
 
     @override
     def state(self, state: State, room_names: Mapping[str, str], location: str, now: datetime) -> None:
-        redact = self.output.redact
-        self.output.write(statefile.dumps(redact.state(state), redacted=bool(redact)))
+        self.output.write(statefile.dumps(state, redacted=self.output.redacted))
 
     @override
     def failed(self, error: ReconcilerError) -> None:
         out = self.output
         if isinstance(error, BanListInvalid):
             contents = out.contents(problem.file for problem in error.problems)
-            out.write(diagnostics.as_json(error.problems, contents, snippets=not out.redact))
+            out.write(diagnostics.as_json(error.problems, contents, snippets=not out.redacted))
         else:
             out.write(diagnostics.as_json([], {}, error=str(error), summary=_summary(error)))
 
