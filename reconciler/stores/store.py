@@ -2,16 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Generic, TypeVar
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from reconciler.state.value import State
 from reconciler.stores.holder import Holder
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
     from reconciler.stores.journal import Journal
-    from reconciler.stores.session import Session
 
 Version = TypeVar("Version")  # identifies exactly one content of a place
 
@@ -48,8 +46,8 @@ class Store(ABC, Generic[Version]):
         return state.after(changes.items()) if changes else state
 
     @abstractmethod
-    def locked(self, who: Holder, timeout: float, lineage: str) -> "AbstractContextManager[Session[Version]]":
-        """Hold the state for changes; no other run can meanwhile.
+    def locked(self, who: Holder, timeout: float, lineage: str) -> AbstractContextManager[Any]:
+        """Hold the state for changes; no other run can meanwhile. What it yields is a `Session`.
 
         Args:
             who: we are.

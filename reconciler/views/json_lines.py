@@ -19,6 +19,7 @@ FORMAT_VERSION: Final = 1
 class JsonLinesFormat(Format):
     """Objects with a `type`: what is about to happen, what became of each change, and how it ended."""
 
+    tells_refusals = False
     shows_progress = False
 
     @override

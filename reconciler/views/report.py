@@ -13,7 +13,7 @@ from typing import Final
 
 from reconciler.banlist.value import BanList
 from reconciler.bans import AccountRegion
-from reconciler.errors import BanListError, BanListInvalid, ReconcilerError
+from reconciler.errors import BanListError, BanListInvalid, PlanRefused, ReconcilerError
 from reconciler.plan.change import Change, Plan
 from reconciler.plan.outcome import Outcome, Tally
 from reconciler.redaction import Redaction
@@ -72,10 +72,12 @@ class Format:
 
     Attributes:
         tells_problems: whether `failed` tells every problem of a list, so that only their count is left to say.
+        tells_refusals: whether `plan` says in words what guardrails have against a plan.
         shows_progress: whether progress may be shown beside it.
     """
 
     tells_problems = False
+    tells_refusals = True
     shows_progress = True
 
     def __init__(self, output: Output) -> None:
@@ -145,6 +147,15 @@ class Report:
     def plan(self, plan: Plan, state_location: str, *, rate: float | None = None) -> None:
         """See `Format.plan`."""
         self._format.plan(self._redact.plan(plan), state_location, rate)
+
+    def refused(self, plan: Plan) -> None:
+        """The plan that was reported cannot be applied.
+
+        Raises:
+            PlanRefused: the format has not said in words why.
+        """
+        if not self._format.tells_refusals:
+            raise PlanRefused(" ".join(wording.refused(plan)))
 
     def made(self, plan: Plan) -> None:
         """See `Format.made`."""

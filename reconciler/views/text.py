@@ -71,7 +71,7 @@ def plan(
     if plan.expired:
         lines += ["", wording.hint([address(plan, key) for key in plan.expired], ban_list)]
     if plan.refusals:
-        lines += ["", *refusals(plan)]
+        lines += ["", *wording.refused(plan, escape.terminal)]
     return "\n".join(lines) + "\n"
 
 
@@ -82,13 +82,6 @@ def _counts(plan: Plan) -> Iterator[str]:
         yield f"{escape.line(name)}: {wording.changes(counts)}"
     if rest := rooms[overview.ROOMS :]:
         yield f"{count(len(rest), 'more room')}: {wording.changes(sum((counts for _, counts in rest), Counter()))}"
-
-
-def refusals(plan: Plan) -> list[str]:
-    """What the guardrails say against a plan, one line each, and the keys to change for an exception."""
-    lines = [f"Refused: {escape.terminal(refusal.message)}." for refusal in plan.refusals]
-    keys = [escape.terminal(refusal.key) for refusal in plan.refusals]
-    return [*lines, wording.exception(keys, escape.terminal(PurePath(plan.ban_list).name))]
 
 
 def _rows(plan: Plan, ban_list: str, changes: Sequence[Change], *, colour: bool, width: int | None) -> Iterator[str]:

@@ -6,6 +6,7 @@ What others wrote comes in as it is to be shown: escaped for a terminal, or as c
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import Final
 
 from reconciler.bans import Record
@@ -90,6 +91,20 @@ def _calls(plan: Plan, rate: float) -> str:
 def left_out(plan: Plan, option: str) -> str:
     """How many changes `option`, which is `--target`, left out."""
     return f"{count(plan.left_out, 'more change')} left out by {option}."
+
+
+def refused(plan: Plan, shown: Callable[[str], str] = str) -> list[str]:
+    """What the guardrails say against a plan, a sentence each, and what to change if it is right all the same.
+
+    Args:
+        plan: the plan.
+        shown: makes a text safe for where it is shown.
+    """
+    sentences = [f"Refused: {shown(refusal.message)}." for refusal in plan.refusals]
+    return [
+        *sentences,
+        exception([shown(refusal.key) for refusal in plan.refusals], shown(PurePath(plan.ban_list).name)),
+    ]
 
 
 def exception(keys: Sequence[str], ban_list: str) -> str:

@@ -27,11 +27,10 @@ from reconciler.cli.progress import progress
 from reconciler.cli.stopping import Stopping, stopping
 from reconciler.cli.workspace import Selection, Workspace, with_selection, with_workspace_on_aws
 from reconciler.enforce import Disconnect, enforce
-from reconciler.errors import ChatError, PlanRefused
+from reconciler.errors import ChatError
 from reconciler.plan.change import Plan
 from reconciler.plan.diff import still_valid
 from reconciler.plan.outcome import Outcome, tally
-from reconciler.views import text
 from reconciler.views.report import Ending, Report
 
 if TYPE_CHECKING:
@@ -146,8 +145,7 @@ def command(
             todo = still_valid(saved.plan, workspace.ban_list, session.state, datetime.now(UTC))
         report.plan(todo, workspace.store.location, rate=calling.rate)
         if todo.refusals:
-            if format == "json":  # the plan as text has said it
-                raise PlanRefused(" ".join(text.refusals(todo)))
+            report.refused(todo)
             return 1
         if asks and todo.changes and not console.approved(_question(todo)):
             console.out("Apply cancelled. Nothing was done.\n")
