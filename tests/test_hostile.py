@@ -145,9 +145,9 @@ def apply_as_json(plan: Plan) -> list[str]:
     lines: list[str] = []
     shown = report("json lines", Output(write=lambda line: lines.append(str(line)), ban_list="x"), Redaction())
     shown.plan(plan, "x")
-    shown.applying(plan, plan.changes[:1])
-    for outcome in applied(plan)[0]:
-        shown.ended(outcome, plan.room_names)
+    with shown.applying(plan, plan.changes[:1]) as ended:
+        for outcome in applied(plan)[0]:
+            ended(outcome)
     return lines
 
 

@@ -19,14 +19,9 @@ SECONDS_BEFORE_BUSY: Final = 1
 
 
 @contextmanager
-def progress(total: int, *, shown: bool) -> "Iterator[Callable[[Outcome], None]]":
-    """Show how many of `total` changes have ended; what it yields is told of each outcome.
-
-    Args:
-        total: how many there are.
-        shown: False to show nothing.
-    """
-    if not shown or not total:
+def progress(total: int) -> "Iterator[Callable[[Outcome], None]]":
+    """Show how many of `total` changes have ended; what it yields is told of each outcome."""
+    if not total:
         yield lambda _outcome: None
     elif sys.stderr.isatty():
         with _bars().applying(total) as advance:

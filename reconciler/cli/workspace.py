@@ -29,7 +29,7 @@ from reconciler.cli.options import (
     state_option,
     target_option,
 )
-from reconciler.cli.progress import busy
+from reconciler.cli.progress import busy, progress
 from reconciler.errors import BanListError
 from reconciler.plan.change import Plan
 from reconciler.redaction import HIDDEN, Redaction
@@ -191,6 +191,7 @@ class Workspace:
             colour=console.wants_colour(sys.stdout),
             width=console.width(),
             everything=everything,
+            progress=progress,
             contents=_contents,
             from_root=_from_root,
             list_exists=os.path.isfile(self.file),

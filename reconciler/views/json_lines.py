@@ -1,7 +1,9 @@
 """A report of an apply as JSON, one object a line, for programs that watch it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
+from functools import partial
 from typing import Final
 
 from typing_extensions import override  # in typing since Python 3.12
@@ -20,7 +22,6 @@ class JsonLinesFormat(Format):
     """Objects with a `type`: what is about to happen, what became of each change, and how it ended."""
 
     tells_refusals = False
-    shows_progress = False
 
     @override
     def plan(self, plan: Plan, state_location: str, rate: float | None) -> None:
@@ -29,16 +30,16 @@ class JsonLinesFormat(Format):
             self._line("refused", refusals=[asdict(refusal) for refusal in plan.refusals])
 
     @override
-    def applying(self, plan: Plan, skipped: Iterable[Change]) -> None:
+    def applying(self, plan: Plan, skipped: Iterable[Change]) -> AbstractContextManager[Callable[[Outcome], object]]:
         """`apply_start`, then `ban_skipped`, `update_skipped` or `repeat_skipped` for each change that is left out."""
         counts = plan.counts
         summary = {action.value: counts[action] for action in Action} | {"disconnect_calls": plan.calls.total()}
         self._line("apply_start", summary=summary)
         for change in skipped:
             self._line(f"{change.action}_skipped", **_ban(change, plan.room_names), because=Because.EXPIRED)
+        return nullcontext(partial(self._ended, plan.room_names))
 
-    @override
-    def ended(self, outcome: Outcome, room_names: Mapping[str, str]) -> None:
+    def _ended(self, room_names: Mapping[str, str], outcome: Outcome) -> None:
         """`ban_complete`, `update_complete`, `lift_complete`, `repeat_complete`, or the same with `_failed`."""
         change = outcome.change
         if outcome.error is not None:

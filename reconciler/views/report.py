@@ -5,7 +5,7 @@ command nor a format can forget to.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import import_module
@@ -32,6 +32,7 @@ class Output:
         colour: with ANSI colours.
         width: cells of a line on the terminal; None for no limit.
         everything: show every change, however many there are, and whole.
+        progress: shows how many of so many changes have ended, and yields what outcomes go to.
         contents: reads files, to show what stands in them; it leaves out those that cannot be read any more.
         list_exists: whether there is such a list.
         from_root: the path of a file from the root of the repository, as GitHub names it.
@@ -43,6 +44,9 @@ class Output:
     colour: bool = False
     width: int | None = None
     everything: bool = False
+    progress: Callable[[int], AbstractContextManager[Callable[[Outcome], object]]] = lambda _total: nullcontext(
+        lambda _outcome: None
+    )
     contents: Callable[[Iterable[str]], Mapping[str, bytes]] = lambda _files: {}
     list_exists: bool = True
     from_root: Callable[[str], str] = lambda file: file
@@ -73,12 +77,10 @@ class Format:
     Attributes:
         tells_problems: whether `failed` tells every problem of a list, so that only their count is left to say.
         tells_refusals: whether `plan` says in words what guardrails have against a plan.
-        shows_progress: whether progress may be shown beside it.
     """
 
     tells_problems = False
     tells_refusals = True
-    shows_progress = True
 
     def __init__(self, output: Output) -> None:
         self.output = output
@@ -98,11 +100,9 @@ class Format:
     def state(self, state: State, room_names: Mapping[str, str], location: str, now: datetime) -> None:
         """Who is banned where."""
 
-    def applying(self, plan: Plan, skipped: Iterable[Change]) -> None:
-        """These changes are carried out now, without those whose ban has expired since the plan was made."""
-
-    def ended(self, outcome: Outcome, room_names: Mapping[str, str]) -> None:
-        """One change has ended."""
+    def applying(self, plan: Plan, skipped: Iterable[Change]) -> AbstractContextManager[Callable[[Outcome], object]]:
+        """A plan is carried out now, without the changes whose ban has expired since; it yields what outcomes go to."""
+        raise NotImplementedError("an apply has no such format")
 
     def throttled(self, where: AccountRegion) -> None:
         """The service has throttled a call, and the pace has been reduced."""
@@ -122,11 +122,6 @@ class Report:
     def __init__(self, format: Format, redact: Redaction) -> None:
         self._format = format
         self._redact = redact
-
-    @property
-    def shows_progress(self) -> bool:
-        """Whether progress may be shown beside it."""
-        return self._format.shows_progress
 
     @contextmanager
     def telling(self) -> Iterator[None]:
@@ -165,13 +160,11 @@ class Report:
         """See `Format.state`."""
         self._format.state(self._redact.state(state), room_names, location, now)
 
-    def applying(self, plan: Plan, skipped: Iterable[Change]) -> None:
+    @contextmanager
+    def applying(self, plan: Plan, skipped: Iterable[Change]) -> Iterator[Callable[[Outcome], object]]:
         """See `Format.applying`."""
-        self._format.applying(self._redact.plan(plan), map(self._redact.change, skipped))
-
-    def ended(self, outcome: Outcome, room_names: Mapping[str, str]) -> None:
-        """See `Format.ended`."""
-        self._format.ended(self._redact.outcome(outcome), room_names)
+        with self._format.applying(self._redact.plan(plan), map(self._redact.change, skipped)) as ended:
+            yield lambda outcome: ended(self._redact.outcome(outcome))
 
     def throttled(self, where: AccountRegion) -> None:
         """See `Format.throttled`."""

@@ -1,6 +1,7 @@
 """A report as text, for a terminal or a log."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 
 from typing_extensions import override  # in typing since Python 3.12
@@ -37,9 +38,10 @@ class TextFormat(Format):
         self.output.write(text.state(state, room_names, location, now))
 
     @override
-    def applying(self, plan: Plan, skipped: Iterable[Change]) -> None:
+    def applying(self, plan: Plan, skipped: Iterable[Change]) -> AbstractContextManager[Callable[[Outcome], object]]:
         if bans := len(list(skipped)):
             self.output.write(f"Skipped: {count(bans, 'ban')} that expired since the plan was made.\n")
+        return self.output.progress(len(plan.changes))
 
     @override
     def applied(self, plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> None:

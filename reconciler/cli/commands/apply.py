@@ -23,7 +23,6 @@ from reconciler.cli.options import (
     option,
     together,
 )
-from reconciler.cli.progress import progress
 from reconciler.cli.stopping import Stopping, stopping
 from reconciler.cli.workspace import Selection, Workspace, with_selection, with_workspace_on_aws
 from reconciler.enforce import Disconnect, enforce
@@ -160,7 +159,6 @@ def _carry_out(
     skipped = [change for change in plan.changes if change.after is not None and not change.after.in_force(now)]
     if skipped:
         plan = replace(plan, changes=tuple(c for c in plan.changes if c.after is None or c.after.in_force(now)))
-    report.applying(plan, skipped)
     outcomes: list[Outcome] = []
     throttled: SimpleQueue[AccountRegion] = SimpleQueue()
     rate = plan.rate if calling.rate is None else calling.rate
@@ -175,13 +173,12 @@ def _carry_out(
             plan.changes, connect=connect, keep=session.keep, parallelism=calling.parallelism, stop=stop.event
         )
         try:
-            with closing(run), progress(len(plan.changes), shown=report.shows_progress) as advance:
+            with closing(run), report.applying(plan, skipped) as ended:
                 for outcome in run:
                     outcomes.append(outcome)
-                    advance(outcome)
                     while not throttled.empty():
                         report.throttled(throttled.get())
-                    report.ended(outcome, plan.room_names)
+                    ended(outcome)
         except ChatError as error:  # before the first call
             console.error(str(error))
         finally:
