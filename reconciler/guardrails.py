@@ -66,7 +66,8 @@ def check(guardrails: Guardrails, *, bans: int, lifts: int, recorded: int) -> tu
     refusals = []
     if bans > guardrails.max_bans:
         key = "guardrails.max_bans"
-        refusals.append(Refusal(key, f"it has {bans:,} new bans, and {key} is {guardrails.max_bans:,}"))
+        new = f"{bans:,} new ban{'' if bans == 1 else 's'}"
+        refusals.append(Refusal(key, f"it has {new}, and {key} is {guardrails.max_bans:,}"))
     if recorded >= MIN_STATE_FOR_LIFTS and lifts * 100 > guardrails.max_lift_percent * recorded:
         key = "guardrails.max_lift_percent"
         share = f"{lifts:,} of the {recorded:,} bans in the state ({_percent(lifts, recorded)})"

@@ -126,9 +126,13 @@ def _without_texts(problem: Problem) -> Problem:
 
 
 def _hidden(message: str, private: Sequence[str], shown: str) -> str:
+    """A message without its private parts, which it has in this order, each as words of their own."""
+    done, rest = "", message
     for text in private:
-        message = message.replace(text, shown)
-    return message
+        found = re.search(rf"(?<!\w){re.escape(text)}(?!\w)", rest) if text else None
+        if found is not None:
+            done, rest = done + rest[: found.start()] + shown, rest[found.end() :]
+    return done + rest
 
 
 # The names in a path that come from the schema and not from the list. A step after `rooms` is the name of a room.

@@ -44,7 +44,8 @@ def read_file(name: str) -> bytes:
             f"{name}: there is no such file. Name the ban list with -f, or run this where it is.", private=[name]
         ) from error
     except (OSError, ValueError) as error:
-        raise BanListUnreadable(f"{name}: the ban list cannot be read: {getattr(error, 'strerror', error)}") from error
+        why = getattr(error, "strerror", error)
+        raise BanListUnreadable(f"{name}: the ban list cannot be read: {why}", private=[name]) from error
 
 
 class _NotIncluded(Exception):

@@ -209,6 +209,8 @@ def test_what_an_error_quotes_of_the_command_line_may_be_a_user_id() -> None:
     assert str(REDACT.error(error)) == "…: the plan cannot be read"
     assert isinstance(REDACT.error(error), PlanUnreadable)
     assert str(error) == "alice: the plan cannot be read"
+    short = PlanUnreadable("e: the plan cannot be read", private=["e"])
+    assert str(REDACT.error(short)) == "…: the plan cannot be read"
 
 
 def test_an_error_names_the_redacted_address() -> None:

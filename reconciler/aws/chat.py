@@ -90,7 +90,7 @@ class Chat:
         *,
         now: Callable[[], datetime],
         before_attempt: Callable[[AccountRegion], object],
-        throttled: Callable[[AccountRegion], object] = lambda _endpoint: None,
+        throttled: Callable[[AccountRegion], object] = lambda _where: None,
         parallelism: int,
         endpoint_url: str | None = None,
         profile: str | None = None,

@@ -28,7 +28,7 @@ from ruamel.yaml.events import ScalarEvent
 
 from reconciler.banlist.read import read_alone
 from reconciler.banlist.sort import order_of, reordered, with_order
-from reconciler.banlist.spans import BLOCK_SIGNS, Span, scalars, spans_of
+from reconciler.banlist.spans import BLOCK_SIGNS, Span, spans_of
 from reconciler.errors import FormattingUnsafe
 from reconciler.yamltext import read as yamltext
 from reconciler.yamltext.characters import decode
@@ -122,8 +122,9 @@ def _tidied(text: str, document: Document) -> str:
     last: Event = None
     for placed in walk(document):
         spans += spans_of(text, placed)
-        last = next(reversed(scalars(placed)), last)
         event = placed.event
+        if event.__class__ is ScalarEvent:
+            last = event
         if _is_user(placed.path) and event.__class__ is ScalarEvent and event.implicit[0] and is_ambiguous(event.value):
             edits.append(_Edit(event.start_mark.index, event.end_mark.index, _quoted(event.value)))
     end, sign = _end(text, last)

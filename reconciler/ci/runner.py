@@ -41,7 +41,9 @@ def ban_list() -> str:
 
 def scratch(name: str) -> Path:
     """A file that one step of a run leaves for the next."""
-    folder = Path(os.environ["RUNNER_TEMP"]) / "reconciler"
+    if not setting("RUNNER_TEMP"):
+        raise StepFailed("RUNNER_TEMP is not set. This step runs in a job of GitHub Actions.")
+    folder = Path(setting("RUNNER_TEMP")) / "reconciler"
     folder.mkdir(exist_ok=True)
     return folder / name
 

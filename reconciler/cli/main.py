@@ -129,12 +129,22 @@ def _explain_usage(error: click.ClickException, redaction: Redaction) -> None:
         return
     if context is not None:
         click.echo(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n", err=True)
-    if not redaction or isinstance(error, Misuse | click.MissingParameter):
-        console.error(error.format_message())
-    elif isinstance(error, click.BadParameter) and error.param is not None:
-        console.error(f"Invalid value for {error.param.get_error_hint(context)}.")
-    else:
-        console.error("The command line cannot be understood. --redact hides what was typed.")
+    message = error.format_message() if not redaction else _without_values(error)
+    console.error(" ".join(message.split()))
+
+
+def _without_values(error: click.ClickException) -> str:
+    """What is wrong with a command line, without what was typed."""
+    match error:
+        case Misuse() | click.MissingParameter() | click.BadOptionUsage():
+            return error.format_message()
+        case click.NoSuchOption():
+            return "There is no such option."
+        case click.BadParameter():
+            hint = error.param.get_error_hint(error.ctx) if error.param is not None else error.param_hint
+            choices = error.param.type.choices if error.param and isinstance(error.param.type, click.Choice) else ()
+            return f"Invalid value for {hint}." + (f" It is one of {', '.join(choices)}." if choices else "")
+    return "There is no such command, or there is an argument too many. --redact hides what was typed."
 
 
 def _explain(error: ReconcilerError) -> None:

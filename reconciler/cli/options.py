@@ -55,7 +55,7 @@ class Number(click.FloatRange):
         """See `click.ParamType.convert`."""
         number: float = super().convert(value, param, ctx)
         if not isfinite(number) or 0 < number < self.least:
-            self.fail(f"{value} is too small or too large.", param, ctx)
+            self.fail(f"{value} is not a number that can be used here.", param, ctx)
         return number
 
 

@@ -91,7 +91,8 @@ class Workspace:
             without = BanList(path=self.file)
             if not self._looking or (self.given_state is None and not os.path.exists(without.state_location)):
                 raise
-            console.diagnostic("The ban list cannot be used, so rooms are shown by their ARNs.")
+            name = "The ban list" if self.redact else self.file
+            console.diagnostic(f"{name} cannot be used, so rooms are shown by their ARNs.")
             return without
 
     @cached_property
@@ -102,7 +103,8 @@ class Workspace:
             BanListError: the list cannot be used.
             StateUnreadable: there can be no state there.
         """
-        location = self.given_state or self.ban_list.state_location
+        listed = self.ban_list.state_location  # also where it does not count: a bad list is to be known before a lock
+        location = self.given_state or listed
         return open_store(location, warn=console.diagnostic, profile=self.profile)
 
     def read(self) -> State:
@@ -215,6 +217,7 @@ class Selection:
 _options = (file_option, state_option, redact_option, no_color_option)
 with_workspace: Final = gathered("workspace", Workspace, *_options)
 with_workspace_for_looking: Final = gathered("workspace", partial(Workspace, looking=True), *_options)
+with_list: Final = gathered("workspace", Workspace, file_option, redact_option, no_color_option)
 with_workspace_on_aws: Final = gathered("workspace", Workspace, *_options, profile_option)
 with_selection: Final = gathered("selection", Selection, target_option, replace_option)
 

@@ -88,7 +88,7 @@ def not_in_the_sandbox(operation: str, supported: Sequence[str]) -> ServiceError
 
 def unknown_operation(method: str, path: str) -> ServiceError:
     """No operation of the service has this method and path."""
-    return ServiceError("UnknownOperationException", 404, f"{method} {path} is no operation of IVS Chat")
+    return ServiceError("UnknownOperationException", 404, f"{method} {path} is not an operation of IVS Chat")
 
 
 def unreadable_body(why: str) -> ServiceError:

@@ -74,7 +74,7 @@ def loads(content: bytes | str) -> State:
             parse_time(text)
         except ValueError as error:
             where = _line_of(content, f'"{text}"')
-            raise StateDamaged(f"{where}{text} is no time: {error}") from error
+            raise StateDamaged(f"{where}{text} is not a time: {error}") from error
     if _holds_twice(content, len(file["bans"]) + len(plain_records)):
         raise StateDamaged("it holds a key, a room or a ban twice: keep one record of each, and the higher serial")
     return State(file["lineage"], file["serial"], Records(file["bans"]))

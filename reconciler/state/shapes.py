@@ -39,7 +39,7 @@ USER_ID: Final = core.str_schema(min_length=1, max_length=USER_ID_MAX)
 ROOM_ARN: Final = core.str_schema(pattern=ROOM_ARN_PATTERN, max_length=ROOM_ARN_MAX)
 TIME: Final = core.no_info_after_validator_function(_in_utc, core.datetime_schema(tz_constraint="aware"))
 SERIAL: Final = core.int_schema(ge=0, lt=2**53, strict=True)
-RECORD: Final = opened(
+RECORD: Final = closed(
     reason=_or_null(core.str_schema(min_length=1, max_length=REASON_MAX)),
     expires_at=_or_null(core.str_schema(pattern=TIME_PATTERN)),
     disconnected_at=_or_null(core.str_schema(pattern=TIME_PATTERN)),

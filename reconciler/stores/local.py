@@ -55,7 +55,7 @@ class LocalStore(Store[_FileId]):
             self._backup = self._beside(".backup")
             self._lock = self._beside(".lock")
         except (OSError, ValueError) as error:  # "/", a NUL character, a folder that is gone
-            raise StateUnreadable(f"{location}: this is no place for the state: {error}") from error
+            raise StateUnreadable(f"{location}: the state cannot be kept there: {error}") from error
 
     @override
     def read(self) -> State:
@@ -96,7 +96,8 @@ class LocalStore(Store[_FileId]):
     def force_unlock(self, lock_id: str) -> Holder:
         raise StateError(
             f"{self.location} is a local file: its lock ends with the process that holds it, so there is no lock"
-            f" {lock_id} to remove."
+            f" {lock_id} to remove.",
+            private=[lock_id],
         )
 
     @override
@@ -116,7 +117,9 @@ class LocalStore(Store[_FileId]):
                 ) from error
             return State(), None
         except OSError as error:
-            raise StateUnreadable(f"{self.location}: the state cannot be read: {error.strerror}") from error
+            raise StateUnreadable(
+                f"{self.location}: the state cannot be read: {error.strerror}", private=[self.location]
+            ) from error
         except StateDamaged as error:
             raise StateDamaged(f"{self.location} is not a state file: {error}. {self._way_out()}") from error
         except StateTooNew as error:

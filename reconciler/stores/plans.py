@@ -41,7 +41,9 @@ def save_plan(plan: Plan, state_location: str, path: str) -> None:
         if there.is_file() and there.stat().st_size:
             file.loads(there.read_bytes())
     except (OSError, PlanError) as error:
-        raise PlanUnwritable(f"{path} exists and is not a saved plan, so the plan is not written over it.") from error
+        raise PlanUnwritable(
+            f"{path} exists and is not a saved plan, so the plan is not written over it.", private=[path]
+        ) from error
     content = file.dumps(plan, state_location)
     try:
         if there.exists() and not there.is_file():  # such as /dev/stdout

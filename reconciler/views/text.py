@@ -58,8 +58,9 @@ def plan(
         lines = [*_counts(plan), ""]
         shown = 0
         actions = overview.by_action(plan)
+        shares = _shares({action: len(changes) for action, changes in actions.items()})
         for action, changes in actions.items():
-            first = changes[: _SHOWN // len(actions)]
+            first = changes[: shares[action]]
             shown += len(first)
             lines += rows(first)
             if more := len(changes) - len(first):
@@ -73,6 +74,14 @@ def plan(
     if plan.refusals:
         lines += ["", *wording.refused(plan, escape.terminal)]
     return "\n".join(lines) + "\n"
+
+
+def _shares(counts: Mapping[Action, int]) -> dict[Action, int]:
+    """How many changes of each action to show: alike, and what the rarer ones leave goes to the others."""
+    shares: dict[Action, int] = {}
+    for action in sorted(counts, key=counts.__getitem__):
+        shares[action] = min(counts[action], (_SHOWN - sum(shares.values())) // (len(counts) - len(shares)))
+    return shares
 
 
 def _counts(plan: Plan) -> Iterator[str]:

@@ -90,7 +90,7 @@ class Builder:
             return None
         self._check_properties(event, path)
         if depth > MAX_DEPTH:
-            self._stop(event, path, advice.too_deep(MAX_DEPTH))
+            self._stop(event, (), advice.too_deep(MAX_DEPTH))
         return self._mapping(path, depth) if kind is MappingStartEvent else self._list(path, depth)
 
     # These two see every event of a list of a million bans, so they take a scalar that needs no second look as it is:

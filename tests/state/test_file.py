@@ -180,3 +180,17 @@ def test_what_stands_there_twice_is_damage_however_it_is_written(content: str) -
 def test_a_serial_is_a_whole_number(serial: str) -> None:
     with pytest.raises(StateDamaged, match="serial"):
         state.loads(FILE.replace('"serial": 7', f'"serial": {serial}'))
+
+
+@pytest.mark.parametrize("key", ["reason", "expires_at", "disconnected_at", "request_id"])
+def test_a_misspelt_key_of_a_record_is_not_taken_for_no_value(key: str) -> None:
+    content = state.dumps(recorded(ban("a", reason="Spam", until=TOMORROW))).decode()
+    assert f'"{key}":' in content
+    with pytest.raises(StateDamaged, match="line 7"):
+        state.loads(content.replace(f'"{key}":', f'"{key}s":'))
+
+
+def test_a_record_without_a_key_has_no_value_for_it() -> None:
+    content = state.dumps(recorded(ban("a", reason="Spam"))).decode()
+    [record] = state.loads(content.replace('"reason":"Spam",', "")).records.values()
+    assert record.ban.reason is None

@@ -180,7 +180,7 @@ def _carry_out(
                         report.throttled(throttled.get())
                     ended(outcome)
         except ChatError as error:  # before the first call
-            console.error(str(error))
+            console.error(str(workspace.redact.error(error)))
         finally:
             # Also what an interrupted run has left in the journal, and what was done before an error.
             session.save()

@@ -16,7 +16,7 @@ from reconciler.banlist.format import format_content
 from reconciler.cli import console
 from reconciler.cli.options import Misuse, option
 from reconciler.cli.progress import busy
-from reconciler.cli.workspace import Workspace, with_workspace
+from reconciler.cli.workspace import Workspace, with_list
 from reconciler.errors import BanListError, BanListInvalid, BanListUnwritable
 from reconciler.sources import read_file
 from reconciler.views.unified_diff import unified
@@ -47,7 +47,7 @@ class _Formatted:
 @option("--check", is_flag=True, help="Write nothing; exit with 1 when a file would change, and name it.")
 @option("--diff", is_flag=True, help="Write nothing; print what would change.")
 @option("--sort", is_flag=True, help="Sort the bans by user ID; comments go with their entry.")
-@with_workspace
+@with_list
 def command(workspace: Workspace, files: tuple[str, ...], check: bool, diff: bool, sort: bool) -> int:
     """Rewrite ban lists in their canonical form, with as few changes as possible.
 

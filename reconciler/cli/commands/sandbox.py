@@ -118,7 +118,7 @@ def command(
     try:
         options = sandbox.SandboxOptions(port=port, rooms=rooms, **settings, **faults)
     except ValueError as error:
-        raise click.UsageError(str(error)) from error
+        raise click.BadParameter(str(error), param_hint="an option of the sandbox") from error
     if command:
         return _try(command, options, ban_list, workspace)
     return _serve(options, ban_list.room_names, workspace.redact)
@@ -208,7 +208,7 @@ def _run(command: tuple[str, ...], url: str, state: str) -> int:
     try:
         process = subprocess.Popen(command, env=environment)  # noqa: S603 - it is what the caller wants to run
     except OSError as error:
-        raise ReconcilerError(f"{command[0]}: {error.strerror}") from error
+        raise ReconcilerError(f"{command[0]}: {error.strerror}", private=[command[0]]) from error
     # A terminal sends SIGINT to both of us, and a supervisor SIGTERM to us: the command decides how it ends.
     before = signal.signal(signal.SIGINT, signal.SIG_IGN), signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:

@@ -376,3 +376,9 @@ def test_a_refusal_is_an_object_and_an_error_where_an_apply_reports_as_json(
         " in bans.yaml, so that the exception is reviewed too.\n"
     )
     assert sandbox.requests == ()
+
+
+def test_a_bad_list_is_known_before_the_state_is_locked(reconciler: Reconciler) -> None:
+    Path("bans.yaml").write_text("bans: [")
+    assert reconciler("apply", "--auto-approve", "--state", "s.json").code == 1
+    assert not Path("s.json.lock").exists()
