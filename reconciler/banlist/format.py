@@ -104,10 +104,10 @@ def _require_same(document: Document, expected: Data, path: str) -> None:
 
 def _is_user(path: Path | None) -> bool:
     """Whether it is the path of a user ID, or of a pattern for user IDs."""
-    match path:
-        case ("bans", int(), "user_id") | ("guardrails", "protected_users", int()):
-            return True
-    return False
+    if path is None or len(path) != 3:
+        return False
+    section, key, last = path
+    return (section == "bans" and last == "user_id") or (section == "guardrails" and key == "protected_users")
 
 
 class _Edit(NamedTuple):
@@ -123,9 +123,10 @@ def _tidied(text: str, document: Document) -> str:
     for placed in walk(document):
         spans += spans_of(text, placed)
         event = placed.event
-        if event.__class__ is ScalarEvent:
-            last = event
-        if _is_user(placed.path) and event.__class__ is ScalarEvent and event.implicit[0] and is_ambiguous(event.value):
+        if event.__class__ is not ScalarEvent:
+            continue
+        last = event
+        if event.implicit[0] and _is_user(placed.path) and is_ambiguous(event.value):
             edits.append(_Edit(event.start_mark.index, event.end_mark.index, _quoted(event.value)))
     end, sign = _end(text, last)
     edits += sign

@@ -26,15 +26,10 @@ class Span(NamedTuple):
     keeps: bool
 
 
-def scalars(placed: Placed) -> list[Event]:
-    """The events of a key and its value, without those that are no text."""
-    return [event for event in (placed.key, placed.event) if event.__class__ is ScalarEvent]
-
-
 def spans_of(text: str, placed: Placed) -> Iterator[Span]:
     """The spans of a key and its value, if these are texts that span lines."""
-    for event in scalars(placed):
-        if event.start_mark.line != event.end_mark.line:
+    for event in (placed.key, placed.event):
+        if event.__class__ is ScalarEvent and event.start_mark.line != event.end_mark.line:
             yield _span(text, event)
 
 
