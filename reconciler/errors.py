@@ -129,7 +129,7 @@ class StateUnreadable(StateError):
 
 
 class StateDamaged(StateError):
-    """What stands at the state's location is not a state."""
+    """What is at the state's location is not a state."""
 
 
 class StateTooNew(StateError):

@@ -1,6 +1,6 @@
 """Values without user IDs in them, for logs that more people read than may know who is banned.
 
-In place of a user ID stands `user-` and a keyed hash of it: the same user has the same name in every output made with
+A user ID becomes `user-` and a keyed hash of it: the same user has the same name in every output made with
 that key. The hash is keyed because user IDs can be guessed: anybody with a list of users could hash them all and
 compare.
 """

@@ -97,7 +97,7 @@ def plain_output() -> Iterator[None]:
 
 
 def fenced(text: str) -> str:
-    """Text as it stands, in a fence that it cannot close."""
+    """Text as it is, in a fence that it cannot close."""
     fence = "```"
     while fence in text:
         fence += "`"

@@ -81,9 +81,9 @@ def loads(content: bytes | str) -> State:
 
 
 def _holds_twice(content: bytes, rooms_and_records: int) -> bool:
-    """Whether a key stands there twice, as a merge of lines may leave it: a JSON parser takes the last without a word.
+    """Whether a key is there twice, as a merge of lines may leave it: a JSON parser takes the last without a word.
 
-    Every room and every record opens a brace, so if there are no more than that, none stands there twice. Otherwise,
+    Every room and every record opens a brace, so if there are no more than that, none is there twice. Otherwise,
     as texts may hold braces too, it is looked at key by key, which takes longer than reading the state.
     """
     around_bans = content[: content.find(b'"arn:')] + content[content.rfind(b'"request_id"') :]
@@ -163,7 +163,7 @@ def _where(content: bytes, problem: ErrorDetails) -> str:
 
 
 def _line_of(content: bytes, text: str) -> str:
-    """The line on which a text stands first; empty if it stands nowhere."""
+    """The line on which a text comes first; empty if it is nowhere."""
     before, found, _ = content.partition(text.encode(errors="replace"))
     line = before.count(b"\n") + 1
     return f"line {line}: " if found else ""

@@ -214,7 +214,7 @@ def addresses(names: Named, keys: Iterable[BanKey], indent: str = "  ") -> str:
 
 
 def address(plan: Plan, key: BanKey) -> str:
-    """`ROOM/USER_ID`, escaped; a user ID with spaces, quotes or invisible characters stands in quotes."""
+    """`ROOM/USER_ID`, escaped; a user ID with spaces, quotes or invisible characters is in quotes."""
     return _address(key, plan.room_names)
 
 

@@ -16,8 +16,8 @@ from reconciler import escape, sandbox
 from reconciler.banlist.value import BanList
 from reconciler.bans import BanKey, address
 from reconciler.cli import console
-from reconciler.cli.options import gathered, option, together
-from reconciler.cli.workspace import Workspace, with_workspace
+from reconciler.cli.options import file_option, gathered, no_color_option, option, redact_option, together
+from reconciler.cli.workspace import Workspace
 from reconciler.errors import ReconcilerError
 from reconciler.redaction import Redaction
 from reconciler.sandbox.kinds import DEFAULT_FAULTS, FAULT_KINDS, FaultKind
@@ -42,11 +42,7 @@ _with_settings = gathered(
     "settings",
     dict,
     option(
-        "--room",
-        "rooms",
-        multiple=True,
-        metavar="ARN",
-        help="A room that exists besides those of the list; repeatable.",
+        "--room", "rooms", multiple=True, metavar="ARN", help="One more room, besides those of the list; repeatable."
     ),
     option(
         "--quota",
@@ -86,6 +82,19 @@ _with_faults = gathered(
     ),
 )
 
+_with_workspace = gathered(
+    "workspace",
+    Workspace,
+    file_option,
+    option(
+        "--state",
+        metavar="LOCATION",
+        help="The state that COMMAND works on. [default: a copy of the state that the list names]",
+    ),
+    redact_option,
+    no_color_option,
+)
+
 
 @click.command("sandbox")
 @click.argument("command", nargs=-1, metavar="[-- COMMAND...]")
@@ -98,7 +107,7 @@ _with_faults = gathered(
     ),
     _with_settings,
     _with_faults,
-    with_workspace,
+    _with_workspace,
 )
 def command(
     workspace: Workspace, command: tuple[str, ...], port: int | None, settings: dict[str, Any], faults: dict[str, Any]
