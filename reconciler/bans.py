@@ -19,6 +19,10 @@ REASON_MAX = 256
 # DisconnectUser calls a second for each account and region (Amazon IVS Chat User Guide, "Service Quotas").
 DEFAULT_RATE = 100.0
 
+EVERYWHERE = "*"
+"""Stands in place of a room's ARN for every room that there is or will be."""
+EVERYWHERE_NAME = "everywhere"  # what people write and read for it
+
 _ARN = re.compile(r"arn:aws:ivschat:(?P<region>[a-z0-9-]+):(?P<account>[0-9]+):room/(?P<id>[a-zA-Z0-9-]+)")
 # RFC 3339 with an offset, for Python and pydantic alike. Hours end at 23, whatever `fromisoformat` makes of 24:00:00.
 TIME_PATTERN = (
@@ -32,7 +36,7 @@ class BanKey(NamedTuple):
     """Who is banned where: no list and no state holds two bans with one key.
 
     Attributes:
-        room_arn: the room, by its ARN, so that renaming a room in the list changes nothing.
+        room_arn: the room, by its ARN, so that renaming a room in the list changes nothing; or EVERYWHERE.
         user_id: 1–128 characters, any text, compared exactly.
     """
 
@@ -101,9 +105,14 @@ def account_region_of(room_arn: str) -> AccountRegion:
     return AccountRegion(match["account"], match["region"])
 
 
+def room_name(room_arn: str, room_names: "Mapping[str, str]") -> str:
+    """What people call a room: its name where `room_names` (ARN → name) has one, else its ARN; or `everywhere`."""
+    return room_names.get(room_arn) or (EVERYWHERE_NAME if room_arn == EVERYWHERE else room_arn)
+
+
 def room_and_user(key: BanKey, room_names: "Mapping[str, str]") -> tuple[str, str]:
-    """The two parts of an address: the room's name where `room_names` (ARN → name) has one, else its ARN; the user."""
-    return room_names.get(key.room_arn, key.room_arn), key.user_id
+    """The two parts of an address: the room, as `room_name` says it, and the user."""
+    return room_name(key.room_arn, room_names), key.user_id
 
 
 def address(key: BanKey, room_names: "Mapping[str, str]") -> str:
@@ -115,7 +124,7 @@ def parse_address(text: str, rooms: "Mapping[str, str]") -> BanKey:
     """The ban that `ROOM/USER_ID` means; the inverse of `address`.
 
     Args:
-        text: ROOM is a name or a full ARN; the user ID is all that follows the slash after it.
+        text: ROOM is a name, a full ARN or `everywhere`; the user ID is all that follows the slash after it.
         rooms: name → ARN.
 
     Raises:
@@ -130,6 +139,8 @@ def parse_address(text: str, rooms: "Mapping[str, str]") -> BanKey:
         raise ValueError("an address is ROOM/USER_ID, such as lobby/ABC123def456")
     if match:
         return BanKey(room, rest[1:])
+    if room == EVERYWHERE_NAME:
+        return BanKey(EVERYWHERE, rest[1:])
     if room not in rooms:
         raise ValueError(f'there is no room "{room}" in the ban list; use a name under `rooms`, or a full ARN')
     return BanKey(rooms[room], rest[1:])

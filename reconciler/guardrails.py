@@ -20,11 +20,13 @@ class Guardrails:
         max_bans: a plan with more `ban` changes than this is refused.
         max_lift_percent: lifting more than this share (0–100) of a state with 10 bans or more is refused.
         protected_users: globs as in `fnmatch`, matched with case; a ban of such a user is an error of the list.
+        max_everywhere: a plan with more `ban` changes that mean every room there is than this is refused.
     """
 
     max_bans: int = 1000
     max_lift_percent: int = 30
     protected_users: tuple[str, ...] = ()
+    max_everywhere: int = 10
 
     def protects(self) -> "Callable[[str], str | None]":
         """A function from a user ID to the first glob that protects it, or None."""
@@ -54,12 +56,13 @@ class Refusal:
     message: str
 
 
-def check(guardrails: Guardrails, *, bans: int, lifts: int, recorded: int) -> tuple[Refusal, ...]:
+def check(guardrails: Guardrails, *, bans: int, everywhere: int, lifts: int, recorded: int) -> tuple[Refusal, ...]:
     """What these guardrails say to a plan.
 
     Args:
         guardrails: the limits.
         bans: how many `ban` changes the plan has.
+        everywhere: how many of them mean every room there is.
         lifts: how many bans it lifts, without those that the list has and that ran out by themselves.
         recorded: how many bans the state holds.
     """
@@ -68,6 +71,10 @@ def check(guardrails: Guardrails, *, bans: int, lifts: int, recorded: int) -> tu
         key = "guardrails.max_bans"
         new = f"{bans:,} new ban{'' if bans == 1 else 's'}"
         refusals.append(Refusal(key, f"it has {new}, and {key} is {guardrails.max_bans:,}"))
+    if everywhere > guardrails.max_everywhere:
+        key = "guardrails.max_everywhere"
+        new = f"{everywhere:,} new ban{'' if everywhere == 1 else 's'} everywhere"
+        refusals.append(Refusal(key, f"it has {new}, and {key} is {guardrails.max_everywhere:,}"))
     if recorded >= MIN_STATE_FOR_LIFTS and lifts * 100 > guardrails.max_lift_percent * recorded:
         key = "guardrails.max_lift_percent"
         share = f"{lifts:,} of the {recorded:,} bans in the state ({_percent(lifts, recorded)})"

@@ -12,7 +12,7 @@ from reconciler.banlist.explain import likely_key
 from reconciler.banlist.head import Settings
 from reconciler.banlist.problems import ListFile, Problems, Spot
 from reconciler.banlist.schema import ENTRIES, Entry
-from reconciler.bans import Ban, BanKey
+from reconciler.bans import Ban, BanKey, room_name
 from reconciler.yamltext.values import Data
 
 MAX_BANS: Final = 2_000_000  # these fit into memory; with `rooms: all` a short list could otherwise mean billions
@@ -173,7 +173,7 @@ class _Expansion:
             rooms_by_first: dict[Spot, list[str]] = {}
             for key in keys:
                 earlier = first[id(self.bans[key])]
-                rooms_by_first.setdefault(earlier, []).append(names.get(key.room_arn, key.room_arn))
+                rooms_by_first.setdefault(earlier, []).append(room_name(key.room_arn, names))
             for earlier, where in rooms_by_first.items():
                 more = f" and {len(where) - 1:,} more" if len(where) > 1 else ""
                 advice = "keep one of the two entries"

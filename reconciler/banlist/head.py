@@ -1,6 +1,6 @@
 """All of a ban list except its entries, which are read with it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,8 +8,14 @@ from pydantic_core import ValidationError
 
 from reconciler.banlist.problems import ListFile, Problems, Spot
 from reconciler.banlist.rooms import RoomNames
-from reconciler.banlist.schema import HEAD, Defaults, Head
-from reconciler.banlist.value import DEFAULT_STATE
+from reconciler.banlist.schema import HEAD, Defaults, Denylist, Discover, Head
+from reconciler.banlist.value import (
+    DEFAULT_DENYLIST_NAME,
+    DEFAULT_SETTLE_AFTER,
+    DEFAULT_STATE,
+    DenylistSettings,
+    Discovery,
+)
 from reconciler.bans import DEFAULT_RATE
 from reconciler.guardrails import Guardrails
 
@@ -26,6 +32,8 @@ class Settings:
         state: where the state is kept.
         rate: DisconnectUser calls a second in each account and region.
         include: patterns of files to include; None when there is no such key.
+        denylist: where and how bans are published.
+        discover: rooms to find at apply.
     """
 
     rooms: RoomNames
@@ -35,6 +43,8 @@ class Settings:
     state: str = DEFAULT_STATE
     rate: float = DEFAULT_RATE
     include: Sequence[str] | None = None
+    denylist: DenylistSettings | None = None
+    discover: tuple[Discovery, ...] = ()
 
 
 def read_head(file: ListFile, problems: Problems) -> Settings | None:
@@ -54,7 +64,8 @@ def read_head(file: ListFile, problems: Problems) -> Settings | None:
     head = _checked(file, raw, problems)
     limits = head.get("guardrails") or {}
     usual = Guardrails()
-    rooms = _rooms(file, head.get("rooms") or {}, raw.get("rooms"), problems)
+    beyond = "denylist" in raw or "discover" in raw
+    rooms = _rooms(file, head.get("rooms") or {}, raw.get("rooms"), problems, beyond=beyond)
     return Settings(
         rooms=rooms,
         defaults=head.get("defaults") or {},
@@ -62,12 +73,38 @@ def read_head(file: ListFile, problems: Problems) -> Settings | None:
         guardrails=Guardrails(
             max_bans=limits.get("max_bans", usual.max_bans),
             max_lift_percent=limits.get("max_lift_percent", usual.max_lift_percent),
+            max_everywhere=limits.get("max_everywhere", usual.max_everywhere),
             protected_users=tuple(limits.get("protected_users") or ()),
         ),
         state=head.get("state") or DEFAULT_STATE,
         rate=head.get("rate") or DEFAULT_RATE,
         include=(head.get("include") or ()) if "include" in raw else None,
+        denylist=_denylist(file, head.get("denylist"), raw.get("denylist"), problems),
+        discover=tuple(_discover(file, head.get("discover"), problems)),
     )
+
+
+def _denylist(file: ListFile, said: Denylist | None, raw: object, problems: Problems) -> DenylistSettings | None:
+    if isinstance(raw, dict) and "location" not in raw:
+        message = "missing; add a line such as `location: dynamodb://us-west-2/bans`"
+        problems.add(file, ("denylist", "location"), message)
+    if not said or "location" not in said:
+        return None
+    settle_after = said.get("settle_after")
+    return DenylistSettings(
+        said["location"],
+        said.get("name") or DEFAULT_DENYLIST_NAME,
+        DEFAULT_SETTLE_AFTER if settle_after is None else settle_after,
+        said.get("token_records"),
+    )
+
+
+def _discover(file: ListFile, said: Sequence[Discover] | None, problems: Problems) -> Iterator[Discovery]:
+    for index, rooms in enumerate(said or ()):
+        if "region" in rooms:
+            yield Discovery(rooms["region"], rooms.get("account"), rooms.get("name_prefix"), rooms.get("tags") or {})
+        else:
+            problems.add(file, ("discover", index, "region"), "missing; add a line such as `region: us-west-2`")
 
 
 def _checked(file: ListFile, data: dict[str, Any], problems: Problems) -> Head:
@@ -95,7 +132,7 @@ def _checked(file: ListFile, data: dict[str, Any], problems: Problems) -> Head:
     return head
 
 
-def _rooms(file: ListFile, arns: dict[str, str], raw: object, problems: Problems) -> RoomNames:
+def _rooms(file: ListFile, arns: dict[str, str], raw: object, problems: Problems, *, beyond: bool) -> RoomNames:
     names: dict[str, str] = {}
     for name, arn in arns.items():
         if arn in names:
@@ -104,7 +141,7 @@ def _rooms(file: ListFile, arns: dict[str, str], raw: object, problems: Problems
         names.setdefault(arn, name)
     if not isinstance(raw, dict | None) or ("rooms",) in file.spoiled:
         return RoomNames(arns, None)
-    return RoomNames(arns, frozenset(raw or ()) - arns.keys())
+    return RoomNames(arns, frozenset(raw or ()) - arns.keys(), beyond=beyond)
 
 
 def _default_rooms(

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from reconciler.banlist.schema import ALL_ROOMS, EXAMPLE_ARN, EXAMPLE_TIME, NEVER, SHAPES
-from reconciler.bans import ROOM_ARN_MAX, USER_ID_MAX
+from reconciler.banlist.schema import ALL_ROOMS, DENYLIST_NAME_PATTERN, EXAMPLE_ARN, EXAMPLE_TIME, NEVER, SHAPES
+from reconciler.bans import EVERYWHERE_NAME, ROOM_ARN_MAX, USER_ID_MAX
 
 Schema = dict[str, Any]
 
@@ -29,7 +29,14 @@ _TIME: Final = (
 _RELATIVE: Final = r"^(?!(?:.*/)?(?:\.\.?|\*\*)?(?:/|$))[^\\]+$"
 _USER_ID: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": USER_ID_MAX}
 _TEXT: Final[Schema] = {"type": ["string", "number", "boolean"], "minLength": 1}
-_ROOM_REFS: Final[Schema] = {"anyOf": [{"const": ALL_ROOMS}, {"type": "array", "minItems": 1, "items": _TEXT}]}
+_ROOM_REFS: Final[Schema] = {
+    "anyOf": [{"enum": [ALL_ROOMS, EVERYWHERE_NAME]}, {"type": "array", "minItems": 1, "items": _TEXT}]
+}
+_DENYLIST_PLACE: Final = (
+    r"^(?:s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.+|dynamodb://[a-z]{2}(?:-[a-z0-9]+)+/[A-Za-z0-9_.-]{3,255}"
+    r"|(?!.*://).+)$"
+)
+_TABLE: Final = r"^dynamodb://[a-z]{2}(?:-[a-z0-9]+)+/[A-Za-z0-9_.-]{3,255}$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,24 @@ KEYS: Final[Mapping[str, Mapping[str, Key]]] = {
                 "items": {"type": "string", "minLength": 1, "pattern": _RELATIVE},
             },
         ),
+        "denylist": Key(
+            "Where everybody who is banned now is published for token services to read: a path from the folder of this"
+            " file, s3://BUCKET/KEY or dynamodb://REGION/TABLE. Or a mapping with `location` and more.",
+            ("bans.denylist.json", "dynamodb://us-west-2/bans"),
+            {
+                "anyOf": [
+                    {"type": "string", "pattern": _DENYLIST_PLACE},
+                    {"$ref": "#/$defs/denylist"},
+                    {"type": "null"},
+                ]
+            },
+        ),
+        "discover": Key(
+            "Rooms to find when bans are applied, besides those under `rooms`: users who are banned everywhere are"
+            " disconnected from them too.",
+            ([{"region": "us-west-2", "name_prefix": "live-"}],),
+            {"type": ["array", "null"], "items": {"$ref": "#/$defs/discover"}},
+        ),
         "bans": Key(
             "Who is banned: one entry for each user. To ban somebody, add an entry; to lift a ban, remove it."
             " To ban nobody, write [].",
@@ -93,7 +118,7 @@ KEYS: Final[Mapping[str, Mapping[str, Key]]] = {
         ),
     },
     "defaults": {
-        "rooms": Key("The rooms for bans that name none.", (["lobby"], ALL_ROOMS), _ROOM_REFS),
+        "rooms": Key("The rooms for bans that name none.", (["lobby"], ALL_ROOMS, EVERYWHERE_NAME), _ROOM_REFS),
         "reason": Key("The reason for bans that give none. Public: everybody in the room sees it.", ("Spam",)),
         "expires_at": Key(
             "When bans end that give no end themselves. A ban with `expires_at: never` is for good all the same.",
@@ -105,10 +130,52 @@ KEYS: Final[Mapping[str, Mapping[str, Key]]] = {
         "max_lift_percent": Key(
             "A plan that lifts more than this share (in percent) of 10 or more bans is refused. Without it, 30.", (30,)
         ),
+        "max_everywhere": Key(
+            "A plan with more new bans than this in every room there is (`rooms: everywhere`) is refused. Without it,"
+            " 10.",
+            (10,),
+        ),
         "protected_users": Key(
             "User IDs that may never be banned; * stands for any text. Put each that looks like a number in quotes.",
             (["host-*"],),
             {"type": ["array", "null"], "items": {"type": "string", "minLength": 1}},
+        ),
+    },
+    "denylist": {
+        "location": Key(
+            "A path from the folder of this file, s3://BUCKET/KEY or dynamodb://REGION/TABLE.",
+            ("dynamodb://us-west-2/bans",),
+            {"type": "string", "pattern": _DENYLIST_PLACE},
+        ),
+        "name": Key(
+            "Tells apart the lists that share a table. Without it, bans.",
+            ("bans",),
+            {"type": ["string", "null"], "pattern": DENYLIST_NAME_PATTERN},
+        ),
+        "settle_after": Key(
+            "How many seconds after a ban was published the user is disconnected once more, since a token from before"
+            " the ban may connect until then. Without it, 90.",
+            (90,),
+        ),
+        "token_records": Key(
+            "The table in which token services record whom they gave tokens for which room: dynamodb://REGION/TABLE."
+            " Name it once every token service has recorded tokens for 181 minutes.",
+            ("dynamodb://us-west-2/chat-tokens",),
+            {"type": ["string", "null"], "pattern": _TABLE},
+        ),
+    },
+    "discover": {
+        "region": Key("The AWS region to look in.", ("us-west-2",)),
+        "account": Key(
+            "The AWS account number; in quotes. Without it, the account of the credentials.",
+            ("123456789012",),
+            {"type": ["string", "number", "null"]},
+        ),
+        "name_prefix": Key("Only rooms whose names begin like this.", ("live-",)),
+        "tags": Key(
+            "Only rooms with these tags.",
+            ({"stage": "production"},),
+            {"type": ["object", "null"], "additionalProperties": _TEXT},
         ),
     },
     "bans": {
@@ -119,8 +186,9 @@ KEYS: Final[Mapping[str, Mapping[str, Key]]] = {
             _USER_ID,
         ),
         "rooms": Key(
-            "Where the user is banned: names from `rooms` above (or ARNs) in brackets, or all for every room.",
-            (["lobby"], ALL_ROOMS),
+            "Where the user is banned: names from `rooms` above (or ARNs) in brackets, all for every room above, or"
+            " everywhere for every room there is or will be.",
+            (["lobby"], ALL_ROOMS, EVERYWHERE_NAME),
             _ROOM_REFS,
         ),
         "reason": Key(
@@ -137,7 +205,7 @@ KEYS: Final[Mapping[str, Mapping[str, Key]]] = {
 
 def ban_list() -> Schema:
     """The schema of a ban list."""
-    sections = {section: _section(section, _properties(section)) for section in ("defaults", "guardrails")}
+    sections = {section: _section(section, _properties(section)) for section in ("defaults", "guardrails", "denylist", "discover")}
     return {
         "$schema": _DIALECT,
         "title": "Ban list",
@@ -199,7 +267,7 @@ def _seen(shape: Schema) -> Schema:
             figures = {"type": "string", "pattern": r"^[0-9]{1,6}(?:\.[0-9]{1,3})?$"}
             return {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1_000_000}, figures]}
         case {"type": "object", "additionalProperties": inside}:
-            names = {"pattern": r"^[^\s/:,.-][^\s/:,]*$", "maxLength": ROOM_ARN_MAX, "not": {"const": ALL_ROOMS}}
+            names = {"pattern": r"^[^\s/:,.-][^\s/:,]*$", "maxLength": ROOM_ARN_MAX, "not": {"enum": [ALL_ROOMS, EVERYWHERE_NAME]}}
             return {"type": "object", "propertyNames": names, "additionalProperties": inside}
         case {"type": "string", "format": "date-time"}:
             return {"type": "string", "pattern": _TIME}

@@ -56,6 +56,8 @@ def _ban_list(content: bytes, path: str, find: Find, problems: Problems, *, pure
         rate=settings.rate,
         bans=expand([main, *included], settings, problems),
         included=tuple(file.path for file in included),
+        denylist=settings.denylist,
+        discover=settings.discover,
     )
 
 

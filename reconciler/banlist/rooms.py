@@ -10,7 +10,7 @@ from pydantic_core import ValidationError
 from reconciler.banlist.explain import quoted
 from reconciler.banlist.problems import ListFile, Problems
 from reconciler.banlist.schema import ALL_ROOMS, EXAMPLE_ARN, ROOM_REFS
-from reconciler.bans import is_room_arn
+from reconciler.bans import EVERYWHERE, EVERYWHERE_NAME, is_room_arn
 from reconciler.yamltext.values import Path
 
 _MAX_SUGGESTIONS: Final = 100  # comparing takes a while, and nobody reads hundreds
@@ -23,10 +23,12 @@ class RoomNames:
     Args:
         arns: by name.
         unsound: names that are in the list with something wrong about them; None if any name may be one of these.
+        beyond: a ban everywhere reaches further than these rooms: it is published, or more rooms are found.
     """
 
-    def __init__(self, arns: Mapping[str, str], unsound: frozenset[str] | None) -> None:
+    def __init__(self, arns: Mapping[str, str], unsound: frozenset[str] | None, *, beyond: bool = False) -> None:
         self.arns = arns
+        self._beyond = beyond
         self._unsound = unsound
         self._known: dict[object, Sequence[str]] = {}  # what the sound `rooms` of entries mean
         self._suggestions: dict[str, str | None] = {}
@@ -57,7 +59,15 @@ class RoomNames:
         return arns
 
     def resolve(self, refs: Sequence[str], file: ListFile, path: Path, problems: Problems) -> Sequence[str]:
-        """The ARNs that names, ARNs or `all` mean; whatever is wrong is added to `problems`."""
+        """The ARNs that names, ARNs or `all` mean, or EVERYWHERE; whatever is wrong is added to `problems`."""
+        if refs == EVERYWHERE_NAME:
+            if not self.arns and self._unsound == frozenset() and not self._beyond:
+                problems.add(
+                    file,
+                    path,
+                    "there are no rooms under `rooms` to disconnect the user from, and no `denylist`; add one of them",
+                )
+            return [EVERYWHERE]
         if refs == ALL_ROOMS:
             if not self.arns and self._unsound == frozenset():
                 problems.add(file, path, "`all` means every room under `rooms`, and there are none; add the rooms")
@@ -79,8 +89,8 @@ class RoomNames:
         """What to say about a room that the list does not name."""
         if ref.startswith("arn:"):
             return f"not the ARN of a room; it looks like {EXAMPLE_ARN}"
-        if ref == ALL_ROOMS:
-            return "for every room, write `rooms: all` without brackets"
+        if ref in (ALL_ROOMS, EVERYWHERE_NAME):
+            return f"for every room, write `rooms: {ref}` without brackets"
         parts = re.split(r"[\s,]+", ref)
         if len(parts) > 1 and all(part in self.arns for part in parts):
             return f"rooms are separated by commas; write [{', '.join(parts)}]"

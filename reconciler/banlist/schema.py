@@ -12,13 +12,15 @@ from typing import Final, Literal, TypedDict
 from pydantic_core import CoreSchema, PydanticCustomError, SchemaValidator
 from pydantic_core import core_schema as core
 
-from reconciler.bans import REASON_MAX, ROOM_ARN_MAX, ROOM_ARN_PATTERN, USER_ID_MAX, parse_time
+from reconciler.bans import EVERYWHERE_NAME, REASON_MAX, ROOM_ARN_MAX, ROOM_ARN_PATTERN, USER_ID_MAX, parse_time
 
 ALL_ROOMS: Final = "all"
+_RESERVED: Final = (ALL_ROOMS, EVERYWHERE_NAME)
 NEVER: Final = "never"
 EXAMPLE_TIME = "2027-01-31T00:00:00Z"
 EXAMPLE_ARN = "arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6"
 MAX_PATTERNS: Final = 100
+DENYLIST_NAME_PATTERN: Final = r"^[A-Za-z0-9_.-]{1,64}$"
 ROOM_NAME = re.compile(r"\w[\w.-]*")
 _TIME_SHAPE = re.compile(
     r"\d{4}-\d\d-\d\d(?:[Tt ](?P<time>\d\d:\d\d:\d\d(?:\.\d{1,9})?)(?P<zone>[Zz]|[+-]\d\d:\d\d)?)?", re.ASCII
@@ -27,8 +29,10 @@ _TIME_SHAPE = re.compile(
 
 def _check_room_name(name: object) -> object:
     if isinstance(name, str):
-        if name == ALL_ROOMS:
-            raise PydanticCustomError("room_name", "`all` means every room, so no room can have this name; rename it")
+        if name in _RESERVED:
+            raise PydanticCustomError(
+                "room_name", "`{name}` means every room, so no room can have this name; rename it", {"name": name}
+            )
         if not ROOM_NAME.fullmatch(name) or len(name) > ROOM_ARN_MAX:
             raise PydanticCustomError(
                 "room_name", "a room's name is made of letters, digits, `_`, `-` and `.`, such as `lobby`; rename it"
@@ -77,13 +81,17 @@ def _calls_a_second(value: object) -> object:
 
 
 def _all_or_list(value: object, check_list: Callable[[object], object]) -> object:
-    if value == ALL_ROOMS:
-        return ALL_ROOMS
-    if isinstance(value, str) and value.casefold() == ALL_ROOMS:
-        raise PydanticCustomError("rooms", "write `all`, in small letters, for every room")
+    if value in _RESERVED:
+        return value
+    if isinstance(value, str) and value.casefold() in _RESERVED:
+        raise PydanticCustomError(
+            "rooms", "write `{word}`, in small letters, for every room", {"word": value.casefold()}
+        )
     if isinstance(value, str):
         raise PydanticCustomError(
-            "rooms", "a list of rooms is expected; write [lobby] or [lobby, finals], or `all` for every room"
+            "rooms",
+            "a list of rooms is expected; write [lobby] or [lobby, finals], `all` for every room named here, or"
+            " `everywhere` for every room there is",
         )
     return check_list(value)
 
@@ -101,6 +109,45 @@ def _check_pattern(pattern: str) -> str:
     else:
         return pattern
     raise PydanticCustomError("pattern", "{advice}", {"advice": advice})
+
+
+def _check_location(location: str) -> str:
+    scheme, separator, rest = location.partition("://")
+    if not separator:
+        return location
+    advice = {
+        "s3": "write s3://BUCKET/KEY, with the bucket's name and the key of the document",
+        "dynamodb": "write dynamodb://REGION/TABLE, such as dynamodb://us-west-2/bans",
+    }.get(scheme, f"{scheme}:// is not a place for a denylist; use a path, s3://BUCKET/KEY or dynamodb://REGION/TABLE")
+    if scheme in _PLACES and _PLACES[scheme].fullmatch(rest):
+        return location
+    raise PydanticCustomError("location", "{advice}", {"advice": advice})
+
+
+def _check_token_records(location: str) -> str:
+    if not location.startswith("dynamodb://"):
+        raise PydanticCustomError("location", "token records are in a table; write dynamodb://REGION/TABLE")
+    return _check_location(location)
+
+
+# Bucket names: Amazon S3 User Guide, "Bucket naming rules"; table names: Amazon DynamoDB Developer Guide, "Naming rules".
+_PLACES: Final = {
+    "s3": re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\x00-\x1f]+"),
+    "dynamodb": re.compile(r"[a-z]{2}(?:-[a-z0-9]+)+/[A-Za-z0-9_.-]{3,255}"),
+}
+
+
+def _location_alone(value: object) -> object:
+    """`denylist: LOCATION` is short for `denylist: {location: LOCATION}`."""
+    return {"location": _check_location(value)} if isinstance(value, str) and value else value
+
+
+def _seconds(value: object) -> object:
+    if isinstance(value, str):
+        if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?", value, re.ASCII):
+            raise PydanticCustomError("number", "not a number of seconds; write it like 90")
+        return float(value)
+    return value
 
 
 class Entry(TypedDict, total=False):
@@ -126,7 +173,26 @@ class Limits(TypedDict, total=False):
 
     max_bans: int
     max_lift_percent: int
+    max_everywhere: int
     protected_users: list[str] | None
+
+
+class Denylist(TypedDict, total=False):
+    """Where the denylist is, and how bans settle."""
+
+    location: str
+    name: str | None
+    settle_after: float | None
+    token_records: str | None
+
+
+class Discover(TypedDict, total=False):
+    """Which rooms to find."""
+
+    region: str
+    account: str | None
+    name_prefix: str | None
+    tags: dict[str, str] | None
 
 
 class Head(TypedDict, total=False):
@@ -139,6 +205,8 @@ class Head(TypedDict, total=False):
     defaults: Defaults | None
     guardrails: Limits | None
     include: list[str] | None
+    denylist: Denylist | None
+    discover: list[Discover] | None
 
 
 def _closed(**shapes: CoreSchema) -> CoreSchema:
@@ -160,7 +228,23 @@ _PATTERN: Final = core.no_info_after_validator_function(_check_pattern, core.str
 
 _DEFAULTS: Final = _closed(rooms=_ROOM_REFS, reason=_REASON, expires_at=_TIME)
 _LIMITS: Final = _closed(
-    max_bans=_COUNT, max_lift_percent=_PERCENT, protected_users=core.nullable_schema(core.list_schema(_TEXT))
+    max_bans=_COUNT,
+    max_lift_percent=_PERCENT,
+    max_everywhere=_COUNT,
+    protected_users=core.nullable_schema(core.list_schema(_TEXT)),
+)
+_LOCATION: Final = core.no_info_after_validator_function(_check_location, _TEXT)
+_DENYLIST: Final = _closed(
+    location=_LOCATION,
+    name=core.nullable_schema(core.str_schema(pattern=DENYLIST_NAME_PATTERN)),
+    settle_after=core.nullable_schema(core.no_info_before_validator_function(_seconds, core.float_schema())),
+    token_records=core.nullable_schema(core.no_info_after_validator_function(_check_token_records, _TEXT)),
+)
+_DISCOVER: Final = _closed(
+    region=core.str_schema(pattern=r"^[a-z]{2}(?:-[a-z0-9]+)+$"),
+    account=core.nullable_schema(core.str_schema(pattern=r"^[0-9]+$")),
+    name_prefix=core.nullable_schema(_TEXT),
+    tags=core.nullable_schema(core.dict_schema(_TEXT, core.str_schema())),
 )
 _HEAD: Final = _closed(
     version=core.literal_schema(["1"]),
@@ -170,6 +254,8 @@ _HEAD: Final = _closed(
     defaults=core.nullable_schema(_DEFAULTS),
     guardrails=core.nullable_schema(_LIMITS),
     include=core.nullable_schema(core.list_schema(_PATTERN, min_length=1, max_length=MAX_PATTERNS)),
+    denylist=core.nullable_schema(core.no_info_before_validator_function(_location_alone, _DENYLIST)),
+    discover=core.nullable_schema(core.list_schema(_DISCOVER)),
 )
 # Expanding the entries checks the rest: that each has a user and rooms, and the rooms themselves, of which a long list
 # has few different ones.
@@ -181,7 +267,14 @@ _ENTRY: Final = _closed(
     note=core.nullable_schema(core.str_schema()),
 )
 
-SHAPES: Final[Mapping[str, CoreSchema]] = {"": _HEAD, "defaults": _DEFAULTS, "guardrails": _LIMITS, "bans": _ENTRY}
+SHAPES: Final[Mapping[str, CoreSchema]] = {
+    "": _HEAD,
+    "defaults": _DEFAULTS,
+    "guardrails": _LIMITS,
+    "denylist": _DENYLIST,
+    "discover": _DISCOVER,
+    "bans": _ENTRY,
+}
 """The shape of each section of a list, and of a single entry of `bans`."""
 
 KEYS: Final[Mapping[str, Sequence[str]]] = {

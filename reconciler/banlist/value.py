@@ -9,6 +9,44 @@ from reconciler.bans import DEFAULT_RATE, Ban, BanKey
 from reconciler.guardrails import Guardrails
 
 DEFAULT_STATE: Final = "bans.state.json"
+DEFAULT_DENYLIST_NAME: Final = "bans"
+# A token is good for connecting for 60 s, a gate's copy is at most 10 s old, and 20 s are for connections being made.
+DEFAULT_SETTLE_AFTER: Final = 90.0
+
+
+@dataclass(frozen=True, slots=True)
+class DenylistSettings:
+    """What a list says about its denylist: the copy of all bans that token services read.
+
+    Attributes:
+        location: as the list writes it: a path from the list's own folder, `s3://BUCKET/KEY` or
+            `dynamodb://REGION/TABLE`.
+        name: tells apart the lists that share a table.
+        settle_after: seconds after a ban was published at which the user is disconnected once more.
+        token_records: the table of token records, `dynamodb://REGION/TABLE`, if token services write them.
+    """
+
+    location: str
+    name: str = DEFAULT_DENYLIST_NAME
+    settle_after: float = DEFAULT_SETTLE_AFTER
+    token_records: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """Rooms to find when bans mean every room there is.
+
+    Attributes:
+        region: the AWS region to look in.
+        account: the AWS account number; None means that of the credentials.
+        name_prefix: how their names begin; None means any name.
+        tags: what their tags must be.
+    """
+
+    region: str
+    account: str | None = None
+    name_prefix: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +62,8 @@ class BanList:
         rate: DisconnectUser calls a second in each account and region.
         bans: every ban, expired ones included, in the order of the list, then of the files that it includes.
         included: the files that it includes, as messages name them.
+        denylist: where and how bans are published; None publishes none.
+        discover: rooms to find at apply, besides those under `rooms`.
     """
 
     path: str = "bans.yaml"
@@ -34,11 +74,17 @@ class BanList:
     rate: float = DEFAULT_RATE
     bans: Mapping[BanKey, Ban] = field(default_factory=dict)
     included: tuple[str, ...] = ()
+    denylist: DenylistSettings | None = None
+    discover: tuple[Discovery, ...] = ()
 
     @property
     def state_location(self) -> str:
-        """Where the state is kept, seen from here: a path in the list starts at the folder of the list."""
-        return self.state if "://" in self.state else os.path.join(os.path.dirname(self.path), self.state)
+        """Where the state is kept, seen from here."""
+        return self.seen_from_here(self.state)
+
+    def seen_from_here(self, location: str) -> str:
+        """A location that the list names: a path in the list starts at the folder of the list."""
+        return location if "://" in location else os.path.join(os.path.dirname(self.path), location)
 
     @property
     def room_names(self) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Final
 
 from reconciler import guardrails
 from reconciler.banlist.value import BanList
-from reconciler.bans import Ban, BanKey, Record, format_time, room_and_user
+from reconciler.bans import EVERYWHERE, Ban, BanKey, Record, format_time, room_and_user
 from reconciler.errors import AddressUnknown, PlanStale
 from reconciler.plan.change import Action, Because, Change, Plan
 from reconciler.state.value import State
@@ -69,7 +69,11 @@ def diff(
     # A ban that ran out by itself and is still in the list is no mistake of the list.
     over = sum(change.because is Because.EXPIRED and not _holds(change.before, now) for change in changes)
     refusals = guardrails.check(
-        desired.guardrails, bans=counts[Action.BAN], lifts=counts[Action.LIFT] - over, recorded=len(state.records)
+        desired.guardrails,
+        bans=counts[Action.BAN],
+        everywhere=sum(change.action is Action.BAN and change.key.room_arn == EVERYWHERE for change in changes),
+        lifts=counts[Action.LIFT] - over,
+        recorded=len(state.records),
     )
     return dataclasses.replace(plan, refusals=refusals)
 

@@ -9,7 +9,7 @@ from pydantic_core import SchemaValidator, ValidationError, from_json, to_json
 from pydantic_core import core_schema as core
 
 from reconciler import escape
-from reconciler.bans import Ban, BanKey, format_time
+from reconciler.bans import Ban, BanKey, format_time, room_name
 from reconciler.errors import PlanEdited, PlanUnreadable
 from reconciler.guardrails import Refusal
 from reconciler.plan.change import Action, Because, Change, Plan
@@ -71,7 +71,7 @@ def _rows(plan: Plan) -> list[bytes]:
     for change in plan.changes:
         (room_arn, user_id), before, after = change.key, change.before, change.after
         action, because = _WORDS[change.because]
-        room = names.get(room_arn, room_arn)
+        room = room_name(room_arn, names)
         rows.append(
             to_json(
                 {

@@ -13,6 +13,7 @@ from pathlib import PurePath
 from typing import Final
 
 from reconciler import escape
+from reconciler.bans import room_name
 from reconciler.errors import Problem
 from reconciler.plan.change import Action, Change, Plan
 from reconciler.views import overview, wording
@@ -198,7 +199,7 @@ def _reason(reason: str | None) -> str:
 
 
 def _name(plan: Plan, room_arn: str) -> str:
-    return _cut(plan.room_names.get(room_arn, room_arn))
+    return _cut(room_name(room_arn, plan.room_names))
 
 
 def _row(*cells: str) -> str:

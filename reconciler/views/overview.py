@@ -3,6 +3,7 @@
 from collections import Counter
 from typing import Final
 
+from reconciler.bans import room_name
 from reconciler.plan.change import Action, Change, Plan
 
 ROOMS: Final = 50  # as many are named, each with its counts; the others are counted together
@@ -14,7 +15,7 @@ def by_room(plan: Plan) -> list[tuple[str, Counter[Action]]]:
     for (room_arn, action), count in Counter((change.key.room_arn, change.action) for change in plan.changes).items():
         rooms.setdefault(room_arn, Counter())[action] = count
     largest = sorted(rooms.items(), key=lambda room: (room[1][Action.BAN], room[1].total()), reverse=True)
-    return [(plan.room_names.get(room_arn, room_arn), counts) for room_arn, counts in largest]
+    return [(room_name(room_arn, plan.room_names), counts) for room_arn, counts in largest]
 
 
 def by_action(plan: Plan) -> dict[Action, list[Change]]:

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import Final, Protocol
 
 from reconciler import escape
-from reconciler.bans import REASON_MAX, BanKey, Record
+from reconciler.bans import REASON_MAX, BanKey, Record, room_name
 from reconciler.plan.change import Action, Change, Plan
 from reconciler.plan.outcome import Outcome, Tally
 from reconciler.state.value import State
@@ -198,7 +198,7 @@ def record(key: BanKey, record: Record, room_names: Mapping[str, str], now: date
     ends = "never" if ban.expires_at is None else wording.time(ban.expires_at)
     rows = {
         "user": escape.user_id(key.user_id),
-        "room": escape.terminal(room_names.get(key.room_arn, key.room_arn)),
+        "room": escape.terminal(room_name(key.room_arn, room_names)),
         "room ARN": escape.terminal(key.room_arn),
         "reason": "none" if ban.reason is None else escape.quoted(ban.reason),
         "ends": ends if ban.in_force(now) else f"{ends} (it has)",
@@ -219,7 +219,7 @@ def address(plan: Plan, key: BanKey) -> str:
 
 
 def _address(key: BanKey, room_names: Mapping[str, str]) -> str:
-    return f"{escape.terminal(room_names.get(key.room_arn, key.room_arn))}/{escape.user_id(key.user_id)}"
+    return f"{escape.terminal(room_name(key.room_arn, room_names))}/{escape.user_id(key.user_id)}"
 
 
 def made(plan: Plan) -> str:
