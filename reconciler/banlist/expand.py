@@ -12,7 +12,7 @@ from reconciler.banlist.explain import likely_key
 from reconciler.banlist.head import Settings
 from reconciler.banlist.problems import ListFile, Problems, Spot
 from reconciler.banlist.schema import ENTRIES, Entry
-from reconciler.bans import Ban, BanKey, room_name
+from reconciler.bans import EVERYWHERE_NAME, Ban, BanKey, room_name
 from reconciler.yamltext.values import Data
 
 MAX_BANS: Final = 2_000_000  # these fit into memory; with `rooms: all` a short list could otherwise mean billions
@@ -179,5 +179,6 @@ class _Expansion:
                 advice = "keep one of the two entries"
                 if len(keys) < rooms:  # keeping the other one would lift the rest
                     advice = f"take {'that room' if len(where) == 1 else 'those rooms'} out of one of the two entries"
-                message = f"{{place}} bans this user in {where[0]}{more} already; {advice}"
+                there = where[0] if where[0] == EVERYWHERE_NAME else f"in {where[0]}"
+                message = f"{{place}} bans this user {there}{more} already; {advice}"
                 self._problems.add(file, ("bans", index, "user_id"), message, there=earlier)

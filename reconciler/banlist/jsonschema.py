@@ -96,13 +96,7 @@ KEYS: Final[Mapping[str, Mapping[str, Key]]] = {
             "Where everybody who is banned now is published for token services to read: a path from the folder of this"
             " file, s3://BUCKET/KEY or dynamodb://REGION/TABLE. Or a mapping with `location` and more.",
             ("bans.denylist.json", "dynamodb://us-west-2/bans"),
-            {
-                "anyOf": [
-                    {"type": "string", "pattern": _DENYLIST_PLACE},
-                    {"$ref": "#/$defs/denylist"},
-                    {"type": "null"},
-                ]
-            },
+            {"anyOf": [{"type": "string", "pattern": _DENYLIST_PLACE}, {"$ref": "#/$defs/denylist"}, {"type": "null"}]},
         ),
         "discover": Key(
             "Rooms to find when bans are applied, besides those under `rooms`: users who are banned everywhere are"
@@ -205,7 +199,10 @@ KEYS: Final[Mapping[str, Mapping[str, Key]]] = {
 
 def ban_list() -> Schema:
     """The schema of a ban list."""
-    sections = {section: _section(section, _properties(section)) for section in ("defaults", "guardrails", "denylist", "discover")}
+    sections = {
+        section: _section(section, _properties(section))
+        for section in ("defaults", "guardrails", "denylist", "discover")
+    }
     return {
         "$schema": _DIALECT,
         "title": "Ban list",
@@ -267,7 +264,11 @@ def _seen(shape: Schema) -> Schema:
             figures = {"type": "string", "pattern": r"^[0-9]{1,6}(?:\.[0-9]{1,3})?$"}
             return {"anyOf": [{"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1_000_000}, figures]}
         case {"type": "object", "additionalProperties": inside}:
-            names = {"pattern": r"^[^\s/:,.-][^\s/:,]*$", "maxLength": ROOM_ARN_MAX, "not": {"enum": [ALL_ROOMS, EVERYWHERE_NAME]}}
+            names = {
+                "pattern": r"^[^\s/:,.-][^\s/:,]*$",
+                "maxLength": ROOM_ARN_MAX,
+                "not": {"enum": [ALL_ROOMS, EVERYWHERE_NAME]},
+            }
             return {"type": "object", "propertyNames": names, "additionalProperties": inside}
         case {"type": "string", "format": "date-time"}:
             return {"type": "string", "pattern": _TIME}

@@ -89,9 +89,7 @@ def _all_or_list(value: object, check_list: Callable[[object], object]) -> objec
         )
     if isinstance(value, str):
         raise PydanticCustomError(
-            "rooms",
-            "a list of rooms is expected; write [lobby] or [lobby, finals], `all` for every room named here, or"
-            " `everywhere` for every room there is",
+            "rooms", "a list of rooms is expected; write [lobby] or [lobby, finals], or `all` or `everywhere`"
         )
     return check_list(value)
 
@@ -130,7 +128,7 @@ def _check_token_records(location: str) -> str:
     return _check_location(location)
 
 
-# Bucket names: Amazon S3 User Guide, "Bucket naming rules"; table names: Amazon DynamoDB Developer Guide, "Naming rules".
+# Amazon S3 User Guide, "Bucket naming rules"; Amazon DynamoDB Developer Guide, "Naming rules".
 _PLACES: Final = {
     "s3": re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[^\x00-\x1f]+"),
     "dynamodb": re.compile(r"[a-z]{2}(?:-[a-z0-9]+)+/[A-Za-z0-9_.-]{3,255}"),

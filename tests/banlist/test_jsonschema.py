@@ -96,7 +96,10 @@ def test_the_schema_has_the_keys_that_the_reader_has() -> None:
     schema = jsonschema.ban_list()
     assert {
         "": list(schema["properties"]),
-        **{name: list(schema["$defs"][name]["properties"]) for name in ("defaults", "guardrails")},
+        **{
+            name: list(schema["$defs"][name]["properties"])
+            for name in ("defaults", "guardrails", "denylist", "discover")
+        },
         "bans": list(schema["$defs"]["ban"]["properties"]),
     } == {name: list(keys) for name, keys in KEYS_OF_THE_READER.items()}
     assert list(jsonschema.included()["properties"]) == ["bans"]
@@ -121,6 +124,10 @@ def test_the_examples_are_what_they_are_examples_of(section: str, keys: Any, com
                     others = {"user_id": "x", "rooms": "all"}
                     others.pop(name, None)
                     head["bans"] = f"[{{{written}, {', '.join(f'{key}: {value}' for key, value in others.items())}}}]"
+                case "discover":
+                    head[section] = f"[{{{written}}}]" if name == "region" else f"[{{region: us-west-2, {written}}}]"
+                case "denylist" if name != "location":
+                    head[section] = f"{{location: x.json, {written}}}"
                 case _:
                     head[section] = f"{{{written}}}"
             text = "".join(f"{key}: {value}\n" for key, value in head.items())

@@ -266,7 +266,7 @@ b.yaml:14:5: bans[1].user_id: this key is here twice; keep one of the two
 b.yaml:15:5: bans[1].room: there is no such key; did you mean `rooms`?
 b.yaml:16:17: bans[1].expires_at: 2027-01-31 has no time and no time zone; write 2027-01-31T00:00:00Z
 b.yaml:17:5: bans[2].user_id: has no value; write one; if this very text is meant, put it in quotes
-b.yaml:18:12: bans[2].rooms: a list of rooms is expected; write [lobby] or [lobby, finals], or `all` for every room
+b.yaml:18:12: bans[2].rooms: a list of rooms is expected; write [lobby] or [lobby, finals], or `all` or `everywhere`
 b.yaml:19:14: bans[3].user_id: `protected_users` on line 8 protects this user; remove the ban, or change that line
 b.yaml:21:5: bans[4].user_id: missing; add a line such as `user_id: ABC123def456`
 b.yaml:21:12: bans[4].rooms: an empty list; name at least one room, or write `rooms: all`
@@ -317,7 +317,7 @@ b.yaml:26:14: bans[7].user_id: line 24 bans this user in lobby already; keep one
         (
             'version: 1\n"[key]": x\nbans: []\n',
             'b.yaml:2:1: "[key]": there is no such key;'
-            " the keys here are version, state, rate, rooms, defaults, guardrails, include, bans",
+            " the keys here are version, state, rate, rooms, defaults, guardrails, include, denylist, discover, bans",
         ),
         ("version: 1\nstate: ''\nbans: []\n", "b.yaml:2:8: state: an empty text; write a value"),
         (
@@ -349,7 +349,7 @@ b.yaml:26:14: bans[7].user_id: line 24 bans this user in lobby already; keep one
         (
             f"{HEAD}defaults: {{rooms: lobby, note: x}}\nbans: [{{user_id: a}}, {{user_id: b}}]\n",
             "b.yaml:5:19: defaults.rooms: a list of rooms is expected; write [lobby] or [lobby, finals],"
-            " or `all` for every room\n"
+            " or `all` or `everywhere`\n"
             "b.yaml:5:26: defaults.note: there is no such key; the keys here are rooms, reason, expires_at",
         ),
         (
