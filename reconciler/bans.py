@@ -81,11 +81,14 @@ class Record:
         ban: its terms, as they were last recorded.
         disconnected_at: when DisconnectUser succeeded, aware, in UTC; None when we never called it.
         request_id: the AWS request ID of that call, for the service's logs and AWS Support.
+        published_at: when the denylist acknowledged the ban, aware, in UTC, as long as a second call is owed: tokens
+            from before may connect until some time after it. None when the ban has settled, or was never published.
     """
 
     ban: Ban
     disconnected_at: datetime | None = None
     request_id: str | None = None
+    published_at: datetime | None = None
 
 
 def is_room_arn(text: str) -> bool:

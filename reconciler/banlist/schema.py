@@ -140,14 +140,6 @@ def _location_alone(value: object) -> object:
     return {"location": _check_location(value)} if isinstance(value, str) and value else value
 
 
-def _seconds(value: object) -> object:
-    if isinstance(value, str):
-        if not re.fullmatch(r"[0-9]{1,5}(\.[0-9]{1,3})?", value, re.ASCII):
-            raise PydanticCustomError("number", "not a number of seconds; write it like 90")
-        return float(value)
-    return value
-
-
 class Entry(TypedDict, total=False):
     """One entry of `bans`; all but its rooms is checked."""
 
@@ -180,7 +172,7 @@ class Denylist(TypedDict, total=False):
 
     location: str
     name: str | None
-    settle_after: float | None
+    settle_after: int | None
     token_records: str | None
 
 
@@ -218,6 +210,7 @@ _REASON: Final = core.nullable_schema(core.str_schema(min_length=1, max_length=R
 _TIME: Final = core.no_info_before_validator_function(_check_time, core.nullable_schema(core.datetime_schema()))
 _COUNT: Final = core.no_info_before_validator_function(_whole_number, core.int_schema())
 _PERCENT: Final = core.no_info_before_validator_function(_whole_number, core.int_schema(le=100))
+_SECONDS: Final = core.no_info_before_validator_function(_whole_number, core.int_schema(le=86_400))
 _RATE: Final = core.no_info_before_validator_function(_calls_a_second, core.float_schema())
 _ROOM_NAME: Final = core.no_info_before_validator_function(_check_room_name, core.str_schema())
 _ROOM_ARN: Final = core.str_schema(pattern=ROOM_ARN_PATTERN, max_length=ROOM_ARN_MAX)
@@ -235,7 +228,7 @@ _LOCATION: Final = core.no_info_after_validator_function(_check_location, _TEXT)
 _DENYLIST: Final = _closed(
     location=_LOCATION,
     name=core.nullable_schema(core.str_schema(pattern=DENYLIST_NAME_PATTERN)),
-    settle_after=core.nullable_schema(core.no_info_before_validator_function(_seconds, core.float_schema())),
+    settle_after=core.nullable_schema(_SECONDS),
     token_records=core.nullable_schema(core.no_info_after_validator_function(_check_token_records, _TEXT)),
 )
 _DISCOVER: Final = _closed(

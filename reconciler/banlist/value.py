@@ -11,7 +11,7 @@ from reconciler.guardrails import Guardrails
 DEFAULT_STATE: Final = "bans.state.json"
 DEFAULT_DENYLIST_NAME: Final = "bans"
 # A token is good for connecting for 60 s, a gate's copy is at most 10 s old, and 20 s are for connections being made.
-DEFAULT_SETTLE_AFTER: Final = 90.0
+DEFAULT_SETTLE_AFTER: Final = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class DenylistSettings:
 
     location: str
     name: str = DEFAULT_DENYLIST_NAME
-    settle_after: float = DEFAULT_SETTLE_AFTER
+    settle_after: int = DEFAULT_SETTLE_AFTER
     token_records: str | None = None
 
 

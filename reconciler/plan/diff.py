@@ -5,17 +5,17 @@ number of its changes and diffing again gives exactly the rest.
 """
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Final
 
 from reconciler import guardrails
-from reconciler.banlist.value import BanList
+from reconciler.banlist.value import BanList, DenylistSettings
 from reconciler.bans import EVERYWHERE, Ban, BanKey, Record, format_time, room_and_user
 from reconciler.errors import AddressUnknown, PlanStale
-from reconciler.plan.change import Action, Because, Change, Plan
-from reconciler.state.value import State
+from reconciler.plan.change import DRIFT, Action, Because, Change, Plan
+from reconciler.state.value import Place, State
 
 CLOCK_SKEW: Final = timedelta(minutes=5)  # between the machine that plans and the one that applies
 
@@ -27,8 +27,9 @@ def diff(
     *,
     targets: Collection[BanKey] | None = None,
     replace: Collection[BanKey] = (),
+    drift: Drift | None = None,
 ) -> Plan:
-    """The plan that makes `state` match `desired` at `now`.
+    """The plan that makes `state`, and the denylist if there is one, match `desired` at `now`.
 
     Args:
         desired: the ban list.
@@ -36,6 +37,8 @@ def diff(
         now: aware; a ban whose `expires_at` is not later has expired.
         targets: plan changes to these bans only.
         replace: disconnect these users once more though they are banned already.
+        drift: how the denylist differs from the state; None if nobody has looked. Then it is taken to match, or to be
+            empty where the state knows that nothing was published there.
 
     Raises:
         AddressUnknown: a target is neither in the list nor in the state, or the list has no ban in force to repeat.
@@ -51,8 +54,15 @@ def diff(
         if key not in desired.bans or not desired.bans[key].in_force(now):
             raise AddressUnknown("{} is not a ban that the list has in force", [room_and_user(key, room_names)])
 
-    everything, expired = _changes(desired.bans, state.records, now, frozenset(replace))
+    settle_after = desired.denylist.settle_after if desired.denylist is not None else 0
+    everything, expired = _changes(desired.bans, state.records, now, frozenset(replace), timedelta(seconds=settle_after))
     changes = everything if targets is None else [change for change in everything if change.key in targets]
+    changes += _drifted(desired, state, everything, drift, whole=targets is None)
+    covered = {
+        change.key
+        for change in changes
+        if change.after is None or change.disconnects or change.because is Because.UNPUBLISHED
+    }
     plan = Plan(
         created_at=now,
         ban_list=desired.path,
@@ -62,12 +72,18 @@ def diff(
         changes=tuple(changes),
         room_names=room_names,
         expired=tuple(expired),
-        left_out=len(everything) - len(changes),
+        left_out=sum(change.key not in targets for change in everything) if targets is not None else 0,
         rate=desired.rate,
+        denylist=desired.denylist.location if desired.denylist is not None else None,
+        settle_after=settle_after,
+        owed=tuple(sorted(key for key in state.unsettled if key not in covered)) if desired.denylist is not None else (),
+        to_retire=tuple(place.location for place in to_retire(desired, state)),
+        rooms_found_at_apply=bool(desired.discover or (desired.denylist and desired.denylist.token_records)),
     )
     counts = plan.counts
     # A ban that ran out by itself and is still in the list is no mistake of the list.
     over = sum(change.because is Because.EXPIRED and not _holds(change.before, now) for change in changes)
+    over += sum(change.because is Because.UNKNOWN for change in changes)  # which was never recorded
     refusals = guardrails.check(
         desired.guardrails,
         bans=counts[Action.BAN],
@@ -78,8 +94,12 @@ def diff(
     return dataclasses.replace(plan, refusals=refusals)
 
 
-def still_valid(plan: Plan, ban_list: BanList, state: State, now: datetime) -> Plan:
-    """The saved plan, if it is still what the list and the state mean.
+def _of_the_list(plan: Plan) -> list[Change]:
+    return [change for change in plan.changes if change.because not in DRIFT]
+
+
+def still_valid(plan: Plan, ban_list: BanList, state: State, now: datetime, drift: Drift | None = None) -> Plan:
+    """The saved plan, if it is still what the list and the state mean, with what the denylist needs now.
 
     What has expired since it was made stays in it: leave that out when it is applied.
 
@@ -104,18 +124,23 @@ def still_valid(plan: Plan, ban_list: BanList, state: State, now: datetime) -> P
             ban_list,
             state,
             plan.created_at,
-            targets=[change.key for change in plan.changes],
+            targets=[change.key for change in plan.changes if change.because not in DRIFT],
             replace=[change.key for change in plan.changes if change.because is Because.REQUESTED],
+            drift=drift,
         )
     except AddressUnknown:
         planned = None
-    if planned is None or planned.changes != plan.changes or planned.room_names != plan.room_names:
+    if planned is None or _of_the_list(planned) != _of_the_list(plan) or planned.room_names != plan.room_names:
         raise PlanStale(f"The saved plan is not what the list and the state mean; its file was changed. {again}")
     return planned
 
 
 def _changes(
-    desired: Mapping[BanKey, Ban], records: Mapping[BanKey, Record], now: datetime, replace: frozenset[BanKey]
+    desired: Mapping[BanKey, Ban],
+    records: Mapping[BanKey, Record],
+    now: datetime,
+    replace: frozenset[BanKey],
+    settle_after: timedelta,
 ) -> tuple[list[Change], list[BanKey]]:
     """The changes, and the bans that have expired without a record."""
     changes: list[Change] = []
@@ -138,11 +163,52 @@ def _changes(
         elif key in replace:
             changes.append(Change(key, record, ban, Because.REQUESTED))
         elif record.ban != ban:
-            changes.append(Change(key, record, ban, Because.CHANGED))
+            # Who reads a copy of the denylist may let the user in between the old end and the news of the new one.
+            gap = not record.ban.in_force(now + settle_after)
+            changes.append(Change(key, record, ban, Because.LAPSED if gap else Because.CHANGED))
     if still_listed < len(records):
         removed = sorted(key for key in records if key not in desired)
         changes += [Change(key, records[key], None, Because.REMOVED) for key in removed]
     return changes, expired
+
+
+def _drifted(
+    desired: BanList, state: State, changes: Sequence[Change], drift: Drift | None, *, whole: bool
+) -> Iterator[Change]:
+    """What makes the denylist match the state, apart from what the changes do already.
+
+    Args:
+        desired: the ban list.
+        state: what is recorded.
+        changes: of the list, whether or not they are among the targets.
+        drift: what is known of the denylist.
+        whole: the plan has no targets; else nothing is taken out of the denylist that is none.
+    """
+    if desired.denylist is None:
+        return
+    due = {change.key for change in changes}
+    missing: Iterable[BanKey] = drift.to_publish if drift is not None else ()
+    if drift is None and state.published.place != place_of(desired.denylist):
+        missing = state.records
+    for key in sorted(key for key in missing if key in state.records and key not in due):
+        record = state.records[key]
+        yield Change(key, record, record.ban, Because.UNPUBLISHED)
+    if drift is not None and whole:
+        for key in sorted(key for key in drift.unknown if key not in due):
+            yield Change(key, None, None, Because.UNKNOWN)
+
+
+def place_of(denylist: DenylistSettings) -> Place:
+    """Where a list says that its denylist is."""
+    return Place(denylist.location, denylist.name)
+
+
+def to_retire(desired: BanList, state: State) -> Sequence[Place]:
+    """Where bans of this list may still be, though it no longer names the place."""
+    listed = place_of(desired.denylist) if desired.denylist is not None else None
+    published = state.published
+    places = [*published.to_retire, *([published.place] if published.place is not None else [])]
+    return [place for place in places if place != listed]
 
 
 def _holds(record: Record | None, now: datetime) -> bool:

@@ -9,6 +9,34 @@ from reconciler.bans import Ban, BanKey, Record, format_time, parse_time
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a denylist is.
+
+    Attributes:
+        location: as the list writes it.
+        name: of the list in that place, as several may share a table.
+    """
+
+    location: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What the state remembers of its denylist.
+
+    Attributes:
+        place: where it is.
+        serial: of its last publication by this state; 0 if it may lack bans, so that it has to be compared.
+        to_retire: places where bans of this state may still be, though the list no longer names them.
+    """
+
+    place: Place | None = None
+    serial: int = 0
+    to_retire: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """The recorded bans.
 
@@ -16,11 +44,20 @@ class State:
         lineage: a UUID made once, when the state is first written; None until then.
         serial: how often the content has changed.
         records: every recorded ban, including those that have expired.
+        published: where they have been published.
     """
 
     lineage: str | None = None
     serial: int = 0
     records: Mapping[BanKey, Record] = field(default_factory=dict)
+    published: Published = field(default_factory=Published)
+
+    @property
+    def unsettled(self) -> Iterator[BanKey]:
+        """The bans whose users are owed a second call."""
+        if isinstance(self.records, Records):
+            return self.records.unsettled()
+        return (key for key, record in self.records.items() if record.published_at is not None)
 
     def after(self, changes: Iterable[tuple[BanKey, Record | None]]) -> "State":
         """This state with some records put in, or with None taken out. Serial and lineage stay until it is saved."""
@@ -69,6 +106,13 @@ class Records(Mapping[BanKey, Record]):
         for room_arn, users in self._rooms.items():
             for user_id in users:
                 yield BanKey(room_arn, user_id)
+
+    def unsettled(self) -> Iterator[BanKey]:
+        """The bans whose users are owed a second call; quick, since no `Record` is made."""
+        for room_arn, users in self._rooms.items():
+            for user_id, plain in users.items():
+                if plain.get("published_at") is not None:
+                    yield BanKey(room_arn, user_id)
 
     def __len__(self) -> int:
         return sum(map(len, self._rooms.values()))

@@ -29,7 +29,7 @@ def test_a_location_alone_is_a_denylist_with_the_defaults() -> None:
 def test_a_denylist_says_more_as_a_mapping() -> None:
     text = """
 version: 1
-denylist: {location: s3://my-bucket/live/bans.json, name: live, settle_after: 75.5,
+denylist: {location: s3://my-bucket/live/bans.json, name: live, settle_after: 75,
   token_records: dynamodb://eu-west-1/tokens}
 discover:
   - {region: us-west-2, account: 012345678901, name_prefix: live-, tags: {stage: production}}
@@ -38,7 +38,7 @@ bans: []
 """
     ban_list = parse(text)
     assert ban_list.denylist == DenylistSettings(
-        "s3://my-bucket/live/bans.json", "live", 75.5, "dynamodb://eu-west-1/tokens"
+        "s3://my-bucket/live/bans.json", "live", 75, "dynamodb://eu-west-1/tokens"
     )
     assert ban_list.discover == (
         Discovery("us-west-2", "012345678901", "live-", {"stage": "production"}),
@@ -85,7 +85,7 @@ def test_a_path_starts_at_the_folder_of_the_list() -> None:
         ),
         (
             "denylist: {location: x.json, settle_after: 2m}",
-            "b.yaml:2:44: denylist.settle_after: not a number of seconds; write it like 90",
+            "b.yaml:2:44: denylist.settle_after: not a whole number; write digits alone, such as 30",
         ),
         (
             "denylist: {location: x.json, token_records: tokens.json}",

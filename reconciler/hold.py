@@ -1,0 +1,196 @@
+"""Carries out the changes of a plan: publish, disconnect, record, settle. Its effects on the world are passed in.
+
+The order is what makes bans hold, and what makes a crash harmless:
+
+- A new ban is published in the denylist, then the user is disconnected, then the ban is recorded. Whoever was thrown out
+  finds that token services refuse them; nobody is recorded as banned who was not thrown out.
+- A lifted ban is taken out of the denylist, then out of the state. If that stops half-way, somebody stays banned for
+  longer, and not the other way round.
+- Tokens issued before the publication can connect for a while after it, so the user is disconnected once more when they
+  are used up: the ban settles. Until then its record says when it was published.
+"""
+
+import threading
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from reconciler.bans import BanKey, Record
+from reconciler.denylist.value import Bans
+from reconciler.errors import DenylistError
+from reconciler.plan.change import Because, Change
+from reconciler.plan.outcome import Outcome, Receipt
+from reconciler.state.value import State
+
+SKEW: Final = timedelta(seconds=60)  # between the clock that published a ban and the one of a later run
+
+
+Keep = Callable[[Sequence[tuple[BanKey, Record | None]]], None]
+"""Makes records durable. Called in the thread that runs `enforce`."""
+
+Recorded = Callable[[Change, Receipt, float], Record | None]
+"""The record of a change whose user has been disconnected; the float is when the call began, on the monotonic clock."""
+
+Disconnect = Callable[[Sequence[Change], Recorded], Generator[Outcome]]
+"""Disconnects users and records it, and yields each outcome once that is durable. See `reconciler.lanes`."""
+
+
+class Denylist(Protocol):
+    """What an apply does to a denylist; each returns what could not be done, and why."""
+
+    def put(self, bans: Bans, /) -> Mapping[BanKey, DenylistError]:
+        """Publish bans. When it returns, whoever reads the denylist from then on finds them."""
+
+    def remove(self, keys: Collection[BanKey], /) -> Mapping[BanKey, DenylistError]:
+        """Take bans out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What time it is.
+
+    Attributes:
+        now: the time of day, aware, in UTC.
+        monotonic: seconds, for waits.
+    """
+
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """When bans were published in this run.
+
+    Attributes:
+        at: the time of day, as their records say it.
+        settles: on the monotonic clock: a call that begins then, or later, settles them.
+    """
+
+    at: datetime
+    settles: float
+
+
+class Enforcement:
+    """One apply: what it publishes, it also settles.
+
+    Args:
+        disconnect: disconnects users, and records it.
+        keep: makes records durable.
+        clock: what time it is.
+        stop: once it is set, nothing new starts.
+        denylist: where bans are published; None publishes none, and nothing has to settle.
+        settle_after: seconds after its publication until a ban settles.
+    """
+
+    def __init__(
+        self,
+        *,
+        disconnect: Disconnect,
+        keep: Keep,
+        clock: Clock,
+        stop: threading.Event,
+        denylist: Denylist | None = None,
+        settle_after: float = 0,
+    ) -> None:
+        self._disconnect = disconnect
+        self._keep = keep
+        self._clock = clock
+        self._stop = stop
+        self._denylist = denylist
+        self._settle_after = settle_after
+        self._publication: Publication | None = None
+
+    def enforce(self, changes: Sequence[Change]) -> Generator[Outcome]:
+        """Carry out changes, and yield each outcome once it is recorded. Close the generator if you stop early.
+
+        A change without an outcome was not started: `stop` was set, or no call to its account and region could succeed.
+
+        Raises:
+            Exception: whatever `disconnect` and `keep` raise.
+        """
+        if self._stop.is_set() or not changes:
+            return
+        published = yield from self._published([change for change in changes if change.after is not None])
+        lifted = [change for change in changes if change.after is None]
+        if lifted and not self._stop.is_set():
+            yield from self._lifted(lifted)
+        records = [change for change in published if not change.disconnects]
+        if records and not self._stop.is_set():
+            at = self._publication.at if self._publication is not None else None
+            done = [Outcome(change, change.recorded(published_at=at)) for change in records]
+            self._keep([(outcome.change.key, outcome.record) for outcome in done])
+            yield from done
+        calls = [change for change in published if change.disconnects]
+        if calls and not self._stop.is_set():
+            yield from self._disconnect(calls, self._recorded)
+
+    def _published(self, changes: Sequence[Change]) -> Generator[Outcome, None, Sequence[Change]]:
+        """Publish what is to be published; yields what failed, and returns what to go on with."""
+        if self._denylist is None or not changes:
+            return changes
+        failed = self._denylist.put({change.key: change.after.expires_at for change in changes if change.after})
+        now = self._clock.now()
+        self._publication = Publication(now, self._clock.monotonic() + self._settle_after)
+        yield from (Outcome(change, error=failed[change.key]) for change in changes if change.key in failed)
+        later = now + timedelta(seconds=self._settle_after)
+        return [_looked_at_again(change, later) for change in changes if change.key not in failed]
+
+    def _lifted(self, changes: Sequence[Change]) -> Iterator[Outcome]:
+        failed = self._denylist.remove([change.key for change in changes]) if self._denylist is not None else {}
+        done = [change for change in changes if change.key not in failed]
+        # What nobody knew was in no state.
+        self._keep([(change.key, None) for change in done if change.because is not Because.UNKNOWN])
+        yield from (Outcome(change, error=failed.get(change.key)) for change in changes)
+
+    def _recorded(self, change: Change, receipt: Receipt, began: float) -> Record | None:
+        owed = self._publication is not None and began < self._publication.settles
+        at = self._publication.at if owed and self._publication is not None else None
+        return change.recorded(receipt.disconnected_at, receipt.request_id, published_at=at)
+
+    def settle(self, state: State, waiting: Callable[[int, float], bool]) -> Generator[Outcome]:
+        """Disconnect once more whom that is owed, each when it is due.
+
+        Args:
+            state: as it is recorded now.
+            waiting: called with how many bans are waited for, and for how many seconds; it waits, and says whether to
+                go on. What is not waited for is left to the next run.
+
+        Raises:
+            Exception: whatever `disconnect` and `keep` raise.
+        """
+        owed = sorted((self._due(state.records[key]), key) for key in state.unsettled)
+        while owed and not self._stop.is_set():
+            due = [key for when, key in owed if when <= self._clock.monotonic()]
+            if not due:
+                if not waiting(len(owed), owed[0][0] - self._clock.monotonic()):
+                    return
+                continue
+            owed = owed[len(due) :]
+            now = self._clock.now()
+            records = ((key, state.records[key]) for key in due)
+            # One that is over by now is lifted by the next apply.
+            changes = [Change(key, was, was.ban, Because.UNSETTLED) for key, was in records if was.ban.in_force(now)]
+            if changes:
+                yield from self._disconnect(changes, _settled)
+
+    def _due(self, record: Record) -> float:
+        """When a second call settles a ban, on the monotonic clock."""
+        if self._publication is not None and record.published_at == self._publication.at:
+            return self._publication.settles
+        ago = self._clock.now() - record.published_at if record.published_at is not None else timedelta()
+        # A clock that was put back must not make anybody wait for hours.
+        left = timedelta(seconds=self._settle_after) + SKEW - max(ago, timedelta())
+        return self._clock.monotonic() + left.total_seconds()
+
+
+def _looked_at_again(change: Change, later: datetime) -> Change:
+    """An update that came so late that its old end leaves a gap is a ban: the user may have been let in."""
+    if change.because is not Because.CHANGED or change.before is None or change.before.ban.in_force(later):
+        return change
+    return replace(change, because=Because.LAPSED)
+
+
+def _settled(change: Change, receipt: Receipt, _began: float) -> Record | None:
+    return change.recorded(receipt.disconnected_at, receipt.request_id)
