@@ -16,6 +16,7 @@ ROOM_ARN_PATTERN = r"^arn:aws:ivschat:[a-z0-9-]+:[0-9]+:room/[a-zA-Z0-9-]+$"
 ROOM_ARN_MAX = 128
 USER_ID_MAX = 128  # characters, of any kind; the service model marks the user ID as sensitive
 REASON_MAX = 256
+EVERYWHERE = "*"  # in place of a room's ARN: every room that there is or will be
 # DisconnectUser calls a second for each account and region (Amazon IVS Chat User Guide, "Service Quotas").
 DEFAULT_RATE = 100.0
 

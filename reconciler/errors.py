@@ -22,16 +22,24 @@
     │   ├── PlanStale              the ban list or the state has changed since it was made
     │   └── PlanRefused            a guardrail refuses it
     ├── RunError                   the machine does not let us run
-    └── ChatError                  DisconnectUser did not do it; one failed ban, or with `hopeless` every ban
-        ├── AccessDenied           AccessDeniedException, 403
-        ├── VerificationPending    PendingVerification, 403
-        ├── RoomNotFound           ResourceNotFoundException, 404
-        ├── Throttled              ThrottlingException, 429
-        ├── RequestInvalid         ValidationException, 400
-        ├── CredentialsRejected    missing, expired or unknown credentials
-        ├── EndpointUnreachable    no connection to the service
-        ├── ServiceFailed          5xx, cut connections, and whatever the service model does not list
-        └── CallAbandoned          the run was told to stop before the call left
+    ├── ChatError                  DisconnectUser did not do it; one failed ban, or with `hopeless` every ban
+    │   ├── AccessDenied           AccessDeniedException, 403
+    │   ├── VerificationPending    PendingVerification, 403
+    │   ├── RoomNotFound           ResourceNotFoundException, 404
+    │   ├── Throttled              ThrottlingException, 429
+    │   ├── RequestInvalid         ValidationException, 400
+    │   ├── CredentialsRejected    missing, expired or unknown credentials
+    │   ├── EndpointUnreachable    no connection to the service
+    │   ├── ServiceFailed          5xx, cut connections, and whatever the service model does not list
+    │   └── CallAbandoned          the run was told to stop before the call left
+    └── DenylistError
+        ├── DenylistUnreadable     it cannot be opened, or its location is not one we know
+        ├── DenylistUnwritable     it cannot be written
+        │   └── DenylistChanged    somebody else has published there meanwhile
+        ├── DenylistForeign        it belongs to another state
+        ├── DenylistDamaged        it was a denylist, and something in it is wrong
+        ├── NotADenylist           what is there is something else
+        └── DenylistTooNew         a later version of this program wrote it
 
 The message of each is for the person who reads the terminal: what happened, and what to do about it.
 """
@@ -237,3 +245,35 @@ class ServiceFailed(ChatError):
 
 class CallAbandoned(ChatError):
     """The run was told to stop before this call left."""
+
+
+class DenylistError(ReconcilerError):
+    """The denylist cannot be used; or one ban that could not be published there."""
+
+
+class DenylistUnreadable(DenylistError):
+    """The denylist cannot be opened, or its location is not one we know."""
+
+
+class DenylistUnwritable(DenylistError):
+    """The denylist cannot be written."""
+
+
+class DenylistChanged(DenylistUnwritable):
+    """Somebody else has published the denylist since this run began to."""
+
+
+class DenylistForeign(DenylistError):
+    """The denylist belongs to another state, so it is not written over."""
+
+
+class DenylistDamaged(DenylistError):
+    """What is at the location was a denylist, and something in it is wrong."""
+
+
+class NotADenylist(DenylistError):
+    """What is at the location is something else, so it is not written over."""
+
+
+class DenylistTooNew(DenylistError):
+    """A later version of this program wrote the denylist."""
