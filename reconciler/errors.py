@@ -54,11 +54,17 @@ class ReconcilerError(Exception):
     Args:
         message: what happened, and what to do about it.
         private: the parts of the message that quote what somebody typed, as they stand there: they may name a user.
+
+    Attributes:
+        advice: what is wrong, and what to do about it: the same for everything with the same trouble.
+        answer: what a service said to this one call; empty if it said nothing.
     """
 
     def __init__(self, message: str, *, private: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.private = tuple(private)
+        self.advice = message
+        self.answer = ""
 
 
 @dataclass(frozen=True, slots=True, order=True)

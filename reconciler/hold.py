@@ -2,8 +2,8 @@
 
 The order is what makes bans hold, and what makes a crash harmless:
 
-- A new ban is published in the denylist, then the user is disconnected, then the ban is recorded. Whoever was thrown out
-  finds that token services refuse them; nobody is recorded as banned who was not thrown out.
+- A new ban is published in the denylist, then the user is disconnected, then the ban is recorded. Whoever is thrown
+  out finds that token services refuse them, and nobody is recorded as banned who was not thrown out.
 - A lifted ban is taken out of the denylist, then out of the state. If that stops half-way, somebody stays banned for
   longer, and not the other way round.
 - Tokens issued before the publication can connect for a while after it, so the user is disconnected once more when they
@@ -11,14 +11,14 @@ The order is what makes bans hold, and what makes a crash harmless:
 """
 
 import threading
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from reconciler.bans import BanKey, Record
+from reconciler.bans import EVERYWHERE, BanKey, Record
 from reconciler.denylist.value import Bans
-from reconciler.errors import DenylistError
+from reconciler.errors import ChatError, DenylistError
 from reconciler.plan.change import Because, Change
 from reconciler.plan.outcome import Outcome, Receipt
 from reconciler.state.value import State
@@ -26,24 +26,54 @@ from reconciler.state.value import State
 SKEW: Final = timedelta(seconds=60)  # between the clock that published a ban and the one of a later run
 
 
+@dataclass(frozen=True, slots=True)
+class Kick:
+    """The calls that a change needs; it is done when all of them are.
+
+    Attributes:
+        change: what they are for.
+        rooms: the ARNs of the rooms to disconnect the user from.
+        gone: rooms among these that need not exist any more: a call that does not find one has done all there is to do.
+    """
+
+    change: Change
+    rooms: Collection[str]
+    gone: Collection[str] = ()
+
+
 Keep = Callable[[Sequence[tuple[BanKey, Record | None]]], None]
 """Makes records durable. Called in the thread that runs `enforce`."""
 
 Recorded = Callable[[Change, Receipt, float], Record | None]
-"""The record of a change whose user has been disconnected; the float is when the call began, on the monotonic clock."""
+"""The record of a change whose calls have succeeded; the float is when the first began, on the monotonic clock."""
 
-Disconnect = Callable[[Sequence[Change], Recorded], Generator[Outcome]]
+Disconnect = Callable[[Sequence[Kick], Recorded], Generator[Outcome]]
 """Disconnects users and records it, and yields each outcome once that is durable. See `reconciler.lanes`."""
 
 
 class Denylist(Protocol):
-    """What an apply does to a denylist; each returns what could not be done, and why."""
+    """Where bans are published, as `reconciler.publishers.publisher` describes it."""
 
-    def put(self, bans: Bans, /) -> Mapping[BanKey, DenylistError]:
-        """Publish bans. When it returns, whoever reads the denylist from then on finds them."""
+    def publish(
+        self, entries: Bans, *, remove: Collection[BanKey] = (), superseded: Collection[BanKey] = ()
+    ) -> Mapping[BanKey, DenylistError]:
+        """Publish bans and take others out. When it returns, readers find what did not fail."""
 
-    def remove(self, keys: Collection[BanKey], /) -> Mapping[BanKey, DenylistError]:
-        """Take bans out."""
+
+class Rooms(Protocol):
+    """Where users are who are banned everywhere."""
+
+    def of(self, user_ids: Sequence[str], /) -> Mapping[str, Collection[str]]:
+        """The ARNs of the rooms to disconnect each user from, read anew each time.
+
+        Raises:
+            ChatError: they cannot be found out.
+            DenylistError: the token records cannot be read.
+        """
+
+    @property
+    def named(self) -> Collection[str]:
+        """The rooms that the list names: these must exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +110,7 @@ class Enforcement:
         keep: makes records durable.
         clock: what time it is.
         stop: once it is set, nothing new starts.
+        rooms: where users are who are banned everywhere.
         denylist: where bans are published; None publishes none, and nothing has to settle.
         settle_after: seconds after its publication until a ban settles.
     """
@@ -91,6 +122,7 @@ class Enforcement:
         keep: Keep,
         clock: Clock,
         stop: threading.Event,
+        rooms: Rooms,
         denylist: Denylist | None = None,
         settle_after: float = 0,
     ) -> None:
@@ -98,6 +130,7 @@ class Enforcement:
         self._keep = keep
         self._clock = clock
         self._stop = stop
+        self._rooms = rooms
         self._denylist = denylist
         self._settle_after = settle_after
         self._publication: Publication | None = None
@@ -112,41 +145,55 @@ class Enforcement:
         """
         if self._stop.is_set() or not changes:
             return
-        published = yield from self._published([change for change in changes if change.after is not None])
-        lifted = [change for change in changes if change.after is None]
-        if lifted and not self._stop.is_set():
-            yield from self._lifted(lifted)
-        records = [change for change in published if not change.disconnects]
-        if records and not self._stop.is_set():
+        todo = yield from self._published(changes)
+        done = [change for change in todo if not change.disconnects]
+        if done and not self._stop.is_set():
             at = self._publication.at if self._publication is not None else None
-            done = [Outcome(change, change.recorded(published_at=at)) for change in records]
-            self._keep([(outcome.change.key, outcome.record) for outcome in done])
-            yield from done
-        calls = [change for change in published if change.disconnects]
-        if calls and not self._stop.is_set():
-            yield from self._disconnect(calls, self._recorded)
+            outcomes = [Outcome(change, change.recorded(published_at=at)) for change in done]
+            # What nobody knew was in no state.
+            known = [outcome for outcome in outcomes if outcome.change.because is not Because.UNKNOWN]
+            self._keep([(outcome.change.key, outcome.record) for outcome in known])
+            yield from outcomes
+        yield from self._disconnected([change for change in todo if change.disconnects], self._recorded)
 
     def _published(self, changes: Sequence[Change]) -> Generator[Outcome, None, Sequence[Change]]:
-        """Publish what is to be published; yields what failed, and returns what to go on with."""
-        if self._denylist is None or not changes:
+        """Publish bans and lifts; yields what failed, and returns what to go on with."""
+        if self._denylist is None:
             return changes
-        failed = self._denylist.put({change.key: change.after.expires_at for change in changes if change.after})
+        bans = {change.key: change.after.expires_at for change in changes if change.after is not None}
+        lifted = [change.key for change in changes if change.after is None]
+        failed = self._denylist.publish(bans, remove=lifted, superseded=[change.key for change in changes])
         now = self._clock.now()
         self._publication = Publication(now, self._clock.monotonic() + self._settle_after)
         yield from (Outcome(change, error=failed[change.key]) for change in changes if change.key in failed)
         later = now + timedelta(seconds=self._settle_after)
         return [_looked_at_again(change, later) for change in changes if change.key not in failed]
 
-    def _lifted(self, changes: Sequence[Change]) -> Iterator[Outcome]:
-        failed = self._denylist.remove([change.key for change in changes]) if self._denylist is not None else {}
-        done = [change for change in changes if change.key not in failed]
-        # What nobody knew was in no state.
-        self._keep([(change.key, None) for change in done if change.because is not Because.UNKNOWN])
-        yield from (Outcome(change, error=failed.get(change.key)) for change in changes)
+    def _disconnected(self, changes: Sequence[Change], recorded: Recorded) -> Generator[Outcome]:
+        """Disconnect the users of these changes, wherever they are."""
+        if not changes or self._stop.is_set():
+            return
+        everywhere = [change for change in changes if change.key.room_arn == EVERYWHERE]
+        found: Mapping[str, Collection[str]] = {}
+        if everywhere:
+            try:
+                # Read after the publication: a token issued since then is refused, and any other has its record.
+                found = self._rooms.of([change.key.user_id for change in everywhere])
+            except (ChatError, DenylistError) as error:
+                yield from (Outcome(change, error=error) for change in everywhere)
+                changes = [change for change in changes if change.key.room_arn != EVERYWHERE]
+        yield from self._disconnect([self._kick(change, found) for change in changes], recorded)
+
+    def _kick(self, change: Change, found: Mapping[str, Collection[str]]) -> Kick:
+        if change.key.room_arn != EVERYWHERE:
+            return Kick(change, [change.key.room_arn])
+        rooms = found.get(change.key.user_id, ())
+        return Kick(change, rooms, gone=frozenset(rooms).difference(self._rooms.named))
 
     def _recorded(self, change: Change, receipt: Receipt, began: float) -> Record | None:
-        owed = self._publication is not None and began < self._publication.settles
-        at = self._publication.at if owed and self._publication is not None else None
+        publication = self._publication
+        owed = publication is not None and began < publication.settles
+        at = publication.at if publication is not None and owed else None
         return change.recorded(receipt.disconnected_at, receipt.request_id, published_at=at)
 
     def settle(self, state: State, waiting: Callable[[int, float], bool]) -> Generator[Outcome]:
@@ -172,8 +219,7 @@ class Enforcement:
             records = ((key, state.records[key]) for key in due)
             # One that is over by now is lifted by the next apply.
             changes = [Change(key, was, was.ban, Because.UNSETTLED) for key, was in records if was.ban.in_force(now)]
-            if changes:
-                yield from self._disconnect(changes, _settled)
+            yield from self._disconnected(changes, _settled)
 
     def _due(self, record: Record) -> float:
         """When a second call settles a ban, on the monotonic clock."""

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import Final
 
 from reconciler.bans import Ban, BanKey, Record
-from reconciler.errors import AddressUnknown, BanListInvalid, ChatError, Problem, ReconcilerError
+from reconciler.errors import AddressUnknown, BanListInvalid, ChatError, DenylistError, Problem, ReconcilerError
 from reconciler.plan.change import Because, Change, Plan
 from reconciler.plan.outcome import Outcome
 from reconciler.state.value import State
@@ -97,7 +97,7 @@ class Redaction:
         return Outcome(
             self.change(outcome.change),
             None if outcome.record is None else self.record(outcome.record, user_id),
-            None if outcome.error is None else self._chat_error(outcome.error, user_id),
+            None if outcome.error is None else self._failure(outcome.error, user_id),
         )
 
     def error(self, error: ReconcilerError) -> ReconcilerError:
@@ -115,8 +115,10 @@ class Redaction:
     def _ban(self, ban: Ban, user_id: str) -> Ban:
         return ban if ban.reason is None else Ban(self.text(ban.reason, user_id), ban.expires_at)
 
-    def _chat_error(self, error: ChatError, user_id: str) -> ChatError:
-        return type(error)(self.text(error.advice, user_id), self.text(error.answer, user_id))
+    def _failure(self, error: ChatError | DenylistError, user_id: str) -> ChatError | DenylistError:
+        if isinstance(error, ChatError):
+            return type(error)(self.text(error.advice, user_id), self.text(error.answer, user_id))
+        return type(error)(self.text(error.advice, user_id))
 
 
 def _without_texts(problem: Problem) -> Problem:

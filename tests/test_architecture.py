@@ -16,7 +16,19 @@ LAYERS = {
         *("banlist", "bans", "denylist", "errors", "escape", "guardrails", "plan", "redaction", "state", "views"),
         "yamltext",
     },
-    "effects": {"atomic", "aws", "ci", "enforce", "git", "publishers", "sandbox", "sources", "stores"},
+    "effects": {
+        "atomic",
+        "aws",
+        "ci",
+        "enforce",
+        "git",
+        "hold",
+        "publishing",
+        "publishers",
+        "sandbox",
+        "sources",
+        "stores",
+    },
     "shell": {"__init__", "__main__", "cli"},
 }
 

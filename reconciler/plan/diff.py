@@ -4,18 +4,20 @@
 number of its changes and diffing again gives exactly the rest.
 """
 
-import dataclasses
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import PurePath
 from typing import Final
 
 from reconciler import guardrails
-from reconciler.banlist.value import BanList, DenylistSettings
-from reconciler.bans import EVERYWHERE, Ban, BanKey, Record, format_time, room_and_user
+from reconciler.banlist.value import BanList
+from reconciler.bans import EVERYWHERE, BanKey, Record, format_time, room_and_user
+from reconciler.denylist.value import Drift
 from reconciler.errors import AddressUnknown, PlanStale
+from reconciler.guardrails import Refusal
 from reconciler.plan.change import DRIFT, Action, Because, Change, Plan
-from reconciler.state.value import Place, State
+from reconciler.plan.drifting import drifted, published
+from reconciler.state.value import State
 
 CLOCK_SKEW: Final = timedelta(minutes=5)  # between the machine that plans and the one that applies
 
@@ -54,15 +56,9 @@ def diff(
         if key not in desired.bans or not desired.bans[key].in_force(now):
             raise AddressUnknown("{} is not a ban that the list has in force", [room_and_user(key, room_names)])
 
-    settle_after = desired.denylist.settle_after if desired.denylist is not None else 0
-    everything, expired = _changes(desired.bans, state.records, now, frozenset(replace), timedelta(seconds=settle_after))
+    everything, expired = _changes(desired, state.records, now, frozenset(replace))
     changes = everything if targets is None else [change for change in everything if change.key in targets]
-    changes += _drifted(desired, state, everything, drift, whole=targets is None)
-    covered = {
-        change.key
-        for change in changes
-        if change.after is None or change.disconnects or change.because is Because.UNPUBLISHED
-    }
+    changes = [*changes, *drifted(desired, state, everything, drift, whole=targets is None)]
     plan = Plan(
         created_at=now,
         ban_list=desired.path,
@@ -72,26 +68,28 @@ def diff(
         changes=tuple(changes),
         room_names=room_names,
         expired=tuple(expired),
+        refusals=_refusals(desired, state, changes, now),
         left_out=sum(change.key not in targets for change in everything) if targets is not None else 0,
         rate=desired.rate,
-        denylist=desired.denylist.location if desired.denylist is not None else None,
-        settle_after=settle_after,
-        owed=tuple(sorted(key for key in state.unsettled if key not in covered)) if desired.denylist is not None else (),
-        to_retire=tuple(place.location for place in to_retire(desired, state)),
-        rooms_found_at_apply=bool(desired.discover or (desired.denylist and desired.denylist.token_records)),
     )
-    counts = plan.counts
-    # A ban that ran out by itself and is still in the list is no mistake of the list.
-    over = sum(change.because is Because.EXPIRED and not _holds(change.before, now) for change in changes)
-    over += sum(change.because is Because.UNKNOWN for change in changes)  # which was never recorded
-    refusals = guardrails.check(
+    return published(plan, desired, state)
+
+
+def _refusals(desired: BanList, state: State, changes: Sequence[Change], now: datetime) -> tuple[Refusal, ...]:
+    bans = [change for change in changes if change.action is Action.BAN]
+    # A ban that ran out by itself and is still in the list is no mistake of the list, and what nobody knew is no lift.
+    lifts = [
+        change
+        for change in changes
+        if change.because is Because.REMOVED or (change.because is Because.EXPIRED and _holds(change.before, now))
+    ]
+    return guardrails.check(
         desired.guardrails,
-        bans=counts[Action.BAN],
-        everywhere=sum(change.action is Action.BAN and change.key.room_arn == EVERYWHERE for change in changes),
-        lifts=counts[Action.LIFT] - over,
+        bans=len(bans),
+        everywhere=sum(change.key.room_arn == EVERYWHERE for change in bans),
+        lifts=len(lifts),
         recorded=len(state.records),
     )
-    return dataclasses.replace(plan, refusals=refusals)
 
 
 def _of_the_list(plan: Plan) -> list[Change]:
@@ -124,7 +122,7 @@ def still_valid(plan: Plan, ban_list: BanList, state: State, now: datetime, drif
             ban_list,
             state,
             plan.created_at,
-            targets=[change.key for change in plan.changes if change.because not in DRIFT],
+            targets=[change.key for change in _of_the_list(plan)] if plan.left_out else None,
             replace=[change.key for change in plan.changes if change.because is Because.REQUESTED],
             drift=drift,
         )
@@ -136,17 +134,14 @@ def still_valid(plan: Plan, ban_list: BanList, state: State, now: datetime, drif
 
 
 def _changes(
-    desired: Mapping[BanKey, Ban],
-    records: Mapping[BanKey, Record],
-    now: datetime,
-    replace: frozenset[BanKey],
-    settle_after: timedelta,
+    desired: BanList, records: Mapping[BanKey, Record], now: datetime, replace: frozenset[BanKey]
 ) -> tuple[list[Change], list[BanKey]]:
-    """The changes, and the bans that have expired without a record."""
+    """The changes of the list, and the bans that have expired without a record."""
+    settle_after = timedelta(seconds=desired.denylist.settle_after if desired.denylist is not None else 0)
     changes: list[Change] = []
     expired: list[BanKey] = []
     still_listed = 0
-    for key, ban in desired.items():
+    for key, ban in desired.bans.items():
         in_force = ban.in_force(now)
         if key not in records:
             if in_force:
@@ -167,48 +162,9 @@ def _changes(
             gap = not record.ban.in_force(now + settle_after)
             changes.append(Change(key, record, ban, Because.LAPSED if gap else Because.CHANGED))
     if still_listed < len(records):
-        removed = sorted(key for key in records if key not in desired)
+        removed = sorted(key for key in records if key not in desired.bans)
         changes += [Change(key, records[key], None, Because.REMOVED) for key in removed]
     return changes, expired
-
-
-def _drifted(
-    desired: BanList, state: State, changes: Sequence[Change], drift: Drift | None, *, whole: bool
-) -> Iterator[Change]:
-    """What makes the denylist match the state, apart from what the changes do already.
-
-    Args:
-        desired: the ban list.
-        state: what is recorded.
-        changes: of the list, whether or not they are among the targets.
-        drift: what is known of the denylist.
-        whole: the plan has no targets; else nothing is taken out of the denylist that is none.
-    """
-    if desired.denylist is None:
-        return
-    due = {change.key for change in changes}
-    missing: Iterable[BanKey] = drift.to_publish if drift is not None else ()
-    if drift is None and state.published.place != place_of(desired.denylist):
-        missing = state.records
-    for key in sorted(key for key in missing if key in state.records and key not in due):
-        record = state.records[key]
-        yield Change(key, record, record.ban, Because.UNPUBLISHED)
-    if drift is not None and whole:
-        for key in sorted(key for key in drift.unknown if key not in due):
-            yield Change(key, None, None, Because.UNKNOWN)
-
-
-def place_of(denylist: DenylistSettings) -> Place:
-    """Where a list says that its denylist is."""
-    return Place(denylist.location, denylist.name)
-
-
-def to_retire(desired: BanList, state: State) -> Sequence[Place]:
-    """Where bans of this list may still be, though it no longer names the place."""
-    listed = place_of(desired.denylist) if desired.denylist is not None else None
-    published = state.published
-    places = [*published.to_retire, *([published.place] if published.place is not None else [])]
-    return [place for place in places if place != listed]
 
 
 def _holds(record: Record | None, now: datetime) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.bans import Record
-from reconciler.errors import ChatError
+from reconciler.errors import ChatError, DenylistError
 from reconciler.plan.change import Action, Change
 
 
@@ -35,7 +35,7 @@ class Outcome:
 
     change: Change
     record: Record | None = None
-    error: ChatError | None = None
+    error: ChatError | DenylistError | None = None
 
 
 @dataclass(frozen=True, slots=True)

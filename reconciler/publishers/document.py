@@ -64,7 +64,7 @@ class DocumentPublisher(Publisher, Generic[Version]):
     @override
     def begin(self, lineage: str, settle_after: int, *, adopt: bool = False) -> Head:
         was = self.read_head()
-        self._check_owner(was, lineage, adopt=adopt)
+        self.check_owner(was, lineage, adopt=adopt)
         self._heads = [was]
         self._ours = Head(lineage, was.serial + 1 if was else 1, was.count if was else 0, settle_after, self._now())
         return self._ours
@@ -112,7 +112,7 @@ class DocumentPublisher(Publisher, Generic[Version]):
     def retire(self, lineage: str) -> None:
         def delete() -> None:
             there, version = self._current()
-            self._check_owner(there.head, lineage)
+            self.check_owner(there.head, lineage)
             if there.head is not None:
                 self._delete(version)
                 self._known = None

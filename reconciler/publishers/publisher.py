@@ -28,6 +28,9 @@ class Publisher(ABC):
         DenylistUnreadable: there can be no denylist at this location.
     """
 
+    always_compare = True
+    """Whether an apply compares everything each time: what is one document is read as a whole anyway."""
+
     def __init__(
         self,
         location: str,
@@ -133,7 +136,7 @@ class Publisher(ABC):
             DenylistError: it cannot be read or written.
         """
 
-    def _check_owner(self, there: Head | None, lineage: str, *, adopt: bool = False) -> None:
+    def check_owner(self, there: Head | None, lineage: str, *, adopt: bool = False) -> None:
         """Raise DenylistForeign if it is not ours to write."""
         if there is not None and there.lineage != lineage and not adopt:
             raise DenylistForeign(

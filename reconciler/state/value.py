@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from reconciler.bans import Ban, BanKey, Record, format_time, parse_time
 
@@ -69,12 +69,13 @@ class State:
 
 
 class PlainRecord(TypedDict):
-    """A record as JSON has it. Times are RFC 3339."""
+    """A record as JSON has it. Times are RFC 3339; `published_at` is missing where it is None."""
 
     reason: str | None
     expires_at: str | None
     disconnected_at: str | None
     request_id: str | None
+    published_at: NotRequired[str | None]
 
 
 class Records(Mapping[BanKey, Record]):
@@ -144,12 +145,15 @@ class Records(Mapping[BanKey, Record]):
 
 def to_plain(record: Record) -> PlainRecord:
     """A record as JSON-ready data, its keys in the order of the file."""
-    return {
+    plain: PlainRecord = {
         "reason": record.ban.reason,
         "expires_at": _text_of(record.ban.expires_at),
         "disconnected_at": _text_of(record.disconnected_at),
         "request_id": record.request_id,
     }
+    if record.published_at is not None:
+        plain["published_at"] = format_time(record.published_at)
+    return plain
 
 
 def from_plain(plain: PlainRecord) -> Record:
@@ -159,7 +163,8 @@ def from_plain(plain: PlainRecord) -> Record:
         ValueError: one of its times does not exist, though it is written like one.
     """
     ban = Ban(plain["reason"], _time_of(plain["expires_at"]))
-    return Record(ban, _time_of(plain["disconnected_at"]), plain["request_id"])
+    published_at = _time_of(plain.get("published_at"))
+    return Record(ban, _time_of(plain["disconnected_at"]), plain["request_id"], published_at)
 
 
 def _time_of(text: str | None) -> datetime | None:
