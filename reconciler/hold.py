@@ -47,8 +47,9 @@ Keep = Callable[[Sequence[tuple[BanKey, Record | None]]], None]
 Recorded = Callable[[Change, Receipt, float], Record | None]
 """The record of a change whose calls have succeeded; the float is when the first began, on the monotonic clock."""
 
-Disconnect = Callable[[Sequence[Kick], Recorded], Generator[Outcome]]
-"""Disconnects users and records it, and yields each outcome once that is durable. See `reconciler.lanes`."""
+Disconnect = Callable[[Sequence[Kick], Recorded], Generator[Outcome | None]]
+"""Disconnects users and records it. Yields each outcome once that is durable, and None now and then while nothing ends.
+See `reconciler.lanes`."""
 
 
 class Denylist(Protocol):
@@ -135,7 +136,7 @@ class Enforcement:
         self._settle_after = settle_after
         self._publication: Publication | None = None
 
-    def enforce(self, changes: Sequence[Change]) -> Generator[Outcome]:
+    def enforce(self, changes: Sequence[Change]) -> Generator[Outcome | None]:
         """Carry out changes, and yield each outcome once it is recorded. Close the generator if you stop early.
 
         A change without an outcome was not started: `stop` was set, or no call to its account and region could succeed.
@@ -156,7 +157,7 @@ class Enforcement:
             yield from outcomes
         yield from self._disconnected([change for change in todo if change.disconnects], self._recorded)
 
-    def _published(self, changes: Sequence[Change]) -> Generator[Outcome, None, Sequence[Change]]:
+    def _published(self, changes: Sequence[Change]) -> Generator[Outcome | None, None, Sequence[Change]]:
         """Publish bans and lifts; yields what failed, and returns what to go on with."""
         if self._denylist is None:
             return changes
@@ -169,7 +170,7 @@ class Enforcement:
         later = now + timedelta(seconds=self._settle_after)
         return [_looked_at_again(change, later) for change in changes if change.key not in failed]
 
-    def _disconnected(self, changes: Sequence[Change], recorded: Recorded) -> Generator[Outcome]:
+    def _disconnected(self, changes: Sequence[Change], recorded: Recorded) -> Generator[Outcome | None]:
         """Disconnect the users of these changes, wherever they are."""
         if not changes or self._stop.is_set():
             return
@@ -196,7 +197,7 @@ class Enforcement:
         at = publication.at if publication is not None and owed else None
         return change.recorded(receipt.disconnected_at, receipt.request_id, published_at=at)
 
-    def settle(self, state: State, waiting: Callable[[int, float], bool]) -> Generator[Outcome]:
+    def settle(self, state: State, waiting: Callable[[int, float], bool]) -> Generator[Outcome | None]:
         """Disconnect once more whom that is owed, each when it is due.
 
         Args:
