@@ -17,11 +17,11 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from reconciler.bans import EVERYWHERE, BanKey, Record
-from reconciler.denylist.value import Bans
 from reconciler.errors import ChatError, DenylistError
 from reconciler.plan.change import Because, Change
 from reconciler.plan.outcome import Outcome, Receipt
-from reconciler.state.value import State
+from reconciler.publishing import Publishing
+from reconciler.state.value import Published, State
 
 SKEW: Final = timedelta(seconds=60)  # between the clock that published a ban and the one of a later run
 
@@ -41,9 +41,6 @@ class Kick:
     gone: Collection[str] = ()
 
 
-Keep = Callable[[Sequence[tuple[BanKey, Record | None]]], None]
-"""Makes records durable. Called in the thread that runs `enforce`."""
-
 Recorded = Callable[[Change, Receipt, float], Record | None]
 """The record of a change whose calls have succeeded; the float is when the first began, on the monotonic clock."""
 
@@ -52,13 +49,22 @@ Disconnect = Callable[[Sequence[Kick], Recorded], Generator[Outcome | None]]
 See `reconciler.lanes`."""
 
 
-class Denylist(Protocol):
-    """Where bans are published, as `reconciler.publishers.publisher` describes it."""
+class Ledger(Protocol):
+    """The state while it changes, such as `reconciler.stores.session`'s; used in the thread that runs `carry_out`."""
 
-    def publish(
-        self, entries: Bans, *, remove: Collection[BanKey] = (), superseded: Collection[BanKey] = ()
-    ) -> Mapping[BanKey, DenylistError]:
-        """Publish bans and take others out. When it returns, readers find what did not fail."""
+    @property
+    def lineage(self) -> str:
+        """Of the state, or the one that it is to have."""
+
+    @property
+    def state(self) -> State:
+        """With everything kept so far."""
+
+    def keep(self, changes: Sequence[tuple[BanKey, Record | None]], /) -> None:
+        """Make records durable."""
+
+    def save(self, published: Published | None = None, /) -> None:
+        """Write the state; None leaves what it remembers of its denylist."""
 
 
 class Rooms(Protocol):
@@ -107,43 +113,82 @@ class Enforcement:
     """One apply: what it publishes, it also settles.
 
     Args:
+        ledger: where what is done is recorded.
         disconnect: disconnects users, and records it.
-        keep: makes records durable.
+        rooms: where users are who are banned everywhere.
         clock: what time it is.
         stop: once it is set, nothing new starts.
-        rooms: where users are who are banned everywhere.
-        denylist: where bans are published; None publishes none, and nothing has to settle.
-        settle_after: seconds after its publication until a ban settles.
+        denylist: where bans are published; None publishes none.
+        settle_after: seconds after its publication until a ban settles; None settles none.
+        waiting: called with how many bans are waited for, and for how many seconds; it waits, and says whether to go
+            on. What is not waited for is left to the next run.
     """
 
     def __init__(
         self,
         *,
+        ledger: Ledger,
         disconnect: Disconnect,
-        keep: Keep,
+        rooms: Rooms,
         clock: Clock,
         stop: threading.Event,
-        rooms: Rooms,
-        denylist: Denylist | None = None,
-        settle_after: float = 0,
+        denylist: Publishing | None = None,
+        settle_after: float | None = None,
+        waiting: Callable[[int, float], bool] = lambda _bans, _seconds: False,
     ) -> None:
+        self._ledger = ledger
         self._disconnect = disconnect
-        self._keep = keep
+        self._rooms = rooms
         self._clock = clock
         self._stop = stop
-        self._rooms = rooms
         self._denylist = denylist
-        self._settle_after = settle_after
+        self._settles = settle_after is not None
+        self._settle_after = settle_after or 0
+        self._waiting = waiting
         self._publication: Publication | None = None
 
-    def enforce(self, changes: Sequence[Change]) -> Generator[Outcome | None]:
-        """Carry out changes, and yield each outcome once it is recorded. Close the generator if you stop early.
+    def carry_out(self, changes: Sequence[Change], *, whole: bool = True) -> Generator[Outcome | None]:
+        """Carry out changes, save the state, and settle what is due; yields each outcome once it is recorded.
 
         A change without an outcome was not started: `stop` was set, or no call to its account and region could succeed.
+        Close the generator if you stop early: what is done is saved.
+
+        Args:
+            changes: of a plan.
+            whole: they are all that the denylist needs; else the next apply looks at it again.
 
         Raises:
-            Exception: whatever `disconnect` and `keep` raise.
+            DenylistError: the publication could not begin, or could not be ended.
+            Exception: whatever the ledger and `disconnect` raise.
         """
+        ledger, denylist = self._ledger, self._denylist
+        if denylist is not None and not self._stop.is_set():
+            denylist.begin(ledger.lineage, changes)
+        left = len(changes)
+        try:
+            for outcome in self._enforced(changes):
+                left -= outcome is not None and outcome.error is None
+                yield outcome
+        finally:
+            # Also what an interrupted run has left in the journal, and what was done before an error.
+            complete = whole and not left
+            ledger.save(self._standing(changed=left < len(changes), complete=complete))
+        if denylist is not None:
+            denylist.end(ledger.state, complete=complete)
+        try:
+            yield from self._settled(ledger.state)
+        finally:
+            ledger.save()
+
+    def _standing(self, *, changed: bool, complete: bool) -> Published | None:
+        """What the state is to remember of its denylist; None if that is what it does remember."""
+        if self._denylist is not None:
+            return self._denylist.standing(self._ledger.state, complete=complete)
+        published = self._ledger.state.published
+        # What is done without a denylist is missing there, so the next apply that has one compares.
+        return replace(published, serial=0) if changed and published.place is not None else None
+
+    def _enforced(self, changes: Sequence[Change]) -> Generator[Outcome | None]:
         if self._stop.is_set() or not changes:
             return
         todo = yield from self._published(changes)
@@ -153,7 +198,7 @@ class Enforcement:
             outcomes = [Outcome(change, change.recorded(published_at=at)) for change in done]
             # What nobody knew was in no state.
             known = [outcome for outcome in outcomes if outcome.change.because is not Because.UNKNOWN]
-            self._keep([(outcome.change.key, outcome.record) for outcome in known])
+            self._ledger.keep([(outcome.change.key, outcome.record) for outcome in known])
             yield from outcomes
         yield from self._disconnected([change for change in todo if change.disconnects], self._recorded)
 
@@ -197,22 +242,13 @@ class Enforcement:
         at = publication.at if publication is not None and owed else None
         return change.recorded(receipt.disconnected_at, receipt.request_id, published_at=at)
 
-    def settle(self, state: State, waiting: Callable[[int, float], bool]) -> Generator[Outcome | None]:
-        """Disconnect once more whom that is owed, each when it is due.
-
-        Args:
-            state: as it is recorded now.
-            waiting: called with how many bans are waited for, and for how many seconds; it waits, and says whether to
-                go on. What is not waited for is left to the next run.
-
-        Raises:
-            Exception: whatever `disconnect` and `keep` raise.
-        """
-        owed = sorted((self._due(state.records[key]), key) for key in state.unsettled)
+    def _settled(self, state: State) -> Generator[Outcome | None]:
+        """Disconnect once more whom that is owed, each when it is due."""
+        owed = sorted((self._due(state.records[key]), key) for key in state.unsettled) if self._settles else []
         while owed and not self._stop.is_set():
             due = [key for when, key in owed if when <= self._clock.monotonic()]
             if not due:
-                if not waiting(len(owed), owed[0][0] - self._clock.monotonic()):
+                if not self._waiting(len(owed), owed[0][0] - self._clock.monotonic()):
                     return
                 continue
             owed = owed[len(due) :]
@@ -220,7 +256,7 @@ class Enforcement:
             records = ((key, state.records[key]) for key in due)
             # One that is over by now is lifted by the next apply.
             changes = [Change(key, was, was.ban, Because.UNSETTLED) for key, was in records if was.ban.in_force(now)]
-            yield from self._disconnected(changes, _settled)
+            yield from self._disconnected(changes, _settling)
 
     def _due(self, record: Record) -> float:
         """When a second call settles a ban, on the monotonic clock."""
@@ -239,5 +275,5 @@ def _looked_at_again(change: Change, later: datetime) -> Change:
     return replace(change, because=Because.LAPSED)
 
 
-def _settled(change: Change, receipt: Receipt, _began: float) -> Record | None:
+def _settling(change: Change, receipt: Receipt, _began: float) -> Record | None:
     return change.recorded(receipt.disconnected_at, receipt.request_id)
