@@ -1,207 +1,268 @@
-"""Carries out the changes of a plan. Its effects on the world are passed in.
+"""Carries out the changes of a plan: publish, disconnect, record, settle. Its effects on the world are passed in.
 
-Disconnect, then record: a crash may repeat a call, which does no harm, but never records a ban that was not enforced.
+The order is what makes bans hold, and what makes a crash harmless:
+
+- A new ban is published in the denylist, then the user is disconnected, then the ban is recorded. Whoever is thrown
+  out finds that token services refuse them, and nobody is recorded as banned who was not thrown out.
+- A lifted ban is taken out of the denylist, then out of the state. If that stops half-way, somebody stays banned for
+  longer, and not the other way round.
+- Tokens issued before the publication can connect for a while after it, so the user is disconnected once more when they
+  are used up: the ban settles. Until then its record says when it was published.
 """
 
 import threading
-from collections import deque
-from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from queue import Empty, SimpleQueue
-from typing import Final
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, Protocol
 
-from reconciler.bans import AccountRegion, BanKey, Record, account_region_of
-from reconciler.errors import AccessDenied, CallAbandoned, ChatError, RunError, StateError
-from reconciler.plan.change import Change
+from reconciler.bans import EVERYWHERE, BanKey, Record
+from reconciler.errors import ChatError, DenylistError
+from reconciler.lanes import Kick, Recorded
+from reconciler.plan.change import Because, Change
 from reconciler.plan.outcome import Outcome, Receipt
+from reconciler.publishing import Publishing
+from reconciler.state.value import Published, State
 
-DENIALS_TO_STOP: Final = 5  # if the first calls to an account and region are denied, so will be the rest
-
-
-Disconnect = Callable[[BanKey, str | None], Receipt]
-"""Ends all connections of a user in a room, for a reason that the room sees. Raises `ChatError`. Called in threads."""
-
-Connect = Callable[[Collection[AccountRegion]], Disconnect]
-"""Gets ready to call these accounts and regions. Raises `ChatError` if no call to one of them can succeed."""
-
-Keep = Callable[[Sequence[tuple[BanKey, Record | None]]], None]
-"""Makes records durable. Called in the thread that runs `enforce`."""
+SKEW: Final = timedelta(seconds=60)  # between the clock that published a ban and the one of a later run
 
 
-def enforce(
-    changes: Sequence[Change], *, connect: Connect, keep: Keep, parallelism: int, stop: threading.Event
-) -> Generator[Outcome]:
-    """Carry out changes, and yield each outcome once it is recorded. If you stop iterating early, close the generator.
-
-    Changes of the record alone come first. Then calls to an account and region start in the order of the plan, several
-    side by side. A change without an outcome was not started: `stop` was set, or no call to its account and region
-    could succeed.
-
-    Args:
-        changes: of a plan.
-        connect: called once, before the first call, and not at all if there is none.
-        keep: makes records durable.
-        parallelism: how many calls may be in flight or not yet recorded in each account and region, at least 1.
-        stop: once it is set, nothing new starts, and what is in flight is finished.
-
-    Raises:
-        ChatError: from `connect`.
-        Exception: whatever `keep` raises, after the calls in flight have ended; they yield no outcome.
-    """
-    if stop.is_set():
-        return
-    if done := [Outcome(change, change.recorded()) for change in changes if not change.disconnects]:
-        keep([(outcome.change.key, outcome.record) for outcome in done])
-        yield from done
-    calls = [(account_region_of(change.key.room_arn), change) for change in changes if change.disconnects]
-    if not calls:
-        return
-    disconnect = connect({where for where, _ in calls})
-    finished: SimpleQueue[_Item] = SimpleQueue()
-    lanes: dict[AccountRegion, _Lane] = {}
-    for where, change in calls:
-        if where not in lanes:
-            lanes[where] = _Lane(disconnect, finished, stop, parallelism)
-        lanes[where].waiting.append(change)
-    started: list[threading.Thread] = []
-
-    def end() -> None:
-        for lane in lanes.values():
-            lane.close()
-        for thread in started:
-            thread.join()
-
-    try:
-        for lane in lanes.values():
-            started += lane.start_threads()
-        yield from _collect(finished, len(started), keep)
-    except BaseException:  # `keep` failed, or the caller went away: record what is in flight, if that can be done
-        end()
-        with suppress(StateError):
-            _keep(_all_there_is(finished), keep)
-        raise
-    end()
+Disconnect = Callable[[Sequence[Kick], Recorded], Generator[Outcome | None]]
+"""Disconnects users and records it. Yields each outcome once that is durable, and None now and then while nothing ends.
+See `reconciler.lanes`."""
 
 
-def _collect(finished: "SimpleQueue[_Item]", workers: int, keep: Keep) -> Iterator[Outcome]:
-    while workers:
-        group = [finished.get(), *_all_there_is(finished)]  # made durable with one write
-        yield from _keep(group, keep)
-        for item in group:
-            if isinstance(item, BaseException):
-                raise item
-        workers -= group.count(None)
+class Ledger(Protocol):
+    """The state while it changes, such as `reconciler.stores.session`'s; used in the thread that runs `carry_out`."""
+
+    @property
+    def lineage(self) -> str:
+        """Of the state, or the one that it is to have."""
+
+    @property
+    def state(self) -> State:
+        """With everything kept so far."""
+
+    def keep(self, changes: Sequence[tuple[BanKey, Record | None]], /) -> None:
+        """Make records durable."""
+
+    def save(self, published: Published | None = None, /) -> None:
+        """Write the state; None leaves what it remembers of its denylist."""
 
 
-def _all_there_is(queue: "SimpleQueue[_Item]") -> Iterator["_Item"]:
-    with suppress(Empty):
-        while True:
-            yield queue.get_nowait()
+class Rooms(Protocol):
+    """Where users are who are banned everywhere."""
 
-
-def _keep(group: Iterable["_Item"], keep: Keep) -> list[Outcome]:
-    ended = [item for item in group if isinstance(item, _Ended)]
-    keep([(item.outcome.change.key, item.outcome.record) for item in ended if item.outcome.error is None])
-    for item in ended:
-        item.lane.unrecorded.release()
-    return [item.outcome for item in ended]
-
-
-class _Lane:
-    """The calls to one account and region, which share a quota and most of what can go wrong.
-
-    They go one at a time until one shows that calls can succeed here, so that bad credentials cost a single call. A
-    call counts as in flight until it is recorded: a crash repeats no more than `parallelism` of them.
-    """
-
-    def __init__(
-        self, disconnect: Disconnect, finished: "SimpleQueue[_Item]", stop: threading.Event, parallelism: int
-    ) -> None:
-        self.waiting: deque[Change] = deque()
-        self.unrecorded = threading.Semaphore(parallelism)
-        self._disconnect = disconnect
-        self._finished = finished
-        self._stop = stop
-        self._parallelism = parallelism
-        self._one_at_a_time = threading.Lock()
-        self._open = False
-        self._denials = 0
-
-    def start_threads(self) -> Iterator[threading.Thread]:
-        """Start a thread for each call that may be in flight, or as many as the machine allows.
+    def of(self, user_ids: Sequence[str], /) -> Mapping[str, Collection[str]]:
+        """The ARNs of the rooms to disconnect each user from, read anew each time.
 
         Raises:
-            RunError: it allows none.
+            ChatError: they cannot be found out.
+            DenylistError: the token records cannot be read.
         """
-        for number in range(min(self._parallelism, len(self.waiting))):
-            thread = threading.Thread(target=self._work, daemon=True)
-            try:
-                thread.start()
-            except RuntimeError as error:  # "can't start new thread": memory, or a limit on processes
-                if number:
-                    return
-                raise RunError(
-                    "This machine cannot start more threads. Apply again with a lower --parallelism."
-                ) from error
-            yield thread
 
-    def close(self) -> None:
-        """Let nothing more start."""
-        self.waiting.clear()
-        self.unrecorded.release(self._parallelism)
-
-    def _work(self) -> None:
-        try:
-            while self._next():
-                pass
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits for us
-            self._finished.put(error)
-        finally:
-            self._finished.put(None)
-
-    def _next(self) -> bool:
-        """Carry out the next change; False when there is none."""
-        self.unrecorded.acquire()
-        if not self._open:
-            with self._one_at_a_time:
-                if not self._open:
-                    return self._carry_out()
-        return self._carry_out()
-
-    def _carry_out(self) -> bool:
-        try:
-            if self._stop.is_set():
-                raise CallAbandoned("stopped")
-            outcome = self._outcome(self.waiting.popleft())
-        except (CallAbandoned, IndexError):  # nothing more may start, or there is nothing more
-            self.unrecorded.release()
-            return False
-        self._finished.put(_Ended(self, outcome))
-        return True
-
-    def _outcome(self, change: Change) -> Outcome:
-        try:
-            receipt = self._disconnect(change.key, change.after.reason if change.after is not None else None)
-        except CallAbandoned:
-            raise
-        except ChatError as error:
-            if isinstance(error, AccessDenied):
-                self._denials += 1
-            if error.hopeless or (self._denials >= DENIALS_TO_STOP and not self._open):
-                self.waiting.clear()
-            elif not isinstance(error, AccessDenied):
-                self._open = True
-            return Outcome(change, error=error)
-        self._open = True
-        return Outcome(change, change.recorded(receipt.disconnected_at, receipt.request_id))
+    @property
+    def named(self) -> Collection[str]:
+        """The rooms that the list names: these must exist."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Ended:
-    lane: _Lane
-    outcome: Outcome
+class Clock:
+    """What time it is.
+
+    Attributes:
+        now: the time of day, aware, in UTC.
+        monotonic: seconds, for waits.
+    """
+
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
 
 
-_Item = _Ended | BaseException | None
-"""What a thread reports: a change that has ended, an error that is no `ChatError`, or None at its own end."""
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """When bans were published in this run.
+
+    Attributes:
+        at: the time of day, as their records say it.
+        settles: on the monotonic clock: a call that begins then, or later, settles them.
+    """
+
+    at: datetime
+    settles: float
+
+
+class Enforcement:
+    """One apply: what it publishes, it also settles.
+
+    Args:
+        ledger: where what is done is recorded.
+        disconnect: disconnects users, and records it.
+        rooms: where users are who are banned everywhere.
+        clock: what time it is.
+        stop: once it is set, nothing new starts.
+        denylist: where bans are published; None publishes none.
+        settle_after: seconds after its publication until a ban settles; None settles none.
+        waiting: called with how many bans are waited for, and for how many seconds; it waits, and says whether to go
+            on. What is not waited for is left to the next run.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        disconnect: Disconnect,
+        rooms: Rooms,
+        clock: Clock,
+        stop: threading.Event,
+        denylist: Publishing | None = None,
+        settle_after: float | None = None,
+        waiting: Callable[[int, float], bool] = lambda _bans, _seconds: False,
+    ) -> None:
+        self._ledger = ledger
+        self._disconnect = disconnect
+        self._rooms = rooms
+        self._clock = clock
+        self._stop = stop
+        self._denylist = denylist
+        self._settles = settle_after is not None
+        self._settle_after = settle_after or 0
+        self._waiting = waiting
+        self._publication: Publication | None = None
+
+    def carry_out(self, changes: Sequence[Change], *, whole: bool = True) -> Generator[Outcome | None]:
+        """Carry out changes, save the state, and settle what is due; yields each outcome once it is recorded.
+
+        A change without an outcome was not started: `stop` was set, or no call to its account and region could succeed.
+        Close the generator if you stop early: what is done is saved.
+
+        Args:
+            changes: of a plan.
+            whole: they are all that the denylist needs; else the next apply looks at it again.
+
+        Raises:
+            DenylistError: the publication could not begin, or could not be ended.
+            Exception: whatever the ledger and `disconnect` raise.
+        """
+        ledger, denylist = self._ledger, self._denylist
+        if denylist is not None and not self._stop.is_set():
+            denylist.begin(ledger.lineage, changes)
+        left = len(changes)
+        try:
+            for outcome in self._enforced(changes):
+                left -= outcome is not None and outcome.error is None
+                yield outcome
+        finally:
+            # Also what an interrupted run has left in the journal, and what was done before an error.
+            complete = whole and not left
+            ledger.save(self._standing(changed=left < len(changes), complete=complete))
+        if denylist is not None:
+            denylist.end(ledger.state, complete=complete)
+        try:
+            yield from self._settled(ledger.state)
+        finally:
+            ledger.save()
+
+    def _standing(self, *, changed: bool, complete: bool) -> Published | None:
+        """What the state is to remember of its denylist; None if that is what it does remember."""
+        if self._denylist is not None:
+            return self._denylist.standing(self._ledger.state, complete=complete)
+        published = self._ledger.state.published
+        # What is done without a denylist is missing there, so the next apply that has one compares.
+        return replace(published, serial=0) if changed and published.place is not None else None
+
+    def _enforced(self, changes: Sequence[Change]) -> Generator[Outcome | None]:
+        if self._stop.is_set() or not changes:
+            return
+        todo = yield from self._published(changes)
+        done = [change for change in todo if not change.disconnects]
+        if done and not self._stop.is_set():
+            at = self._publication.at if self._publication is not None else None
+            outcomes = [Outcome(change, change.recorded(published_at=at)) for change in done]
+            # What nobody knew was in no state.
+            known = [outcome for outcome in outcomes if outcome.change.because is not Because.UNKNOWN]
+            self._ledger.keep([(outcome.change.key, outcome.record) for outcome in known])
+            yield from outcomes
+        yield from self._disconnected([change for change in todo if change.disconnects], self._recorded)
+
+    def _published(self, changes: Sequence[Change]) -> Generator[Outcome | None, None, Sequence[Change]]:
+        """Publish bans and lifts; yields what failed, and returns what to go on with."""
+        if self._denylist is None:
+            return changes
+        bans = {change.key: change.after.expires_at for change in changes if change.after is not None}
+        lifted = [change.key for change in changes if change.after is None]
+        failed = self._denylist.publish(bans, remove=lifted, superseded=[change.key for change in changes])
+        now = self._clock.now()
+        self._publication = Publication(now, self._clock.monotonic() + self._settle_after)
+        yield from (Outcome(change, error=failed[change.key]) for change in changes if change.key in failed)
+        later = now + timedelta(seconds=self._settle_after)
+        return [_looked_at_again(change, later) for change in changes if change.key not in failed]
+
+    def _disconnected(self, changes: Sequence[Change], recorded: Recorded) -> Generator[Outcome | None]:
+        """Disconnect the users of these changes, wherever they are."""
+        if not changes or self._stop.is_set():
+            return
+        everywhere = [change for change in changes if change.key.room_arn == EVERYWHERE]
+        found: Mapping[str, Collection[str]] = {}
+        if everywhere:
+            try:
+                # Read after the publication: a token issued since then is refused, and any other has its record.
+                found = self._rooms.of([change.key.user_id for change in everywhere])
+            except (ChatError, DenylistError) as error:
+                yield from (Outcome(change, error=error) for change in everywhere)
+                changes = [change for change in changes if change.key.room_arn != EVERYWHERE]
+        yield from self._disconnect([self._kick(change, found) for change in changes], recorded)
+
+    def _kick(self, change: Change, found: Mapping[str, Collection[str]]) -> Kick:
+        if change.key.room_arn != EVERYWHERE:
+            return Kick(change, [change.key.room_arn])
+        rooms = found.get(change.key.user_id, ())
+        return Kick(change, rooms, gone=frozenset(rooms).difference(self._rooms.named))
+
+    def _recorded(self, change: Change, receipt: Receipt | None, began: float) -> Record | None:
+        publication = self._publication
+        owed = publication is not None and began < publication.settles
+        at = publication.at if publication is not None and owed else None
+        return _recorded(change, receipt, published_at=at)
+
+    def _settled(self, state: State) -> Generator[Outcome | None]:
+        """Disconnect once more whom that is owed, each when it is due."""
+        owed = sorted((self._due(state.records[key]), key) for key in state.unsettled) if self._settles else []
+        while owed and not self._stop.is_set():
+            due = [key for when, key in owed if when <= self._clock.monotonic()]
+            if not due:
+                if not self._waiting(len(owed), owed[0][0] - self._clock.monotonic()):
+                    return
+                continue
+            owed = owed[len(due) :]
+            now = self._clock.now()
+            records = ((key, state.records[key]) for key in due)
+            # One that is over by now is lifted by the next apply.
+            changes = [Change(key, was, was.ban, Because.UNSETTLED) for key, was in records if was.ban.in_force(now)]
+            yield from self._disconnected(changes, _settling)
+
+    def _due(self, record: Record) -> float:
+        """When a second call settles a ban, on the monotonic clock."""
+        if self._publication is not None and record.published_at == self._publication.at:
+            return self._publication.settles
+        ago = self._clock.now() - record.published_at if record.published_at is not None else timedelta()
+        # A clock that was put back must not make anybody wait for hours.
+        left = timedelta(seconds=self._settle_after) + SKEW - max(ago, timedelta())
+        return self._clock.monotonic() + left.total_seconds()
+
+
+def _looked_at_again(change: Change, later: datetime) -> Change:
+    """An update that came so late that its old end leaves a gap is a ban: the user may have been let in."""
+    if change.because is not Because.CHANGED or change.before is None or change.before.ban.in_force(later):
+        return change
+    return replace(change, because=Because.LAPSED)
+
+
+def _settling(change: Change, receipt: Receipt | None, _began: float) -> Record | None:
+    return _recorded(change, receipt)
+
+
+def _recorded(change: Change, receipt: Receipt | None, published_at: datetime | None = None) -> Record | None:
+    if receipt is None:  # no room to disconnect the user from
+        return change.recorded(published_at=published_at)
+    return change.recorded(receipt.disconnected_at, receipt.request_id, published_at=published_at)

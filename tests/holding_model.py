@@ -14,8 +14,9 @@ from reconciler import Ban, BanKey, BanList, Record, State, diff
 from reconciler.banlist.value import DenylistSettings
 from reconciler.bans import EVERYWHERE
 from reconciler.denylist.value import Bans, Contents, Head
+from reconciler.enforce import Clock, Enforcement
 from reconciler.errors import DenylistError
-from reconciler.hold import Clock, Enforcement, Kick, Recorded
+from reconciler.lanes import Kick, Recorded
 from reconciler.plan.drifting import place_of
 from reconciler.plan.outcome import Outcome, Receipt
 from reconciler.publishers.publisher import Publisher

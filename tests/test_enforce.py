@@ -1,273 +1,422 @@
-"""enforce: what is called, in which order it is recorded, and what happens when something goes wrong."""
+"""Enforcement: what is published, called, recorded and settled, and in which order."""
 
 import threading
-import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
-from reconciler import BanKey, Record, State, diff
-from reconciler.bans import AccountRegion
-from reconciler.enforce import DENIALS_TO_STOP, Disconnect, enforce
-from reconciler.errors import (
-    AccessDenied,
-    CallAbandoned,
-    ChatError,
-    CredentialsRejected,
-    EndpointUnreachable,
-    RoomNotFound,
-    RunError,
-    StateUnwritable,
-)
-from reconciler.plan.change import Change
+from reconciler import Ban, BanKey, BanList, Because, Change, Record, State, diff
+from reconciler.banlist.value import DenylistSettings
+from reconciler.bans import EVERYWHERE
+from reconciler.denylist.value import Bans, Drift
+from reconciler.enforce import SKEW, Clock, Enforcement
+from reconciler.errors import DenylistError, DenylistUnreadable, DenylistUnwritable, RoomNotFound
+from reconciler.lanes import Kick, Recorded
 from reconciler.plan.outcome import Outcome, Receipt
-from tests.builders import FINALS, LOBBY, NOW, ban, ban_list, many, recorded
+from reconciler.state.value import Place, Published
+from tests.builders import FINALS, LOBBY, NOW, TOMORROW, YESTERDAY, Entry, ban, ban_list, recorded
 
-RECEIPT = Receipt(NOW, "id")
+TABLE = DenylistSettings("dynamodb://us-west-2/bans")
+HERE = Published(Place(TABLE.location, "bans"), serial=7)
+SETTLE_AFTER = 90
 
 
 class World:
-    """Takes calls and records, and remembers both in the order in which they came."""
+    """A denylist, a chat service and a state that remember in which order they were used. A call takes `seconds`."""
 
-    def __init__(self, answer: Callable[[BanKey], object] = lambda _key: None) -> None:
-        self.events: list[tuple[str, str]] = []
-        self.reasons: dict[BanKey, str | None] = {}
-        self.connected: list[Collection[AccountRegion]] = []
+    def __init__(self, state: State, seconds: float = 0) -> None:
+        self.state = replace(state, published=HERE)
+        self.events: list[str] = []
+        self.published: dict[BanKey, datetime | None] = {}
+        self.superseded: set[BanKey] = set()
+        self.kicks: list[Kick] = []
+        self.rooms_of_users: dict[str, Collection[str]] = {}
+        self.named: Collection[str] = (LOBBY, FINALS)
+        self.unpublishable: set[str] = set()
+        self.failing: set[str] = set()
         self.stop = threading.Event()
-        self._answer = answer
+        self.stop_after: str | None = None
+        self.waited: list[tuple[int, float]] = []
+        self.publishing_takes = 0.0
+        self.monotonic = 1000.0
+        self._seconds = seconds
+        self._began = NOW
 
-    def connect(self, places: Collection[AccountRegion]) -> Disconnect:
-        self.connected.append(places)
-        return self.disconnect
+    def now(self) -> datetime:
+        return self._began + timedelta(seconds=self.monotonic - 1000)
 
-    def disconnect(self, key: BanKey, reason: str | None) -> Receipt:
-        self._answer(key)
-        self.events.append(("called", key.user_id))
-        self.reasons[key] = reason
-        return RECEIPT
+    def did(self, event: str) -> None:
+        self.events.append(event)
+        if event == self.stop_after:
+            self.stop.set()
 
-    def keep(self, changes: Sequence[tuple[BanKey, Record | None]]) -> None:
-        self.events += [("recorded", key.user_id) for key, _ in changes]
+    def publish(
+        self, entries: Bans, *, remove: Collection[BanKey] = (), superseded: Collection[BanKey] = ()
+    ) -> Mapping[BanKey, DenylistError]:
+        self.monotonic += self.publishing_takes
+        failed: dict[BanKey, DenylistError] = {
+            key: DenylistUnwritable("full") for key in (*entries, *remove) if key.user_id in self.unpublishable
+        }
+        for key, end in entries.items():
+            if key not in failed:
+                self.published[key] = end
+                self.did(f"published {key.user_id}")
+        for key in remove:
+            if key not in failed:
+                self.published.pop(key, None)
+                self.did(f"withdrew {key.user_id}")
+        self.superseded |= set(superseded)
+        return failed
 
-    def run(self, changes: Sequence[Change], parallelism: int = 4) -> list[Outcome]:
-        return list(enforce(changes, connect=self.connect, keep=self.keep, parallelism=parallelism, stop=self.stop))
+    def of(self, user_ids: Sequence[str]) -> Mapping[str, Collection[str]]:
+        self.did(f"looked for {' '.join(user_ids)}")
+        return {user_id: self.rooms_of_users.get(user_id, self.named) for user_id in user_ids}
 
-    def did(self, what: str) -> list[str]:
-        return [user_id for event, user_id in self.events if event == what]
+    def disconnect(self, kicks: Sequence[Kick], record: Recorded) -> Generator[Outcome | None]:
+        self.kicks += kicks
+        for kick in kicks:
+            if self.stop.is_set():
+                return
+            began = self.monotonic
+            change = kick.change
+            for room in kick.rooms:
+                self.monotonic += self._seconds
+                self.did(f"kicked {change.key.user_id}" + (f" from {room[-12:]}" if len(kick.rooms) > 1 else ""))
+            if change.key.user_id in self.failing:
+                yield Outcome(change, error=RoomNotFound("gone"))
+                continue
+            kept = record(change, Receipt(self.now(), "id"), began)
+            self.keep([(change.key, kept)])
+            yield None
+            yield Outcome(change, kept)
 
+    lineage = "lineage"
 
-def raising(error: ChatError, *users: str) -> Callable[[BanKey], None]:
-    def answer(key: BanKey) -> None:
-        if not users or key.user_id in users:
-            raise error
+    def begin(self, lineage: str, changes: Collection[object]) -> None:
+        self.did("began")
 
-    return answer
+    def standing(self, state: State, *, complete: bool) -> Published:
+        return replace(HERE, serial=8 if complete else 0)
 
+    def end(self, state: State, *, complete: bool) -> None:
+        self.did("ended" if complete else "left open")
 
-def planned(*bans: tuple[BanKey, object]) -> Sequence[Change]:
-    return diff(ban_list(*bans), State(), NOW).changes  # type: ignore[arg-type]
+    def save(self, published: Published | None = None) -> None:
+        self.state = replace(self.state, published=published or self.state.published)
+        self.did("saved")
 
+    def keep(self, changes: Iterable[tuple[BanKey, Record | None]]) -> None:
+        for key, record in changes:
+            self.state = self.state.after([(key, record)])
+            self.did(f"{'forgot' if record is None else 'recorded'} {key.user_id}")
 
-def test_a_ban_is_called_with_its_reason_and_then_recorded() -> None:
-    world = World()
-    key, terms = ban("zed", reason="Spam")
-    [outcome] = world.run(planned((key, terms)))
-    assert world.reasons == {key: "Spam"}
-    assert world.events == [("called", "zed"), ("recorded", "zed")]
-    assert outcome.record == Record(terms, NOW, "id")
+    def waiting(self, bans: int, seconds: float) -> bool:
+        self.waited.append((bans, seconds))
+        self.monotonic += seconds
+        return True
 
+    def apply(
+        self,
+        changes: Sequence[Change],
+        *,
+        denylist: bool = True,
+        waiting: Callable[[int, float], bool] | None = None,
+        whole: bool = True,
+    ) -> list[Outcome]:
+        enforcement = Enforcement(
+            ledger=self,
+            disconnect=self.disconnect,
+            rooms=self,
+            clock=Clock(self.now, lambda: self.monotonic),
+            stop=self.stop,
+            denylist=self if denylist else None,  # type: ignore[arg-type]
+            settle_after=SETTLE_AFTER,
+            waiting=waiting or self.waiting,
+        )
+        return [outcome for outcome in enforcement.carry_out(changes, whole=whole) if outcome is not None]
 
-def test_updates_and_lifts_are_recorded_without_a_call() -> None:
-    world = World()
-    changes = diff(ban_list(ban("a", reason="new")), recorded(ban("a"), ban("b")), NOW).changes
-    outcomes = world.run(changes)
-    assert world.did("called") == []
-    assert world.connected == []
-    assert world.did("recorded") == ["a", "b"]
-    assert [outcome.record is None for outcome in outcomes] == [False, True]
+    @property
+    def first(self) -> list[str]:
+        """What was done for the changes, before the state was saved."""
+        return [event for event in self.events[: self.events.index("saved")] if event != "began"]
 
+    @property
+    def then(self) -> list[str]:
+        """What was done to settle."""
+        return [event for event in self.events[self.events.index("saved") :] if event not in ("saved", "ended")]
 
-def test_calls_start_in_the_order_of_the_plan() -> None:
-    world = World()
-    world.run(planned(*many(50)), parallelism=1)
-    assert world.did("called") == [f"user{number}" for number in range(50)]
-
-
-def test_every_call_of_a_parallel_run_is_made_and_recorded_once() -> None:
-    world = World()
-    outcomes = world.run(planned(*many(500)), parallelism=16)
-    everybody = sorted(f"user{number}" for number in range(500))
-    assert sorted(world.did("called")) == sorted(world.did("recorded")) == everybody
-    assert len(outcomes) == 500
-
-
-def test_no_more_calls_are_in_flight_than_allowed() -> None:
-    lock, in_flight, most = threading.Lock(), 0, 0
-    gate = threading.Barrier(3, timeout=10)
-
-    def answer(key: BanKey) -> None:
-        nonlocal in_flight, most
-        with lock:
-            in_flight += 1
-            most = max(most, in_flight)
-        if key.user_id == "user0":  # the first goes alone, while the others wait for how it ends
-            time.sleep(0.1)
-        else:
-            gate.wait()  # three at a time, or nobody goes on
-        with lock:
-            in_flight -= 1
-
-    World(answer).run(planned(*many(31)), parallelism=3)
-    assert most == 3
-
-
-def test_a_failed_ban_is_reported_and_the_others_still_run() -> None:
-    world = World(raising(RoomNotFound("gone"), "user1"))
-    outcomes = world.run(planned(*many(4)))
-    assert sorted(world.did("recorded")) == ["user0", "user2", "user3"]
-    assert [outcome.change.key.user_id for outcome in outcomes if outcome.error] == ["user1"]
-
-
-def test_bad_credentials_cost_one_call_and_stop_the_rest() -> None:
-    calls = []
-
-    def answer(key: BanKey) -> None:
-        calls.append(key)
-        raise CredentialsRejected("expired")
-
-    world = World(answer)
-    outcomes = world.run(planned(*many(100)), parallelism=16)
-    assert len(calls) == len(outcomes) == 1
-    assert world.did("recorded") == []
-
-
-def test_a_region_that_cannot_be_reached_does_not_stop_another() -> None:
-    def answer(key: BanKey) -> None:
-        if key.room_arn == LOBBY:
-            raise EndpointUnreachable("no route")
-
-    world = World(answer)
-    finals = [ban(f"f{number}", room=FINALS) for number in range(5)]
-    outcomes = world.run(planned(*many(50), *finals))
-    assert sorted(world.did("recorded")) == [f"f{number}" for number in range(5)]
-    assert len(outcomes) == 6
+    def record(self, user_id: str, room: str = LOBBY) -> Record:
+        return self.state.records[BanKey(room, user_id)]
 
 
-def test_denied_everywhere_stops_after_a_handful() -> None:
-    outcomes = World(raising(AccessDenied("no"))).run(planned(*many(1000)), parallelism=16)
-    assert len(outcomes) == DENIALS_TO_STOP
+def listed(*bans: Entry) -> BanList:
+    return replace(ban_list(*bans), denylist=TABLE)
 
 
-def test_denied_here_and_there_stops_nothing() -> None:
-    denied = [f"user{number}" for number in range(1, 100, 2)]
-    world = World(raising(AccessDenied("no"), *denied))
-    outcomes = world.run(planned(*many(100)))
-    assert len(outcomes) == 100
-    assert len(world.did("recorded")) == 50
+def changes(world: World, *bans: Entry, drift: Drift | None = None, **options: Collection[BanKey]) -> Sequence[Change]:
+    return diff(listed(*bans), world.state, NOW, drift=drift, **options).changes
 
 
-def test_nothing_new_starts_after_a_stop_and_what_was_in_flight_is_recorded() -> None:
-    world = World()
-
-    def answer(key: BanKey) -> None:
-        if key.user_id == "user7":
-            world.stop.set()
-
-    world._answer = answer
-    outcomes = world.run(planned(*many(1000)), parallelism=2)
-    assert sorted(world.did("called")) == sorted(world.did("recorded"))
-    assert 8 <= len(outcomes) <= 9
+def test_a_ban_is_published_then_called_then_recorded() -> None:
+    world = World(State())
+    world.apply(changes(world, ban("a", until=TOMORROW), ban("b")))
+    assert world.first == ["published a", "published b", "kicked a", "recorded a", "kicked b", "recorded b"]
+    assert world.published == {BanKey(LOBBY, "a"): TOMORROW, BanKey(LOBBY, "b"): None}
 
 
-def test_a_call_that_was_abandoned_counts_as_not_started() -> None:
-    world = World(raising(CallAbandoned("stopped"), "user2"))
-    assert len(world.run(planned(*many(3)), parallelism=1)) == 2
+def test_a_lift_is_withdrawn_then_forgotten() -> None:
+    world = World(recorded(ban("a")))
+    world.apply(changes(world))
+    assert world.first == ["withdrew a", "forgot a"]
+
+
+def test_an_update_is_published_then_recorded_and_nobody_is_called() -> None:
+    world = World(recorded(ban("a")))
+    world.apply(changes(world, ban("a", until=TOMORROW)))
+    assert world.first == ["published a", "recorded a"]
+    assert world.published == {BanKey(LOBBY, "a"): TOMORROW}
+    assert world.record("a").published_at is None
+
+
+def test_without_a_denylist_bans_are_called_then_recorded_and_owe_nothing() -> None:
+    world = World(State())
+    world.apply(changes(world, ban("a")), denylist=False)
+    assert world.first == ["kicked a", "recorded a"]
+    assert world.record("a").published_at is None
+
+
+def test_who_cannot_be_published_is_not_called_and_the_rest_goes_on() -> None:
+    world = World(recorded(ban("stays"), ban("goes")))
+    world.unpublishable = {"a", "stays"}
+    outcomes = world.apply(changes(world, ban("a"), ban("b")))
+    assert world.first == ["published b", "withdrew goes", "forgot goes", "kicked b", "recorded b"]
+    assert {(outcome.change.key.user_id, type(outcome.error)) for outcome in outcomes} == {
+        ("a", DenylistUnwritable),
+        ("stays", DenylistUnwritable),
+        ("goes", type(None)),
+        ("b", type(None)),
+    }
+
+
+def test_a_provisional_entry_is_superseded_by_whatever_is_decided() -> None:
+    world = World(recorded(ban("old")))
+    world.apply(changes(world, ban("new")))
+    assert world.superseded == {BanKey(LOBBY, "old"), BanKey(LOBBY, "new")}
+
+
+def test_an_update_that_is_published_after_its_old_end_came_near_is_a_ban() -> None:
+    world = World(recorded(ban("a", until=NOW + timedelta(seconds=100))))
+    planned = changes(world, ban("a"))
+    assert [change.because for change in planned] == [Because.CHANGED]
+    world.publishing_takes = 20
+    outcome, _ = world.apply(planned)
+    assert world.first == ["published a", "kicked a", "recorded a"]
+    assert (outcome.change.because, world.record("a").ban) == (Because.LAPSED, Ban())
+
+
+# Settling
+
+
+def test_a_ban_settles_after_its_publication_was_acknowledged() -> None:
+    world = World(State())
+    world.publishing_takes = 7
+    world.apply(changes(world, ban("a")))
+    assert [*world.first, *world.then] == ["published a", "kicked a", "recorded a", "kicked a", "recorded a"]
+    assert world.waited == [(1, SETTLE_AFTER)]
+    assert world.record("a") == Record(Ban(), NOW + timedelta(seconds=7 + SETTLE_AFTER), "id")
+
+
+def test_until_it_has_settled_its_record_says_when_it_was_published() -> None:
+    world = World(State())
+    world.publishing_takes = 7
+    world.apply(changes(world, ban("a")), waiting=lambda _bans, _seconds: False)
+    assert (world.first, world.then) == (["published a", "kicked a", "recorded a"], [])
+    assert world.record("a").published_at == NOW + timedelta(seconds=7)
+
+
+def test_a_first_call_that_comes_late_settles_at_once() -> None:
+    world = World(State(), seconds=30)
+    world.apply(changes(world, *(ban(f"{number}") for number in range(5))))
+    # Those that began at 0, 30 and 60 seconds are owed a second call, those at 90 and 120 are not.
+    assert [event for event in world.events if event.startswith("kicked")] == [
+        *(f"kicked {number}" for number in range(5)),
+        *(f"kicked {number}" for number in range(3)),
+    ]
+    assert world.waited == []
+    assert not list(world.state.unsettled)
+
+
+def test_a_repeat_is_published_and_settles_too() -> None:
+    world = World(recorded(ban("a")))
+    world.apply(changes(world, ban("a"), replace=[BanKey(LOBBY, "a")]))
+    assert [*world.first, *world.then] == ["published a", "kicked a", "recorded a", "kicked a", "recorded a"]
+
+
+def test_what_was_missing_is_published_recorded_as_owed_and_settled() -> None:
+    world = World(recorded(ban("a", until=TOMORROW)))
+    seen = Drift({BanKey(LOBBY, "a"): TOMORROW}, {}, {}, (BanKey(LOBBY, "eve"),))
+    outcomes = world.apply(changes(world, ban("a", until=TOMORROW), drift=seen))
+    assert [*world.first, *world.then] == ["published a", "withdrew eve", "recorded a", "kicked a", "recorded a"]
+    assert [outcome.change.because for outcome in outcomes] == [Because.UNPUBLISHED, Because.UNKNOWN, Because.UNSETTLED]
+
+
+def owing(published_at: datetime, *users: str) -> State:
+    return State("lineage", 1, {BanKey(LOBBY, user): Record(Ban(), NOW, "id", published_at) for user in users})
+
+
+@pytest.mark.parametrize(
+    ("ago", "wait"),
+    [(0, SETTLE_AFTER + 60), (100, SETTLE_AFTER + 60 - 100), (150, None), (99_999, None), (-3600, SETTLE_AFTER + 60)],
+)
+def test_a_later_run_allows_for_the_clock_of_the_earlier_one(ago: int, wait: float | None) -> None:
+    assert timedelta(seconds=60) == SKEW
+    world = World(owing(NOW - timedelta(seconds=ago), "a"))
+    world.apply([])
+    assert world.waited == ([] if wait is None else [(1, wait)])
+    assert world.then == ["kicked a", "recorded a"]
+    assert world.record("a").published_at is None
+
+
+def test_each_is_settled_when_it_is_due_and_what_is_owed_from_before_comes_first() -> None:
+    world = World(owing(NOW - timedelta(seconds=120), "old"))
+    world.apply(changes(world, ban("old"), ban("new")))
+    assert world.waited == [(2, 30), (1, 60)]
+    assert world.then == ["kicked old", "recorded old", "kicked new", "recorded new"]
+
+
+def test_a_second_call_that_fails_stays_owed() -> None:
+    world = World(owing(YESTERDAY, "a", "b"))
+    world.failing = {"a"}
+    outcomes = world.apply([])
+    assert [(outcome.change.key.user_id, outcome.error is None) for outcome in outcomes] == [("a", False), ("b", True)]
+    assert list(world.state.unsettled) == [BanKey(LOBBY, "a")]
+
+
+def test_a_ban_that_ends_before_it_settles_is_left_to_the_next_apply() -> None:
+    ending = Record(Ban(None, NOW + timedelta(seconds=10)), NOW, "id", NOW)
+    world = World(State("lineage", 1, {BanKey(LOBBY, "a"): ending}))
+    assert world.apply([]) == []
+    assert world.record("a") == ending
+
+
+# Stopping
 
 
 def test_a_stop_before_the_start_does_nothing() -> None:
-    world = World()
+    world = World(recorded(ban("old")))
     world.stop.set()
-    assert world.run(diff(ban_list(ban("a")), recorded(ban("b")), NOW).changes) == []
-    assert world.events == []
+    assert world.apply(changes(world, ban("new"))) == []
+    assert world.events == ["saved", "left open", "saved"]
 
 
-def test_when_records_cannot_be_written_nobody_else_is_disconnected() -> None:
-    refused = threading.Event()
-
-    def answer(key: BanKey) -> None:
-        if key.user_id == "user5":
-            refused.wait(timeout=10)
-
-    def keep(_changes: Sequence[tuple[BanKey, Record | None]]) -> None:
-        refused.set()
-        raise StateUnwritable("disk full")
-
-    world = World(answer)
-    run = enforce(planned(*many(1000)), connect=world.connect, keep=keep, parallelism=1, stop=threading.Event())
-    reported: list[Outcome] = []
-    with pytest.raises(StateUnwritable):
-        reported.extend(run)
-    assert reported == []
-    assert len(world.did("called")) < 1000
+def test_a_stop_while_publishing_records_nothing_that_was_not_done() -> None:
+    world = World(recorded(ban("old")))
+    world.stop_after = "published new"
+    world.apply(changes(world, ban("new")))
+    assert world.first == ["published new", "withdrew old"]
 
 
-def test_an_error_that_nobody_foresaw_comes_out() -> None:
-    before = threading.active_count()
+def test_a_stop_while_waiting_leaves_the_rest_owed() -> None:
+    world = World(owing(NOW, "a"))
 
-    def answer(_key: BanKey) -> None:
-        raise ZeroDivisionError
+    def interrupted(_bans: int, _seconds: float) -> bool:
+        world.stop.set()
+        return True
 
-    with pytest.raises(ZeroDivisionError):
-        World(answer).run(planned(*many(10)))
-    assert threading.active_count() == before
-
-
-def test_a_crash_can_repeat_no_more_calls_than_go_side_by_side() -> None:
-    world = World()
-    most_unrecorded = 0
-
-    def keep(changes: Sequence[tuple[BanKey, Record | None]]) -> None:
-        nonlocal most_unrecorded
-        time.sleep(0.001)  # a slow disk
-        most_unrecorded = max(most_unrecorded, len(world.did("called")) - len(world.did("recorded")))
-        world.keep(changes)
-
-    list(enforce(planned(*many(300)), connect=world.connect, keep=keep, parallelism=4, stop=threading.Event()))
-    assert most_unrecorded <= 4
-    assert len(world.did("recorded")) == 300
+    assert world.apply([], waiting=interrupted) == []
+    assert list(world.state.unsettled) == [BanKey(LOBBY, "a")]
 
 
-def test_when_the_caller_goes_away_what_is_in_flight_is_recorded_and_nothing_more_starts() -> None:
-    before = threading.active_count()
-    world = World()
-    run = enforce(planned(*many(1000)), connect=world.connect, keep=world.keep, parallelism=4, stop=world.stop)
-    next(run)
-    run.close()
-    assert sorted(world.did("called")) == sorted(world.did("recorded"))
-    assert len(world.did("called")) < 1000
-    assert threading.active_count() == before
+# What the state remembers, and when the publication ends
 
 
-def test_with_fewer_threads_than_asked_for_everything_is_still_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    left = iter(range(2))
-    start = threading.Thread.start
-
-    def scarce(self: threading.Thread) -> None:
-        if next(left, None) is None:
-            raise RuntimeError("can't start new thread")
-        start(self)
-
-    monkeypatch.setattr(threading.Thread, "start", scarce)
-    world = World()
-    assert len(world.run(planned(*many(100)), parallelism=50)) == 100
+def test_the_publication_ends_once_the_state_is_saved_and_before_anybody_waits() -> None:
+    world = World(State())
+    world.apply(changes(world, ban("a")))
+    assert world.events == [
+        *("began", "published a", "kicked a", "recorded a", "saved", "ended"),
+        *("kicked a", "recorded a", "saved"),
+    ]
+    assert world.state.published == replace(HERE, serial=8)
 
 
-def test_without_any_thread_nobody_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
-    def none(_self: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
+@pytest.mark.parametrize("trouble", ["unpublishable", "failing", "stopped", "part"])
+def test_a_publication_that_is_not_all_there_is_left_open(trouble: str) -> None:
+    world = World(State())
+    if trouble == "unpublishable":
+        world.unpublishable = {"b"}
+    elif trouble == "failing":
+        world.failing = {"b"}
+    elif trouble == "stopped":
+        world.stop_after = "recorded a"
+    world.apply(changes(world, ban("a"), ban("b")), whole=trouble != "part")
+    assert "left open" in world.events
+    assert world.state.published == replace(HERE, serial=0)
 
-    monkeypatch.setattr(threading.Thread, "start", none)
-    world = World()
-    with pytest.raises(RunError, match="lower --parallelism"):
-        world.run(planned(*many(100)))
-    assert world.events == []
+
+def test_what_is_done_without_the_denylist_has_to_be_compared_later() -> None:
+    world = World(State())
+    world.apply(changes(world, ban("a")), denylist=False)
+    assert world.state.published == replace(HERE, serial=0)
+    world = World(recorded(ban("a")))
+    world.apply(changes(world, ban("a")), denylist=False)
+    assert world.state.published == HERE
+
+
+def test_what_was_done_before_an_error_is_saved() -> None:
+    class Failing(World):
+        def keep(self, changes: Iterable[tuple[BanKey, Record | None]]) -> None:
+            if "recorded a" in self.events:
+                raise OSError
+            super().keep(changes)
+
+    world = Failing(State())
+    with pytest.raises(OSError):  # noqa: PT011 - that one
+        world.apply(changes(world, ban("a"), ban("b")))
+    assert world.events[-2:] == ["kicked b", "saved"]
+    assert world.state.published == replace(HERE, serial=0)
+
+
+# Everywhere
+
+
+def test_who_is_banned_everywhere_is_looked_for_after_the_publication_and_again_before_settling() -> None:
+    world = World(State())
+    world.rooms_of_users = {"a": [FINALS]}
+    world.apply(changes(world, ban("a", room=EVERYWHERE)))
+    look, kick = "looked for a", "kicked a"
+    assert [*world.first, *world.then] == ["published a", look, kick, "recorded a", look, kick, "recorded a"]
+
+
+def test_a_ban_everywhere_is_recorded_once_all_its_calls_are_done() -> None:
+    world = World(State())
+    world.apply(changes(world, ban("a", room=EVERYWHERE)))
+    rooms = [f"kicked a from {room[-12:]}" for room in (LOBBY, FINALS)]
+    assert world.first == ["published a", "looked for a", *rooms, "recorded a"]
+
+
+def test_only_a_room_that_the_list_does_not_name_may_be_gone() -> None:
+    world = World(State())
+    elsewhere = "arn:aws:ivschat:us-west-2:123456789012:room/elsewhere"
+    world.rooms_of_users = {"a": [LOBBY, elsewhere]}
+    world.apply(changes(world, ban("a", room=EVERYWHERE), ban("b")))
+    assert [(list(kick.rooms), set(kick.gone)) for kick in world.kicks[:2]] == [
+        ([LOBBY, elsewhere], {elsewhere}),
+        ([LOBBY], set()),
+    ]
+
+
+def test_if_the_rooms_cannot_be_found_out_only_bans_everywhere_fail() -> None:
+    class Lost(World):
+        def of(self, user_ids: Sequence[str]) -> Mapping[str, Collection[str]]:
+            raise DenylistUnreadable("no table")
+
+    world = Lost(State())
+    outcomes = world.apply(changes(world, ban("a", room=EVERYWHERE), ban("b")))
+    assert [(outcome.change.key.user_id, type(outcome.error)) for outcome in outcomes[:2]] == [
+        ("a", DenylistUnreadable),
+        ("b", type(None)),
+    ]
+    assert world.first == ["published a", "published b", "kicked b", "recorded b"]

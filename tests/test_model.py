@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, rule
 
 from reconciler import Ban
+from tests.builders import FINALS, LOBBY
 from tests.effort import examples
-from tests.holding_model import FINALS, KEYS, LOBBY, SKEW, USERS, Killed, World
+from tests.holding_model import KEYS, SKEW, USERS, Killed, World
 
 ENDS = st.none() | st.integers(1, 400)
 

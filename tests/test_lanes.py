@@ -1,0 +1,273 @@
+"""enforce: what is called, in which order it is recorded, and what happens when something goes wrong."""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+
+import pytest
+
+from reconciler import BanKey, Record, State, diff
+from reconciler.bans import AccountRegion
+from reconciler.enforce import DENIALS_TO_STOP, Disconnect, enforce
+from reconciler.errors import (
+    AccessDenied,
+    CallAbandoned,
+    ChatError,
+    CredentialsRejected,
+    EndpointUnreachable,
+    RoomNotFound,
+    RunError,
+    StateUnwritable,
+)
+from reconciler.plan.change import Change
+from reconciler.plan.outcome import Outcome, Receipt
+from tests.builders import FINALS, LOBBY, NOW, ban, ban_list, many, recorded
+
+RECEIPT = Receipt(NOW, "id")
+
+
+class World:
+    """Takes calls and records, and remembers both in the order in which they came."""
+
+    def __init__(self, answer: Callable[[BanKey], object] = lambda _key: None) -> None:
+        self.events: list[tuple[str, str]] = []
+        self.reasons: dict[BanKey, str | None] = {}
+        self.connected: list[Collection[AccountRegion]] = []
+        self.stop = threading.Event()
+        self._answer = answer
+
+    def connect(self, places: Collection[AccountRegion]) -> Disconnect:
+        self.connected.append(places)
+        return self.disconnect
+
+    def disconnect(self, key: BanKey, reason: str | None) -> Receipt:
+        self._answer(key)
+        self.events.append(("called", key.user_id))
+        self.reasons[key] = reason
+        return RECEIPT
+
+    def keep(self, changes: Sequence[tuple[BanKey, Record | None]]) -> None:
+        self.events += [("recorded", key.user_id) for key, _ in changes]
+
+    def run(self, changes: Sequence[Change], parallelism: int = 4) -> list[Outcome]:
+        return list(enforce(changes, connect=self.connect, keep=self.keep, parallelism=parallelism, stop=self.stop))
+
+    def did(self, what: str) -> list[str]:
+        return [user_id for event, user_id in self.events if event == what]
+
+
+def raising(error: ChatError, *users: str) -> Callable[[BanKey], None]:
+    def answer(key: BanKey) -> None:
+        if not users or key.user_id in users:
+            raise error
+
+    return answer
+
+
+def planned(*bans: tuple[BanKey, object]) -> Sequence[Change]:
+    return diff(ban_list(*bans), State(), NOW).changes  # type: ignore[arg-type]
+
+
+def test_a_ban_is_called_with_its_reason_and_then_recorded() -> None:
+    world = World()
+    key, terms = ban("zed", reason="Spam")
+    [outcome] = world.run(planned((key, terms)))
+    assert world.reasons == {key: "Spam"}
+    assert world.events == [("called", "zed"), ("recorded", "zed")]
+    assert outcome.record == Record(terms, NOW, "id")
+
+
+def test_updates_and_lifts_are_recorded_without_a_call() -> None:
+    world = World()
+    changes = diff(ban_list(ban("a", reason="new")), recorded(ban("a"), ban("b")), NOW).changes
+    outcomes = world.run(changes)
+    assert world.did("called") == []
+    assert world.connected == []
+    assert world.did("recorded") == ["a", "b"]
+    assert [outcome.record is None for outcome in outcomes] == [False, True]
+
+
+def test_calls_start_in_the_order_of_the_plan() -> None:
+    world = World()
+    world.run(planned(*many(50)), parallelism=1)
+    assert world.did("called") == [f"user{number}" for number in range(50)]
+
+
+def test_every_call_of_a_parallel_run_is_made_and_recorded_once() -> None:
+    world = World()
+    outcomes = world.run(planned(*many(500)), parallelism=16)
+    everybody = sorted(f"user{number}" for number in range(500))
+    assert sorted(world.did("called")) == sorted(world.did("recorded")) == everybody
+    assert len(outcomes) == 500
+
+
+def test_no_more_calls_are_in_flight_than_allowed() -> None:
+    lock, in_flight, most = threading.Lock(), 0, 0
+    gate = threading.Barrier(3, timeout=10)
+
+    def answer(key: BanKey) -> None:
+        nonlocal in_flight, most
+        with lock:
+            in_flight += 1
+            most = max(most, in_flight)
+        if key.user_id == "user0":  # the first goes alone, while the others wait for how it ends
+            time.sleep(0.1)
+        else:
+            gate.wait()  # three at a time, or nobody goes on
+        with lock:
+            in_flight -= 1
+
+    World(answer).run(planned(*many(31)), parallelism=3)
+    assert most == 3
+
+
+def test_a_failed_ban_is_reported_and_the_others_still_run() -> None:
+    world = World(raising(RoomNotFound("gone"), "user1"))
+    outcomes = world.run(planned(*many(4)))
+    assert sorted(world.did("recorded")) == ["user0", "user2", "user3"]
+    assert [outcome.change.key.user_id for outcome in outcomes if outcome.error] == ["user1"]
+
+
+def test_bad_credentials_cost_one_call_and_stop_the_rest() -> None:
+    calls = []
+
+    def answer(key: BanKey) -> None:
+        calls.append(key)
+        raise CredentialsRejected("expired")
+
+    world = World(answer)
+    outcomes = world.run(planned(*many(100)), parallelism=16)
+    assert len(calls) == len(outcomes) == 1
+    assert world.did("recorded") == []
+
+
+def test_a_region_that_cannot_be_reached_does_not_stop_another() -> None:
+    def answer(key: BanKey) -> None:
+        if key.room_arn == LOBBY:
+            raise EndpointUnreachable("no route")
+
+    world = World(answer)
+    finals = [ban(f"f{number}", room=FINALS) for number in range(5)]
+    outcomes = world.run(planned(*many(50), *finals))
+    assert sorted(world.did("recorded")) == [f"f{number}" for number in range(5)]
+    assert len(outcomes) == 6
+
+
+def test_denied_everywhere_stops_after_a_handful() -> None:
+    outcomes = World(raising(AccessDenied("no"))).run(planned(*many(1000)), parallelism=16)
+    assert len(outcomes) == DENIALS_TO_STOP
+
+
+def test_denied_here_and_there_stops_nothing() -> None:
+    denied = [f"user{number}" for number in range(1, 100, 2)]
+    world = World(raising(AccessDenied("no"), *denied))
+    outcomes = world.run(planned(*many(100)))
+    assert len(outcomes) == 100
+    assert len(world.did("recorded")) == 50
+
+
+def test_nothing_new_starts_after_a_stop_and_what_was_in_flight_is_recorded() -> None:
+    world = World()
+
+    def answer(key: BanKey) -> None:
+        if key.user_id == "user7":
+            world.stop.set()
+
+    world._answer = answer
+    outcomes = world.run(planned(*many(1000)), parallelism=2)
+    assert sorted(world.did("called")) == sorted(world.did("recorded"))
+    assert 8 <= len(outcomes) <= 9
+
+
+def test_a_call_that_was_abandoned_counts_as_not_started() -> None:
+    world = World(raising(CallAbandoned("stopped"), "user2"))
+    assert len(world.run(planned(*many(3)), parallelism=1)) == 2
+
+
+def test_a_stop_before_the_start_does_nothing() -> None:
+    world = World()
+    world.stop.set()
+    assert world.run(diff(ban_list(ban("a")), recorded(ban("b")), NOW).changes) == []
+    assert world.events == []
+
+
+def test_when_records_cannot_be_written_nobody_else_is_disconnected() -> None:
+    refused = threading.Event()
+
+    def answer(key: BanKey) -> None:
+        if key.user_id == "user5":
+            refused.wait(timeout=10)
+
+    def keep(_changes: Sequence[tuple[BanKey, Record | None]]) -> None:
+        refused.set()
+        raise StateUnwritable("disk full")
+
+    world = World(answer)
+    run = enforce(planned(*many(1000)), connect=world.connect, keep=keep, parallelism=1, stop=threading.Event())
+    reported: list[Outcome] = []
+    with pytest.raises(StateUnwritable):
+        reported.extend(run)
+    assert reported == []
+    assert len(world.did("called")) < 1000
+
+
+def test_an_error_that_nobody_foresaw_comes_out() -> None:
+    before = threading.active_count()
+
+    def answer(_key: BanKey) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        World(answer).run(planned(*many(10)))
+    assert threading.active_count() == before
+
+
+def test_a_crash_can_repeat_no_more_calls_than_go_side_by_side() -> None:
+    world = World()
+    most_unrecorded = 0
+
+    def keep(changes: Sequence[tuple[BanKey, Record | None]]) -> None:
+        nonlocal most_unrecorded
+        time.sleep(0.001)  # a slow disk
+        most_unrecorded = max(most_unrecorded, len(world.did("called")) - len(world.did("recorded")))
+        world.keep(changes)
+
+    list(enforce(planned(*many(300)), connect=world.connect, keep=keep, parallelism=4, stop=threading.Event()))
+    assert most_unrecorded <= 4
+    assert len(world.did("recorded")) == 300
+
+
+def test_when_the_caller_goes_away_what_is_in_flight_is_recorded_and_nothing_more_starts() -> None:
+    before = threading.active_count()
+    world = World()
+    run = enforce(planned(*many(1000)), connect=world.connect, keep=world.keep, parallelism=4, stop=world.stop)
+    next(run)
+    run.close()
+    assert sorted(world.did("called")) == sorted(world.did("recorded"))
+    assert len(world.did("called")) < 1000
+    assert threading.active_count() == before
+
+
+def test_with_fewer_threads_than_asked_for_everything_is_still_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = iter(range(2))
+    start = threading.Thread.start
+
+    def scarce(self: threading.Thread) -> None:
+        if next(left, None) is None:
+            raise RuntimeError("can't start new thread")
+        start(self)
+
+    monkeypatch.setattr(threading.Thread, "start", scarce)
+    world = World()
+    assert len(world.run(planned(*many(100)), parallelism=50)) == 100
+
+
+def test_without_any_thread_nobody_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(_self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none)
+    world = World()
+    with pytest.raises(RunError, match="lower --parallelism"):
+        world.run(planned(*many(100)))
+    assert world.events == []
