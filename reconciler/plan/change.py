@@ -115,6 +115,9 @@ class Plan:
         left_out: how many changes `targets` left out.
         rate: DisconnectUser calls a second in each account and region, as the list has it.
         commit: the git commit that holds the list as it was planned; None if there is none, or nobody asked.
+        endpoint: of the state: URL of the chat service that it tells of, if that is not AWS.
+        listed: how many bans the list has, expired ones included.
+        recorded: how many bans the state has.
     """
 
     created_at: datetime
@@ -129,6 +132,9 @@ class Plan:
     left_out: int = 0
     rate: float = DEFAULT_RATE
     commit: str | None = None
+    endpoint: str | None = None
+    listed: int = 0
+    recorded: int = 0
 
     @property
     def counts(self) -> Counter[Action]:

@@ -64,6 +64,9 @@ def diff(
         expired=tuple(expired),
         left_out=len(everything) - len(changes),
         rate=desired.rate,
+        endpoint=state.endpoint,
+        listed=len(desired.bans),
+        recorded=len(state.records),
     )
     counts = plan.counts
     # A ban that ran out by itself and is still in the list is no mistake of the list.

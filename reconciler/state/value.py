@@ -16,11 +16,22 @@ class State:
         lineage: a UUID made once, when the state is first written; None until then.
         serial: how often the content has changed.
         records: every recorded ban, including those that have expired.
+        endpoint: URL of the chat service that was called, if that is not AWS: then nothing in it happened on AWS.
     """
 
     lineage: str | None = None
     serial: int = 0
     records: Mapping[BanKey, Record] = field(default_factory=dict)
+    endpoint: str | None = None
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it was never written and holds nothing: it is neither of AWS nor of another endpoint yet."""
+        return not self.serial and not self.records
+
+    def goes_with(self, endpoint: str | None) -> bool:
+        """Whether it may record what is done at this endpoint, None for AWS. All that are not AWS are alike."""
+        return self.is_blank or (self.endpoint is None) == (endpoint is None)
 
     def after(self, changes: Iterable[tuple[BanKey, Record | None]]) -> "State":
         """This state with some records put in, or with None taken out. Serial and lineage stay until it is saved."""

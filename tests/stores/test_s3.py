@@ -125,7 +125,7 @@ def test_a_held_lock_says_who_holds_it_and_how_to_break_it(s3: "S3Client", key: 
     assert str(caught.value) == (
         f"s3://{BUCKET}/{key} is locked by `apply` of alice on build-7 (process 4242, since 2026-11-22 16:00:00 UTC)."
         " Wait for it to end, or give --lock-timeout to wait here. If that run is dead for certain, remove its lock"
-        f" with: reconciler force-unlock {lock_id}"
+        f" with `reconciler force-unlock {lock_id} --state s3://{BUCKET}/{key}`."
     )
 
 
