@@ -1,11 +1,14 @@
 """The program as a whole: usage, exit codes, streams and signals, whatever the command."""
 
+import fcntl
 import json
 import os
 import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -175,6 +178,23 @@ def test_reasons_are_cut_to_the_width_of_a_terminal_and_nowhere_else(reconciler:
         os.close(theirs)
         assert first.endswith('…"' if cut else whole)
         assert not cut or len(first) == 60
+
+
+def test_an_error_on_a_narrow_terminal_is_broken_at_words_and_elsewhere_not_at_all(folder: Path) -> None:
+    command = [sys.executable, "-m", "reconciler", "plan", "-f", "missing/folder/of/a/list.yaml", "--no-color"]
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    subprocess.run(command, stderr=theirs, check=False)
+    shown = os.read(ours, 10_000).decode().replace("\r\n", "\n")
+    os.close(ours)
+    os.close(theirs)
+    whole = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False).stderr
+    assert whole.count("\n") == 1
+    first, *others = shown.splitlines()
+    assert others
+    assert first.startswith("Error: missing/folder/of/a/list.yaml")
+    assert all(line.startswith("  ") and len(line) <= 40 for line in others)
+    assert " ".join(shown.split()) == " ".join(whole.split())
 
 
 # Signals

@@ -94,9 +94,8 @@ def push(workspace: Workspace, path: str, lock_timeout: float) -> int:
         raise StateUnreadable(f"{path} cannot be read: {why}", private=[path]) from error
     except StateDamaged as error:
         raise StateDamaged(f"{path} is not a state file: {error}.") from error
+    _refuse_a_new_state_elsewhere(workspace)
     with workspace.locked("state push", lock_timeout) as session:
-        if session.state.is_blank:
-            _refuse_a_new_state_elsewhere(workspace)
         merged = session.push(pushed, recovery)
         now = session.state
     done = (
@@ -118,6 +117,8 @@ def _refuse_a_new_state_elsewhere(workspace: Workspace) -> None:
     if os.path.exists(workspace.file) or (given is not None and ("://" in given or os.path.isabs(given))):
         return
     store = workspace.store
+    if not workspace.read().is_blank:
+        return
     raise PushRefused(
         f"There is no {workspace.file} here, and no state at {store.absolute}, so this would begin a new state there."
         " Go to the folder of the list, name the list with --file, or name the state by its whole path:"
