@@ -43,11 +43,14 @@ class Ledger(Protocol):
     def state(self) -> State:
         """With everything kept so far."""
 
+    def publishing(self, published: Published, /) -> None:
+        """What is kept from here on is also published there."""
+
     def keep(self, changes: Sequence[tuple[BanKey, Record | None]], /) -> None:
         """Make records durable."""
 
     def save(self, published: Published | None = None, /) -> None:
-        """Write the state; None leaves what it remembers of its denylist."""
+        """Write the state with what it is to remember of its denylist; None if the two have to be compared."""
 
 
 class Rooms(Protocol):
@@ -147,6 +150,7 @@ class Enforcement:
         ledger, denylist = self._ledger, self._denylist
         if denylist is not None and not self._stop.is_set():
             denylist.begin(ledger.lineage, changes)
+            ledger.publishing(denylist.standing(ledger.state, complete=False))
         left = len(changes)
         try:
             for outcome in self._enforced(changes):
@@ -155,21 +159,15 @@ class Enforcement:
         finally:
             # Also what an interrupted run has left in the journal, and what was done before an error.
             complete = whole and not left
-            ledger.save(self._standing(changed=left < len(changes), complete=complete))
+            published = denylist.standing(ledger.state, complete=complete) if denylist is not None else None
+            ledger.save(published)
         if denylist is not None:
             denylist.end(ledger.state, complete=complete)
+        published = ledger.state.published
         try:
             yield from self._settled(ledger.state)
         finally:
-            ledger.save()
-
-    def _standing(self, *, changed: bool, complete: bool) -> Published | None:
-        """What the state is to remember of its denylist; None if that is what it does remember."""
-        if self._denylist is not None:
-            return self._denylist.standing(self._ledger.state, complete=complete)
-        published = self._ledger.state.published
-        # What is done without a denylist is missing there, so the next apply that has one compares.
-        return replace(published, serial=0) if changed and published.place is not None else None
+            ledger.save(published)
 
     def _enforced(self, changes: Sequence[Change]) -> Generator[Outcome | None]:
         if self._stop.is_set() or not changes:

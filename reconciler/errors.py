@@ -14,6 +14,7 @@
     │   ├── StateUnwritable        it cannot be written
     │   │   └── StateChanged       somebody else has written it meanwhile
     │   ├── StateLocked            another run holds it
+    │   ├── EndpointMixed          it records what was done on AWS, and this run calls something else; or the reverse
     │   └── PushRefused            a state that is not a later generation of the one that is there
     ├── PlanError
     │   ├── PlanUnreadable         not a saved plan
@@ -60,11 +61,17 @@ class ReconcilerError(Exception):
         answer: what a service said to this one call; empty if it said nothing.
     """
 
+    __notes__: list[str]  # of `add_note`; there is none until the first note
+
     def __init__(self, message: str, *, private: Sequence[str] = ()) -> None:
         super().__init__(message)
         self.private = tuple(private)
         self.advice = message
         self.answer = ""
+
+    def whole(self) -> str:
+        """The message, with what was noted on its way up, such as what has been done by then. Notes name no user."""
+        return " ".join([str(self), *getattr(self, "__notes__", ())])
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -160,6 +167,10 @@ class StateChanged(StateUnwritable):
 
 class StateLocked(StateError):
     """Another run holds the state."""
+
+
+class EndpointMixed(StateError):
+    """A state must not record both what was done on AWS and what was done elsewhere."""
 
 
 class PushRefused(StateError):

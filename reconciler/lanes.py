@@ -86,8 +86,7 @@ def disconnect(
     """
     if stop.is_set():
         return
-    if nowhere := [kick.change for kick in kicks if not kick.rooms]:
-        done = [Outcome(change, recorded(change, None, clock())) for change in nowhere]
+    if done := [Outcome(kick.change, recorded(kick.change, None, clock())) for kick in kicks if not kick.rooms]:
         keep([(outcome.change.key, outcome.record) for outcome in done])
         yield from done
     calls = [_Call(_Progress(kick, recorded), room) for kick in kicks for room in kick.rooms]
@@ -98,10 +97,8 @@ def disconnect(
     except CallAbandoned:
         return
     finished: SimpleQueue[_Item] = SimpleQueue()
-    lanes: dict[AccountRegion, _Lane] = {}
+    lanes = {call.where: _Lane(disconnect_user, finished, stop, parallelism, clock) for call in calls}
     for call in calls:
-        if call.where not in lanes:
-            lanes[call.where] = _Lane(disconnect_user, finished, stop, parallelism, clock)
         lanes[call.where].waiting.append(call)
     threads: list[threading.Thread] = []
     try:

@@ -104,12 +104,15 @@ class Redaction:
         """An error, for its message."""
         if not self:
             return error
+        shown: ReconcilerError
         if isinstance(error, AddressUnknown):
-            return AddressUnknown(error.template, [(room, self.user(user_id)) for room, user_id in error.addresses])
-        if isinstance(error, BanListInvalid):
-            return BanListInvalid([_without_texts(problem) for problem in error.problems])
-        shown = copy(error)
-        shown.args = (_hidden(str(error), error.private, HIDDEN),)
+            shown = AddressUnknown(error.template, [(room, self.user(user_id)) for room, user_id in error.addresses])
+        elif isinstance(error, BanListInvalid):
+            shown = BanListInvalid([_without_texts(problem) for problem in error.problems])
+        else:
+            shown = copy(error)
+            shown.args = (_hidden(str(error), error.private, HIDDEN),)
+        shown.__notes__ = list(getattr(error, "__notes__", ()))
         return shown
 
     def _ban(self, ban: Ban, user_id: str) -> Ban:

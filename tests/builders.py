@@ -14,6 +14,7 @@ YESTERDAY = NOW - timedelta(days=1)
 TOMORROW = NOW + timedelta(days=1)
 NEXT_WEEK = NOW + timedelta(days=7)
 
+SANDBOX = "http://127.0.0.1:8787"
 LINEAGE = "7f1f5be2-6d5f-4d5b-9b0e-2f1f7f0f3c11"
 
 Entry = tuple[BanKey, Ban]
@@ -31,9 +32,10 @@ def ban_list(
     )
 
 
-def recorded(*bans: Entry, serial: int = 1, lineage: str | None = LINEAGE) -> State:
+def recorded(*bans: Entry, serial: int = 1, lineage: str | None = LINEAGE, endpoint: str | None = None) -> State:
     """A state in which these bans were enforced yesterday."""
-    return State(lineage, serial, {key: Record(terms, YESTERDAY, f"request-{key.user_id}") for key, terms in bans})
+    records = {key: Record(terms, YESTERDAY, f"request-{key.user_id}") for key, terms in bans}
+    return State(lineage, serial, records, endpoint)
 
 
 def many(count: int, prefix: str = "user") -> Iterable[Entry]:

@@ -6,8 +6,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
+from reconciler import State
 from reconciler.redaction import Redaction
+from reconciler.state import file as state_file
+from tests.builders import LINEAGE
 
 AWS_ARN = "arn:aws:ivschat:us-west-2:12345689012:room/g1H2I3j4k5L6"
 FINALS = "arn:aws:ivschat:eu-west-1:123456789012:room/finals000000"
@@ -78,6 +82,12 @@ class Result:
 
 
 Reconciler = Callable[..., Result]
+
+
+def write_a_state(endpoint: str | None = None) -> None:
+    """A state that has been written, in which nobody is banned: made on AWS, or at an endpoint."""
+    Path("bans.state.json").write_bytes(state_file.dumps(State(LINEAGE, 1, endpoint=endpoint)))
+
 
 PROGRAM = (sys.executable, "-m", "reconciler")
 

@@ -200,6 +200,9 @@ class World:
     def state(self) -> State:
         return self.saved.after(self.journal.items())
 
+    def publishing(self, published: Published) -> None:
+        """See `Ledger`; here a journal always says that the run was not complete."""
+
     def keep(self, changes: Sequence[tuple[BanKey, Record | None]]) -> None:
         self.meanwhile("keep")
         self.journal.update(changes)

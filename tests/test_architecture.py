@@ -17,17 +17,7 @@ LAYERS = {
         "yamltext",
     },
     "effects": {
-        "atomic",
-        "aws",
-        "ci",
-        "enforce",
-        "git",
-        "hold",
-        "publishing",
-        "publishers",
-        "sandbox",
-        "sources",
-        "stores",
+        *("atomic", "aws", "ci", "enforce", "git", "lanes", "publishers", "publishing", "sandbox", "sources", "stores")
     },
     "shell": {"__init__", "__main__", "cli"},
 }

@@ -103,7 +103,13 @@ class World:
     def end(self, state: State, *, complete: bool) -> None:
         self.did("ended" if complete else "left open")
 
+    def publishing(self, published: Published) -> None:
+        self.state = replace(self.state, published=published)
+
     def save(self, published: Published | None = None) -> None:
+        kept = any(event.split()[0] in ("recorded", "forgot") for event in self.events)
+        if published is None and kept:
+            published = replace(self.state.published, serial=0)
         self.state = replace(self.state, published=published or self.state.published)
         self.did("saved")
 

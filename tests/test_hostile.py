@@ -21,6 +21,7 @@ from reconciler.plan.outcome import Outcome, tally
 from reconciler.redaction import Redaction
 from reconciler.state import file as state_file
 from reconciler.views import diagnostics, markdown, text
+from reconciler.views.notices import Setting
 from reconciler.views.report import Ending, Output, report
 from reconciler.views.unified_diff import unified
 from tests import hostile
@@ -106,12 +107,21 @@ def applied(plan: Plan) -> tuple[list[Outcome], str]:
     return outcomes, text.applied(plan, outcomes, ending)
 
 
+def in_its_setting(said: str) -> str:
+    """A plan for a state that is not there yet, and not where the list says: both places are the text."""
+    lines: list[str] = []
+    shown = report("text", Output(write=lambda line: lines.append(str(line)), ban_list="x"), Redaction())
+    shown.plan(everywhere(said), Setting(said, said))
+    return "".join(lines)
+
+
 def a_large_plan(plan: Plan) -> Plan:
     return replace(plan, changes=plan.changes * 20)
 
 
 TEXT_VIEWS: dict[str, Callable[[str], str]] = {
     "a plan": lambda said: text.plan(everywhere(said)),
+    "a plan in its setting": in_its_setting,
     "a large plan": lambda said: text.plan(a_large_plan(everywhere(said))),
     "an apply": lambda said: applied(everywhere(said))[1],
     "a state": lambda said: text.state(a_state(said), {LOBBY: f"room-{said}"}, said, NOW),
@@ -144,7 +154,7 @@ def test_in_a_diff_it_is_only_seen(said: str) -> None:
 def apply_as_json(plan: Plan) -> list[str]:
     lines: list[str] = []
     shown = report("json lines", Output(write=lambda line: lines.append(str(line)), ban_list="x"), Redaction())
-    shown.plan(plan, "x")
+    shown.plan(plan, Setting("x"))
     with shown.applying(plan, plan.changes[:1]) as ended:
         for outcome in applied(plan)[0]:
             ended(outcome)
@@ -316,8 +326,8 @@ def test_as_a_reason_it_is_text_in_a_cell(said: str, parser: str) -> None:
 @every_text
 @pytest.mark.parametrize("parser", PARSERS)
 def test_as_the_name_of_a_room_or_a_file_or_a_guardrail_it_is_code(said: str, parser: str) -> None:
-    comment = markdown.plan(a_plan(said, names=True))
-    one, _ = assert_only_code_differs(parser, comment, markdown.plan(a_plan(HARMLESS)))
+    comment = markdown.plan(a_plan(said, names=True), Setting(said, said))
+    one, _ = assert_only_code_differs(parser, comment, markdown.plan(a_plan(HARMLESS), Setting(HARMLESS, HARMLESS)))
     assert escape.terminal(said) in one.code
     assert comment.splitlines()[0].count("--") == 2
 

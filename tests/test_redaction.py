@@ -22,6 +22,7 @@ from reconciler.plan.outcome import Outcome, tally
 from reconciler.redaction import Redaction
 from reconciler.state import file as state_file
 from reconciler.views import diagnostics, markdown, text
+from reconciler.views.notices import Setting
 from reconciler.views.report import FORMATS, Ending, Output, report
 from tests.builders import FINALS, NEXT_WEEK, NOW, ROOMS, TOMORROW, YESTERDAY, ban, ban_list, many, recorded
 
@@ -144,7 +145,7 @@ def test_no_report_names_anybody_in_any_format(format: str) -> None:
         *(Outcome(c, error=RequestInvalid(f"no {c.key.user_id}", f"not {c.key.user_id}")) for c in plan.changes),
         Outcome(plan.changes[0], plan.changes[0].recorded(NOW, "id")),
     ]
-    shown.plan(plan, "bans.state.json")
+    shown.plan(plan, Setting("bans.state.json"))
     shown.made(replace(plan, commit="a" * 40))
     shown.state(state, plan.room_names, "bans.state.json", NOW)
     if format in ("text", "json lines"):

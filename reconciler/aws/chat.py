@@ -17,6 +17,7 @@ from botocore import exceptions as boto
 from botocore.config import Config
 from botocore.utils import get_environ_proxies
 
+from reconciler.aws.endpoint import elsewhere
 from reconciler.bans import AccountRegion, BanKey, account_region_of
 from reconciler.errors import (
     AccessDenied,
@@ -116,6 +117,27 @@ class Chat:
                 f"The AWS configuration cannot be used: {error}. {_HOW_TO_GET_CREDENTIALS}"
             ) from error
 
+    def endpoint(self, places: Iterable[AccountRegion]) -> str | None:
+        """What calls to these accounts and regions will reach, if that is not AWS: its URL, to be shown and recorded.
+
+        Nothing is called, and no credentials are needed.
+
+        Raises:
+            EndpointUnreachable: what is to be called has no URL.
+            ChatError: the AWS configuration cannot be used.
+        """
+        try:
+            self._clients |= {where: self._client(where) for where in places if where not in self._clients}
+            urls = [client.meta.endpoint_url for client in self._clients.values()]
+            return next(filter(None, map(elsewhere, urls)), None)
+        except boto.BotoCoreError as error:
+            raise _translated(error) from error
+        except ValueError as error:  # botocore's and urllib's for what is no URL
+            raise EndpointUnreachable(
+                f"The endpoint URL cannot be used: {error}. Check --endpoint-url, AWS_ENDPOINT_URL and the AWS"
+                " configuration."
+            ) from error
+
     def connect(self, places: Iterable[AccountRegion]) -> None:
         """Get ready to call these accounts and regions.
 
@@ -123,6 +145,7 @@ class Chat:
             CredentialsRejected: there are no credentials.
             EndpointUnreachable: no connection to the service in one of the regions.
         """
+        self.endpoint(places)
         try:
             credentials = self._session.get_credentials()
             if credentials is None:
@@ -132,14 +155,13 @@ class Chat:
                     "The AWS credentials contain a line break or another control character. Set the variable or the"
                     " secret again without it."
                 )
-            for where in places:
-                self._clients[where] = self._client(where)
-            for url in {client.meta.endpoint_url for client in self._clients.values()}:
-                _check_reachable(url)
+            reached: set[str] = set()
+            for where, client in self._clients.items():
+                if client.meta.endpoint_url not in reached:
+                    _check_reachable(client.meta.endpoint_url, where.region)
+                    reached.add(client.meta.endpoint_url)
         except boto.BotoCoreError as error:
             raise _translated(error) from error
-        except ValueError as error:  # botocore's and urllib's for what is no URL
-            raise EndpointUnreachable(f"The endpoint URL cannot be used: {error}. Check --endpoint-url.") from error
 
     def close(self) -> None:
         """Close the connections."""
@@ -249,9 +271,7 @@ class Chat:
             if not self._caller_known:
                 self._caller_known = True
                 # Where something stands in for the service, do not ask the real STS about it.
-                variables = ("AWS_ENDPOINT_URL_IVSCHAT", "AWS_ENDPOINT_URL")
-                stand_in = self._endpoint_url or any(os.environ.get(variable) for variable in variables)
-                if not stand_in or os.environ.get("AWS_ENDPOINT_URL_STS"):
+                if elsewhere(self._clients[where].meta.endpoint_url) is None or os.environ.get("AWS_ENDPOINT_URL_STS"):
                     config = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
                     try:
                         sts = self._session.client("sts", region_name=where.region, config=config)
@@ -287,7 +307,7 @@ def _translated(error: boto.BotoCoreError) -> ChatError:
     return ServiceFailed("No answer from the service. Apply again later.", type(error).__name__)
 
 
-def _check_reachable(url: str) -> None:
+def _check_reachable(url: str, region: str) -> None:
     """Fail within seconds and with one sentence, where retries would take half a minute to fail the same way."""
     parts = urlsplit(url)
     if not parts.hostname or get_environ_proxies(url):  # through a proxy, only the first call can tell
@@ -298,6 +318,6 @@ def _check_reachable(url: str) -> None:
             pass
     except OSError as error:
         raise EndpointUnreachable(
-            f"No connection to {parts.scheme}://{parts.hostname}:{port}: {error.strerror or error}."
+            f"{region}: No connection to {parts.scheme}://{parts.hostname}:{port}: {error.strerror or error}."
             " Check the network, the region in the room's ARN, and the endpoint URL."
         ) from error

@@ -9,6 +9,7 @@ import click
 
 from reconciler import escape
 from reconciler.cli.options import Misuse
+from reconciler.views.wrapping import wrapped
 
 
 def out(text: str | bytes) -> None:
@@ -17,15 +18,19 @@ def out(text: str | bytes) -> None:
 
 
 def diagnostic(*messages: str) -> None:
-    """Print messages to stderr, each on one line: nothing that a message quotes can begin a line of its own."""
-    click.echo("\n".join(map(escape.line, messages)), err=True)
+    """Print messages to stderr, each on one line: nothing that a message quotes can begin a line of its own.
+
+    On a terminal, a message that is too long for its line is broken at words.
+    """
+    width = _width_of_stderr()
+    click.echo("\n".join(wrapped(escape.line(message), width) for message in messages), err=True)
 
 
 def error(message: str) -> None:
     """Print why a command ends here."""
     label = click.style("Error:", fg="red", bold=True) if wants_colour(sys.stderr) else "Error:"
     click.echo(f"{label} ", err=True, nl=False, color=True)
-    diagnostic(message)
+    click.echo(wrapped(escape.line(message), _width_of_stderr(), used=len("Error: ")), err=True)
 
 
 def approved(question: str) -> bool:
@@ -47,6 +52,13 @@ def require_terminal(instead: str) -> None:
 def wants_colour(stream: TextIO) -> bool:
     """Whether to colour: only on a terminal, and without --no-color and NO_COLOR (https://no-color.org)."""
     return not os.environ.get("NO_COLOR") and stream.isatty()
+
+
+def _width_of_stderr() -> int | None:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or None if sys.stderr.isatty() else None
+    except (OSError, ValueError):  # no descriptor, or one that has no size
+        return None
 
 
 def width() -> int | None:

@@ -152,7 +152,7 @@ def _explain(error: ReconcilerError) -> None:
         console.diagnostic(*map(str, error.problems))
         console.error(wording.problem_count(error.problems))
     else:
-        console.error(str(error))
+        console.error(error.whole())
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:

@@ -34,9 +34,8 @@ class Stopping:
 
 
 @contextmanager
-def stopping() -> Iterator[Stopping]:
+def stopping(stop: Stopping) -> Iterator[Stopping]:
     """Within this, the first SIGINT or SIGTERM asks to stop, and the second stops at once."""
-    stop = Stopping()
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop

@@ -15,6 +15,7 @@ from uuid import uuid4
 import click
 
 import reconciler
+from reconciler.aws.endpoint import of_environment
 from reconciler.banlist.value import BanList
 from reconciler.bans import BanKey, parse_address
 from reconciler.cli import console
@@ -37,6 +38,7 @@ from reconciler.state.value import State
 from reconciler.stores import open_store
 from reconciler.stores.holder import Holder
 from reconciler.stores.store import Store
+from reconciler.views.notices import Setting
 from reconciler.views.report import Output, Report, report
 
 if TYPE_CHECKING:
@@ -137,6 +139,17 @@ class Workspace:
                 targets=self.keys(selection.target, "--target", state) if selection.target else None,
                 replace=self.keys(selection.replace, "--replace", state),
             )
+
+    @property
+    def endpoint(self) -> str | None:
+        """What apply would call here in place of AWS, as far as variables say. The AWS configuration may say more."""
+        return of_environment(os.environ, os.environ.get("RECONCILER_ENDPOINT_URL"))
+
+    def setting(self, endpoint: str | None) -> Setting:
+        """Where a plan of this workspace was made, and what carrying it out would call if that is not AWS."""
+        location, listed = self.store.location, self.ban_list.state_location
+        absolute = listed if "://" in listed else os.path.abspath(listed)
+        return Setting(location, None if absolute == self.store.absolute else listed, endpoint)
 
     def saved_plan(self, path: str) -> "SavedPlan":
         """Read a saved plan. Raises PlanUnreadable and PlanEdited."""

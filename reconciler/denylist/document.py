@@ -9,10 +9,10 @@ from pydantic_core import SchemaValidator, ValidationError, from_json, to_json
 from pydantic_core import core_schema as core
 
 from reconciler import escape
-from reconciler.bans import EVERYWHERE, ROOM_ARN_MAX, ROOM_ARN_PATTERN, TIME_PATTERN, BanKey, format_time, parse_time
+from reconciler.bans import TIME_PATTERN, BanKey, format_time, parse_time
 from reconciler.denylist.value import Bans, Contents, End, Head, by_user
 from reconciler.errors import DenylistDamaged, DenylistTooNew, NotADenylist
-from reconciler.state.shapes import SERIAL, SOME_TEXT, USER_ID, closed
+from reconciler.state.shapes import ROOM, SERIAL, SOME_TEXT, USER_ID, closed
 
 FORMAT_VERSION: Final = 1
 
@@ -97,7 +97,6 @@ def _bans(users: _Users) -> dict[BanKey, End]:
     }
 
 
-_ROOM: Final = core.str_schema(pattern=rf"^\{EVERYWHERE}$|{ROOM_ARN_PATTERN}", max_length=ROOM_ARN_MAX)
 _TIME: Final = core.str_schema(pattern=TIME_PATTERN)
 _SHAPE: Final = closed(
     format_version=core.literal_schema([FORMAT_VERSION]),
@@ -106,8 +105,8 @@ _SHAPE: Final = closed(
     settle_after=SERIAL,
     published_at=_TIME,
     count=SERIAL,
-    bans=core.dict_schema(USER_ID, core.dict_schema(_ROOM, core.nullable_schema(_TIME))),
-    provisional=core.dict_schema(USER_ID, core.dict_schema(_ROOM, _TIME)),
+    bans=core.dict_schema(USER_ID, core.dict_schema(ROOM, core.nullable_schema(_TIME))),
+    provisional=core.dict_schema(USER_ID, core.dict_schema(ROOM, _TIME)),
 )
 
 

@@ -136,6 +136,9 @@ class Plan:
         left_out: how many changes `targets` left out.
         rate: DisconnectUser calls a second in each account and region, as the list has it.
         commit: the git commit that holds the list as it was planned; None if there is none, or nobody asked.
+        endpoint: of the state: URL of the chat service that it tells of, if that is not AWS.
+        listed: how many bans the list has, expired ones included.
+        recorded: how many bans the state has.
         denylist: where bans are published, as the list writes it; None publishes none.
         settle_after: seconds after its publication at which a banned user is disconnected once more.
         owed: recorded bans whose users are owed that second call; no changes of their own.
@@ -156,6 +159,9 @@ class Plan:
     left_out: int = 0
     rate: float = DEFAULT_RATE
     commit: str | None = None
+    endpoint: str | None = None
+    listed: int = 0
+    recorded: int = 0
     denylist: str | None = None
     settle_after: int = 0
     owed: tuple[BanKey, ...] = ()

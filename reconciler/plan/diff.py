@@ -71,6 +71,9 @@ def diff(
         refusals=_refusals(desired, state, changes, now),
         left_out=sum(change.key not in targets for change in everything) if targets is not None else 0,
         rate=desired.rate,
+        endpoint=state.endpoint,
+        listed=len(desired.bans),
+        recorded=len(state.records),
     )
     return published(plan, desired, state)
 

@@ -1,5 +1,6 @@
 """A plan as JSON: what `--format json` prints, and what `--out` saves for `apply PLAN`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -13,7 +14,7 @@ from reconciler.bans import Ban, BanKey, format_time, room_name
 from reconciler.errors import PlanEdited, PlanUnreadable
 from reconciler.guardrails import Refusal
 from reconciler.plan.change import Action, Because, Change, Plan
-from reconciler.state.shapes import RECORD, ROOM_ARN, SERIAL, TEXT, TIME, USER_ID, closed, opened
+from reconciler.state.shapes import ENDPOINT, RECORD, ROOM, ROOM_ARN, SERIAL, TEXT, TIME, USER_ID, closed, opened
 from reconciler.state.value import from_plain, to_plain
 
 FORMAT_VERSION: Final = 1
@@ -29,17 +30,18 @@ class SavedPlan:
     state_location: str
 
 
-def dumps(plan: Plan, state_location: str, *, redacted: bool = False) -> bytes:
+def dumps(plan: Plan, state_location: str, *, redacted: bool = False, notices: Sequence[str] = ()) -> bytes:
     """The JSON of a plan, one change a line.
 
     Args:
         plan: the plan.
         state_location: where the state is kept that it was made for.
         redacted: hashes stand in place of its user IDs, so that `loads` refuses it.
+        notices: what is odd about it here and now, for whoever reads it. `loads` passes them over.
     """
     changes = _LINE_BREAK.join(_rows(plan))
-    members = _head(plan, state_location, changes, redacted=redacted).items()
-    head = "".join(f'  "{key}": {escape.to_json(value)},\n' for key, value in members).encode()
+    members = {**_head(plan, state_location, changes, redacted=redacted), "notices": list(notices)}
+    head = "".join(f'  "{key}": {escape.to_json(value)},\n' for key, value in members.items()).encode()
     shown = b"[\n    %b\n  ]" % escape.json_lines(changes) if changes else b"[]"
     return b'{\n%b  "changes": %b\n}\n' % (head, shown)
 
@@ -53,7 +55,14 @@ def _head(plan: Plan, state_location: str, changes: bytes, *, redacted: bool = F
         "created_at": format_time(plan.created_at),
         "commit": plan.commit,
         "ban_list": {"path": plan.ban_list, "sha256": plan.ban_list_sha256},
-        "state": {"location": state_location, "lineage": plan.lineage, "serial": plan.serial},
+        "state": {
+            "location": state_location,
+            "lineage": plan.lineage,
+            "serial": plan.serial,
+            **({} if plan.endpoint is None else {"endpoint": plan.endpoint}),
+        },
+        "listed": plan.listed,
+        "recorded": plan.recorded,
         "summary": {action.value: counts[action] for action in Action} | {"disconnect_calls": plan.calls.total()},
         "left_out_by_target": plan.left_out,
         "refusals": [{"key": refusal.key, "message": refusal.message} for refusal in plan.refusals],
@@ -119,36 +128,43 @@ def loads(content: bytes | str) -> SavedPlan:
         left_out=file["left_out_by_target"],
         rate=file["rate"],
         commit=file["commit"],
+        endpoint=state.get("endpoint"),
+        listed=file.get("listed", 0),
+        recorded=file.get("recorded", 0),
     )
     rows = _rows(plan)
     head = _head(plan, state["location"], _LINE_BREAK.join(rows))
-    if from_json(content) != {**head, "changes": list(map(from_json, rows))}:
+    saved = from_json(content)
+    saved.pop("notices", None)
+    if saved != {**head, "changes": list(map(from_json, rows))}:
         raise PlanEdited(
             "it was changed since it was saved, or an earlier version saved it. Make a new plan, and apply that."
         )
     return SavedPlan(plan, state["location"])
 
 
-_KEY: Final = opened(room_arn=ROOM_ARN, user_id=USER_ID)
+_KEY: Final = opened(room_arn=ROOM, user_id=USER_ID)
 _CHANGE: Final = opened(
     action=core.enum_schema(Action, list(Action)),
     address=TEXT,
     room=TEXT,
-    room_arn=ROOM_ARN,
+    room_arn=ROOM,
     user_id=USER_ID,
     before=core.nullable_schema(RECORD),
     after=core.nullable_schema(opened(reason=core.nullable_schema(TEXT), expires_at=core.nullable_schema(TIME))),
     because=core.enum_schema(Because, list(Because)),
 )
 _COMMIT: Final = core.str_schema(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")
+_COUNT: Final = core.int_schema(ge=0, lt=2**53)
 _SHAPE: Final = closed(
+    {"notices": core.list_schema(TEXT), "listed": _COUNT, "recorded": _COUNT},
     format_version=core.literal_schema([1]),
     created_at=TIME,
     commit=core.nullable_schema(_COMMIT),
     ban_list=opened(path=TEXT, sha256=TEXT),
-    state=opened(location=TEXT, lineage=core.nullable_schema(TEXT), serial=SERIAL),
+    state=opened({"endpoint": ENDPOINT}, location=TEXT, lineage=core.nullable_schema(TEXT), serial=SERIAL),
     summary=core.dict_schema(TEXT, core.int_schema()),
-    left_out_by_target=core.int_schema(ge=0, lt=2**53),
+    left_out_by_target=_COUNT,
     refusals=core.list_schema(opened(key=TEXT, message=TEXT)),
     rate=core.float_schema(ge=1e-3, le=1e6),
     expired=core.list_schema(_KEY),

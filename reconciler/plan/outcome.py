@@ -1,11 +1,11 @@
 """What became of the changes of a plan."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from reconciler.bans import Record
+from reconciler.bans import BanKey, Record
 from reconciler.errors import ChatError, DenylistError
 from reconciler.plan.change import Action, Change
 
@@ -58,11 +58,27 @@ class Tally:
 def tally(changes: Sequence[Change], outcomes: Sequence[Outcome]) -> Tally:
     """Count outcomes; what has none was not started."""
     done = Counter(outcome.change.action for outcome in outcomes if outcome.error is None)
+    return _tally(changes, done, len(outcomes) - done.total())
+
+
+def tally_of(changes: Sequence[Change], records: Mapping[BanKey, Record], outcomes: Sequence[Outcome]) -> Tally:
+    """Count what was done when recording it failed, so that some of it has no outcome: the records tell.
+
+    Args:
+        changes: of the plan.
+        records: as they are now, whether or not they are on disk.
+        outcomes: those that there are.
+    """
+    done = Counter(change.action for change in changes if records.get(change.key) != change.before)
+    return _tally(changes, done, sum(outcome.error is not None for outcome in outcomes))
+
+
+def _tally(changes: Sequence[Change], done: Counter[Action], failed: int) -> Tally:
     return Tally(
         banned=done[Action.BAN],
         updated=done[Action.UPDATE],
         lifted=done[Action.LIFT],
         repeated=done[Action.REPEAT],
-        failed=len(outcomes) - done.total(),
-        not_started=len(changes) - len(outcomes),
+        failed=failed,
+        not_started=len(changes) - done.total() - failed,
     )

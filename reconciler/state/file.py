@@ -4,35 +4,47 @@ import json
 import re
 from functools import cache
 from itertools import chain
-from typing import Final
+from typing import Any, Final
 
 from pydantic_core import ErrorDetails, SchemaValidator, ValidationError, to_json
 from pydantic_core import core_schema as core
 
 from reconciler import escape
-from reconciler.bans import parse_time
+from reconciler.bans import EVERYWHERE, BanKey, parse_time
 from reconciler.errors import StateDamaged, StateTooNew
-from reconciler.state.shapes import RECORD, ROOM_ARN, SERIAL, SOME_TEXT, USER_ID, closed
-from reconciler.state.value import PlainRecord, Records, State
+from reconciler.state.recovery import Recovery
+from reconciler.state.shapes import ENDPOINT, RECORD, ROOM, SERIAL, SOME_TEXT, USER_ID, closed
+from reconciler.state.value import Place, PlainRecord, Published, Records, State, from_plain, to_plain
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+"""The latest. A file says 2 only if it has something that is new in it: `endpoint`, `denylist`, `recovered`, a record's
+`published_at`, or a ban everywhere."""
 
 
-def dumps(state: State, *, redacted: bool = False) -> bytes:
+def dumps(state: State, *, redacted: bool = False, recovery: Recovery | None = None) -> bytes:
     """The content of a state file; a state that was never written has no lineage yet, and shows it as null.
 
     Args:
         state: the state.
         redacted: hashes stand in place of its user IDs, so that `loads` refuses it.
+        recovery: marks it as one that could not be written to its place.
     """
+    records = Records.of(state.records)
     rooms = [
         b"    %b: {\n%b\n    }" % (json.dumps(room_arn).encode(), _lines(users))
-        for room_arn, users in Records.of(state.records).in_order()
+        for room_arn, users in records.in_order()
     ]
-    head: dict[str, object] = {"format_version": FORMAT_VERSION}
+    new = {
+        "endpoint": state.endpoint,
+        "denylist": _published(state.published),
+        "recovered": None if recovery is None else _recovered(recovery),
+    }
+    new = {key: value for key, value in new.items() if value is not None}
+    is_new = new or EVERYWHERE in records.rooms or any(True for _ in records.unsettled())
+    head: dict[str, object] = {"format_version": FORMAT_VERSION if is_new else 1}
     if redacted:
         head["redacted"] = True
-    head |= {"lineage": state.lineage, "serial": state.serial}
+    head |= {"lineage": state.lineage, "serial": state.serial, **new}
     lines = [f'  "{key}": {json.dumps(value)},\n'.encode() for key, value in head.items()]
     bans = b"{\n%b\n  }" % b",\n".join(rooms) if rooms else b"{}"
     return b'{\n%b  "bans": %b\n}\n' % (b"".join(lines), bans)
@@ -55,8 +67,33 @@ def _lines(users: dict[str, PlainRecord]) -> bytes:
 _MAY_END_A_TEXT: Final = re.compile(rb'\},"[:,}]')
 
 
+def _published(published: Published) -> dict[str, object] | None:
+    """What a state remembers of its denylist; None if that is nothing."""
+    if published == Published():
+        return None
+    place = published.place
+    return {
+        "location": place.location if place is not None else None,
+        "name": place.name if place is not None else None,
+        "serial": published.serial,
+        "to_retire": [{"location": left.location, "name": left.name} for left in published.to_retire],
+    }
+
+
+def _recovered(recovery: Recovery) -> dict[str, object]:
+    found: dict[str, dict[str, PlainRecord | None]] = {}
+    for (room_arn, user_id), record in sorted(recovery.found.items()):
+        found.setdefault(room_arn, {})[user_id] = None if record is None else to_plain(record)
+    return {"serial": recovery.serial, "location": recovery.location, "found": found}
+
+
 def loads(content: bytes | str) -> State:
-    """Read a state file.
+    """Read a state file. See `loads_recovery`."""
+    return loads_recovery(content)[0]
+
+
+def loads_recovery(content: bytes | str) -> tuple[State, Recovery | None]:
+    """Read a state file, with what marks it as one that could not be written to its place.
 
     Raises:
         StateTooNew: a later version of this program wrote it.
@@ -67,8 +104,9 @@ def loads(content: bytes | str) -> State:
         file = _validator().validate_json(content)
     except ValidationError as error:
         raise _why_not_a_state(content, error) from error
-    plain_records = list(chain.from_iterable(users.values() for users in file["bans"].values()))
+    plain_records: list[PlainRecord] = list(chain.from_iterable(users.values() for users in file["bans"].values()))
     times = {plain["expires_at"] for plain in plain_records} | {plain["disconnected_at"] for plain in plain_records}
+    times |= {plain.get("published_at") for plain in plain_records}
     for text in filter(None, times):
         try:
             parse_time(text)
@@ -77,7 +115,26 @@ def loads(content: bytes | str) -> State:
             raise StateDamaged(f"{where}{text} is not a time: {error}") from error
     if _holds_twice(content, len(file["bans"]) + len(plain_records)):
         raise StateDamaged("it holds a key, a room or a ban twice: keep one record of each, and the higher serial")
-    return State(file["lineage"], file["serial"], Records(file["bans"]))
+    try:
+        recovery = _recovery(file["recovered"]) if "recovered" in file else None
+    except ValueError as error:
+        raise StateDamaged(f"recovered: {error}") from error
+    published = _remembered(file["denylist"]) if "denylist" in file else Published()
+    return State(file["lineage"], file["serial"], Records(file["bans"]), file.get("endpoint"), published), recovery
+
+
+def _remembered(plain: dict[str, Any]) -> Published:
+    place = Place(plain["location"], plain["name"]) if plain["location"] is not None else None
+    return Published(place, plain["serial"], tuple(Place(**left) for left in plain["to_retire"]))
+
+
+def _recovery(plain: dict[str, Any]) -> Recovery:
+    found = {
+        BanKey(room_arn, user_id): None if record is None else from_plain(record)
+        for room_arn, users in plain["found"].items()
+        for user_id, record in users.items()
+    }
+    return Recovery(plain["serial"], plain["location"], found)
 
 
 def _holds_twice(content: bytes, rooms_and_records: int) -> bool:
@@ -96,7 +153,7 @@ def _holds_twice(content: bytes, rooms_and_records: int) -> bool:
     return False
 
 
-_MEMBER_TWICE: Final = re.compile(rb'"(format_version|lineage|serial)"\s*:.*"\1"\s*:', re.DOTALL)
+_MEMBER_TWICE: Final = re.compile(rb'"(format_version|lineage|serial|endpoint|denylist)"\s*:.*"\1"\s*:', re.DOTALL)
 
 
 class _Twice(Exception):
@@ -110,11 +167,19 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return unique
 
 
+_FOUND: Final = core.dict_schema(ROOM, core.dict_schema(USER_ID, core.nullable_schema(RECORD)))
+_DENYLIST: Final = closed(
+    location=core.nullable_schema(SOME_TEXT),
+    name=core.nullable_schema(SOME_TEXT),
+    serial=SERIAL,
+    to_retire=core.list_schema(closed(location=SOME_TEXT, name=SOME_TEXT)),
+)
 _SHAPE: Final = closed(
-    format_version=core.literal_schema([1]),
+    {"endpoint": ENDPOINT, "denylist": _DENYLIST, "recovered": closed(serial=SERIAL, location=SOME_TEXT, found=_FOUND)},
+    format_version=core.literal_schema([1, 2]),
     lineage=SOME_TEXT,
     serial=SERIAL,
-    bans=core.dict_schema(ROOM_ARN, core.dict_schema(USER_ID, RECORD)),
+    bans=core.dict_schema(ROOM, core.dict_schema(USER_ID, RECORD)),
 )
 
 

@@ -1,6 +1,6 @@
 """What has been done: who is banned where, since when, on which terms."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import NotRequired, TypedDict
@@ -44,13 +44,24 @@ class State:
         lineage: a UUID made once, when the state is first written; None until then.
         serial: how often the content has changed.
         records: every recorded ban, including those that have expired.
+        endpoint: URL of the chat service that was called, if that is not AWS: then nothing in it happened on AWS.
         published: where they have been published.
     """
 
     lineage: str | None = None
     serial: int = 0
     records: Mapping[BanKey, Record] = field(default_factory=dict)
+    endpoint: str | None = None
     published: Published = field(default_factory=Published)
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it was never written and holds nothing: it is neither of AWS nor of another endpoint yet."""
+        return not self.serial and not self.records
+
+    def goes_with(self, endpoint: str | None) -> bool:
+        """Whether it may record what is done at this endpoint, None for AWS. All that are not AWS are alike."""
+        return self.is_blank or (self.endpoint is None) == (endpoint is None)
 
     @property
     def unsettled(self) -> Iterator[BanKey]:
@@ -107,6 +118,11 @@ class Records(Mapping[BanKey, Record]):
         for room_arn, users in self._rooms.items():
             for user_id in users:
                 yield BanKey(room_arn, user_id)
+
+    @property
+    def rooms(self) -> Collection[str]:
+        """The rooms that have records, EVERYWHERE perhaps among them."""
+        return self._rooms.keys()
 
     def unsettled(self) -> Iterator[BanKey]:
         """The bans whose users are owed a second call; quick, since no `Record` is made."""

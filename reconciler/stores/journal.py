@@ -8,6 +8,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -18,10 +19,11 @@ from pydantic_core import core_schema as core
 from reconciler.atomic import new_file, sync_folder, write
 from reconciler.bans import BanKey, Record
 from reconciler.errors import StateDamaged, StateTooNew, StateUnreadable
-from reconciler.state.shapes import RECORD, ROOM_ARN, SERIAL, SOME_TEXT, USER_ID, opened
+from reconciler.state.shapes import ENDPOINT, RECORD, ROOM, SERIAL, SOME_TEXT, USER_ID, opened
 from reconciler.state.value import State, from_plain, to_plain
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+"""The latest. A journal says 2 only if it has an `endpoint`, or its bans are published."""
 
 Changes = Mapping[BanKey, Record | None]
 """Records to put in, or with None to take out."""
@@ -44,8 +46,8 @@ class Journal:
         """What the journal adds to a state.
 
         Returns:
-            The state, with the journal's lineage if it had none; what to change in it; and, if the journal does not
-            belong to this state, a message that says so.
+            The state, with the journal's lineage and endpoint if it had none; what to change in it; and, if the journal
+            does not belong to this state, a message that says so.
 
         Raises:
             StateUnreadable: it cannot be opened.
@@ -63,12 +65,13 @@ class Journal:
         if not lines:
             return state, {}, None
         head, changes = self._parse(lines)
-        lineage, serial = head["lineage"], head["serial"]
-        if serial == state.serial and state.lineage in (lineage, None):
-            return State(lineage, state.serial, state.records), changes, None
+        lineage, serial, endpoint = head["lineage"], head["serial"], head.get("endpoint")
+        if serial == state.serial and state.lineage in (lineage, None) and state.goes_with(endpoint):
+            return replace(state, lineage=lineage, endpoint=endpoint), changes, None
         if lineage == state.lineage and all(state.records.get(key) == new for key, new in changes.items()):
             return state, {}, None  # the state has all of it already; only its removal is outstanding
-        belongs = "another state" if lineage != state.lineage else f"generation {serial} of the state"
+        ours = lineage == state.lineage and state.goes_with(endpoint)
+        belongs = f"generation {serial} of the state" if ours else "another state"
         return state, {}, self._why_aside(belongs, state, len(changes))
 
     def append(self, state: State, before: Changes, changes: Sequence[tuple[BanKey, Record | None]]) -> None:
@@ -109,7 +112,14 @@ class Journal:
 
     def _begin(self, state: State, before: Changes) -> BinaryIO:
         """A new file in place of the old one, which may end in half a line."""
-        head = {"format_version": FORMAT_VERSION, "lineage": state.lineage, "serial": state.serial}
+        new = {} if state.endpoint is None else {"endpoint": state.endpoint}
+        is_new = new or state.published.place is not None
+        head = {
+            "format_version": FORMAT_VERSION if is_new else 1,
+            "lineage": state.lineage,
+            "serial": state.serial,
+            **new,
+        }
         lines = [json.dumps(head) + "\n", *(_line(key, record) for key, record in before.items())]
         temporary, file = new_file(self.path)
         try:
@@ -143,8 +153,8 @@ class Journal:
         )
 
 
-_HEAD: Final = opened(format_version=core.int_schema(), lineage=SOME_TEXT, serial=SERIAL)
-_LINE: Final = opened(room_arn=ROOM_ARN, user_id=USER_ID, record=core.nullable_schema(RECORD))
+_HEAD: Final = opened({"endpoint": ENDPOINT}, format_version=core.int_schema(), lineage=SOME_TEXT, serial=SERIAL)
+_LINE: Final = opened(room_arn=ROOM, user_id=USER_ID, record=core.nullable_schema(RECORD))
 
 
 @cache

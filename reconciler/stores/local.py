@@ -7,6 +7,7 @@
 """
 
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -56,6 +57,11 @@ class LocalStore(Store[_FileId]):
             self._lock = self._beside(".lock")
         except (OSError, ValueError) as error:  # "/", a NUL character, a folder that is gone
             raise StateUnreadable(f"{location}: the state cannot be kept there: {error}") from error
+
+    @property
+    @override
+    def absolute(self) -> str:
+        return os.path.abspath(self.location)
 
     @override
     def read(self) -> State:
@@ -111,9 +117,9 @@ class LocalStore(Store[_FileId]):
         except FileNotFoundError as error:
             if os.path.exists(self._backup):
                 raise StateDamaged(
-                    f"There is no {self.location}, but there is {self._backup}, so there was one. Copy that back, or"
-                    " the last good one from git. To start over, and disconnect everybody in the list again, remove"
-                    " the backup too."
+                    f"There is no {self.location}, but there is {self._backup}, so there was one. Put that back with"
+                    f" `{self._put_back()}`, or the last good one from git. To start over, and disconnect everybody in"
+                    " the list again, remove the backup too."
                 ) from error
             return State(), None
         except OSError as error:
@@ -167,14 +173,18 @@ class LocalStore(Store[_FileId]):
     def _way_out(self) -> str:
         if os.path.exists(self._backup):
             return (
-                f"The previous generation is {self._backup}. Look at both, then copy the good one to {self.location}:"
-                " users who were banned after it was written are then disconnected once more. Do not just delete the"
-                " state, or everybody in the list will be disconnected again."
+                f"The previous generation is {self._backup}. Look at both. `{self._put_back()}` puts the previous one"
+                " back: users who were banned after it was written are then disconnected once more. Do not just delete"
+                " the state, or everybody in the list will be disconnected again."
             )
         return (
             f"There is no {self._backup.name} beside it. Take the last good one from git or from a copy."
             " Do not just delete the state, or everybody in the list will be disconnected again."
         )
+
+    def _put_back(self) -> str:
+        """The command that puts the backup back."""
+        return shlex.join(["cp", str(self._backup), self.absolute])
 
     def _write_holder(self, who: Holder) -> None:
         with suppress(OSError):  # it only tells others who we are

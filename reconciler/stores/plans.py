@@ -1,6 +1,7 @@
 """Saved plans, in files."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from reconciler.atomic import replace_file
@@ -30,8 +31,14 @@ def load_plan(path: str) -> SavedPlan:
         ) from error
 
 
-def save_plan(plan: Plan, state_location: str, path: str) -> None:
+def save_plan(plan: Plan, state_location: str, path: str, *, notices: Sequence[str] = ()) -> None:
     """Save a plan, but never over a file that is something else, such as the ban list or the state.
+
+    Args:
+        plan: the plan.
+        state_location: where the state is kept that it was made for.
+        path: the file.
+        notices: what is odd about it, for whoever reads the file.
 
     Raises:
         PlanUnwritable: it was not saved.
@@ -44,7 +51,7 @@ def save_plan(plan: Plan, state_location: str, path: str) -> None:
         raise PlanUnwritable(
             f"{path} exists and is not a saved plan, so the plan is not written over it.", private=[path]
         ) from error
-    content = file.dumps(plan, state_location)
+    content = file.dumps(plan, state_location, notices=notices)
     try:
         if there.exists() and not there.is_file():  # such as /dev/stdout
             there.write_bytes(content)

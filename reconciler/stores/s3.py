@@ -11,6 +11,7 @@ writes: Amazon S3 User Guide, "How to prevent object overwrites with conditional
 """
 
 import os
+import shlex
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -161,8 +162,8 @@ class S3Store(Store[_ETag]):
             if monotonic() >= deadline:
                 raise StateLocked(
                     f"{self.location} is locked by {held_by or 'another run'}. Wait for it to end, or give"
-                    " --lock-timeout to wait here. If that run is dead for certain, remove its lock with:"
-                    f" reconciler force-unlock {held_by.lock_id if held_by else 'LOCK_ID'}"
+                    " --lock-timeout to wait here. If that run is dead for certain, remove its lock with"
+                    f" `{self._force_unlock(held_by)}`."
                 )
             sleep(min(_LOCK_POLL, max(0.0, deadline - monotonic())))
 
@@ -185,9 +186,14 @@ class S3Store(Store[_ETag]):
                 self._s3.delete_object(Bucket=self._bucket, Key=self._lock_key)
         except (StateUnreadable, BotoCoreError, ClientError) as error:
             self.warn(
-                f"The lock of {self.location} could not be removed ({error}). Remove it with:"
-                f" reconciler force-unlock {who.lock_id}"
+                f"The lock of {self.location} could not be removed ({error}). Remove it with"
+                f" `{self._force_unlock(who)}`."
             )
+
+    def _force_unlock(self, who: Holder | None) -> str:
+        """The command that removes somebody's lock."""
+        lock_id = who.lock_id if who is not None else "LOCK_ID"
+        return shlex.join(["reconciler", "force-unlock", lock_id, "--state", self.location])
 
     @override
     def journal(self, *, to_write: bool = False) -> Journal:

@@ -31,6 +31,11 @@ class Store(ABC, Generic[Version]):
         self.warn = warn
         self.profile = profile
 
+    @property
+    def absolute(self) -> str:
+        """The location, named so that it can be found from any folder: for commands that a message offers."""
+        return self.location
+
     def read(self) -> State:
         """The state, with what an interrupted run has recorded; nothing is written. No state at all is an empty one.
 

@@ -11,7 +11,8 @@ from reconciler.plan import file as planfile
 from reconciler.plan.change import Plan
 from reconciler.state import file as statefile
 from reconciler.state.value import State
-from reconciler.views import diagnostics
+from reconciler.views import diagnostics, notices
+from reconciler.views.notices import Setting
 from reconciler.views.report import Format
 
 
@@ -25,8 +26,10 @@ class JsonFormat(Format):
         self.output.write(diagnostics.as_json([], {}))
 
     @override
-    def plan(self, plan: Plan, state_location: str, rate: float | None) -> None:
-        self.output.write(planfile.dumps(plan, state_location, redacted=self.output.redacted))
+    def plan(self, plan: Plan, setting: Setting, rate: float | None) -> None:
+        odd = notices.everything(plan, setting)
+        location = setting.state_location
+        self.output.write(planfile.dumps(plan, location, redacted=self.output.redacted, notices=odd))
 
     @override
     def state(self, state: State, room_names: Mapping[str, str], location: str, now: datetime) -> None:

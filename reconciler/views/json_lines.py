@@ -10,9 +10,12 @@ from typing_extensions import override  # in typing since Python 3.12
 
 from reconciler import escape
 from reconciler.bans import AccountRegion, address
+from reconciler.errors import BanListInvalid, PlanRefused, Problem, ReconcilerError
 from reconciler.plan.change import Action, Because, Change, Plan
-from reconciler.plan.outcome import Outcome
+from reconciler.plan.outcome import Outcome, Tally
 from reconciler.state.value import to_plain
+from reconciler.views import wording
+from reconciler.views.notices import Setting
 from reconciler.views.report import Ending, Format
 
 FORMAT_VERSION: Final = 1
@@ -24,7 +27,17 @@ class JsonLinesFormat(Format):
     tells_refusals = False
 
     @override
-    def plan(self, plan: Plan, state_location: str, rate: float | None) -> None:
+    def failed(self, error: ReconcilerError) -> None:
+        """`error`; nothing for a plan that is refused, as `plan` has said so."""
+        if isinstance(error, PlanRefused):
+            return
+        problems = error.problems if isinstance(error, BanListInvalid) else None
+        said = error.whole() if problems is None else wording.problem_count(problems)
+        listed = {} if problems is None else {"problems": [_problem(problem) for problem in problems]}
+        self._line("error", error={"code": type(error).__name__, "message": said, **listed})
+
+    @override
+    def plan(self, plan: Plan, setting: Setting, rate: float | None) -> None:
         """`refused`, if a guardrail refuses the plan."""
         if plan.refusals:
             self._line("refused", refusals=[asdict(refusal) for refusal in plan.refusals])
@@ -34,7 +47,7 @@ class JsonLinesFormat(Format):
         """`apply_start`, then `ban_skipped`, `update_skipped` or `repeat_skipped` for each change that is left out."""
         counts = plan.counts
         summary = {action.value: counts[action] for action in Action} | {"disconnect_calls": plan.calls.total()}
-        self._line("apply_start", summary=summary)
+        self._line("apply_start", endpoint=plan.endpoint, summary=summary)
         for change in skipped:
             self._line(f"{change.action}_skipped", **_ban(change, plan.room_names), because=Because.EXPIRED)
         return nullcontext(partial(self._ended, plan.room_names))
@@ -57,10 +70,25 @@ class JsonLinesFormat(Format):
     @override
     def applied(self, plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> None:
         """`summary`."""
-        self._line("summary", **asdict(ending.tally), complete=ending.tally.complete)
+        self.stopped(ending.tally)
+
+    @override
+    def stopped(self, tally: Tally) -> None:
+        """`summary`."""
+        self._line("summary", **asdict(tally), complete=tally.complete)
 
     def _line(self, kind: str, **content: object) -> None:
         self.output.write(escape.to_json({"format_version": FORMAT_VERSION, "type": kind, **content}) + "\n")
+
+
+def _problem(problem: Problem) -> dict[str, object]:
+    return {
+        "file": problem.file,
+        "line": problem.line,
+        "column": problem.column,
+        "path": problem.path,
+        "message": problem.message,
+    }
 
 
 def _ban(change: Change, room_names: Mapping[str, str]) -> dict[str, object]:

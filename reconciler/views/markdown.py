@@ -16,8 +16,9 @@ from reconciler import escape
 from reconciler.bans import room_name
 from reconciler.errors import Problem
 from reconciler.plan.change import Action, Change, Plan
-from reconciler.views import overview, wording
+from reconciler.views import notices, overview, wording
 from reconciler.views.marker import marker
+from reconciler.views.notices import Setting
 from reconciler.views.wording import count
 
 LIMIT: Final = 65_000  # UTF-16 units: GitHub takes 65,536 characters
@@ -43,7 +44,7 @@ _PROBLEM_HEAD: Final = ("Line", "Where", "What is wrong, and what to write inste
 _THE_WHOLE: Final = "the saved plan, the log of the job, or `reconciler plan --all`"
 
 
-def plan(plan: Plan, *, rate: float | None = None, limit: int = LIMIT) -> str:
+def plan(plan: Plan, setting: Setting | None = None, *, rate: float | None = None, limit: int = LIMIT) -> str:
     """A plan as a comment; ends with a line break.
 
     A plan of many changes has an overview of who is banned where and why, in numbers. Each action has a table of as
@@ -51,12 +52,14 @@ def plan(plan: Plan, *, rate: float | None = None, limit: int = LIMIT) -> str:
 
     Args:
         plan: what to show.
+        setting: of the plan, for what is odd about it.
         rate: as in `text.plan`.
         limit: UTF-16 units that the comment may have.
     """
     name = _code(_cut(PurePath(plan.ban_list).name))
     actions = overview.by_action(plan)
-    before = [marker(plan.ban_list) + _verdict(plan, name, rate), *_refusals(plan, name)]
+    odd = "" if setting is None else _notices(plan, setting)
+    before = [marker(plan.ban_list) + odd + _verdict(plan, name, rate), *_refusals(plan, name)]
     if len(plan.changes) > _OPEN:
         before += _overview(plan, actions)
     if plan.expired:
@@ -108,6 +111,16 @@ def failed(error: str, ban_list: str) -> str:
 def _problem_row(problem: Problem) -> str:
     where = _cell(_cut(problem.path)) if problem.path else ""
     return _row(f"{problem.line}:{problem.column}", where, _cell(_cut(problem.message, _MAX_MESSAGE)))
+
+
+def _notices(plan: Plan, setting: Setting) -> str:
+    """What is odd about a plan, before all else; empty if nothing is."""
+
+    def shown(name: str) -> str:
+        return _code(_cut(name))
+
+    lines = [f"> {sentence}\n" for sentence in notices.everything(plan, setting, shown)]
+    return "> [!WARNING]\n" + ">\n".join(lines) + "\n" if lines else ""
 
 
 def _verdict(plan: Plan, name: str, rate: float | None) -> str:

@@ -5,6 +5,7 @@ from typing_extensions import override  # in typing since Python 3.12
 from reconciler.errors import BanListInvalid, ReconcilerError
 from reconciler.plan.change import Plan
 from reconciler.views import markdown
+from reconciler.views.notices import Setting
 from reconciler.views.report import Format
 
 
@@ -14,8 +15,8 @@ class MarkdownFormat(Format):
     tells_problems = True
 
     @override
-    def plan(self, plan: Plan, state_location: str, rate: float | None) -> None:
-        self.output.write(markdown.plan(plan, rate=rate))
+    def plan(self, plan: Plan, setting: Setting, rate: float | None) -> None:
+        self.output.write(markdown.plan(plan, setting, rate=rate))
 
     @override
     def failed(self, error: ReconcilerError) -> None:

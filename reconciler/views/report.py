@@ -19,6 +19,7 @@ from reconciler.plan.outcome import Outcome, Tally
 from reconciler.redaction import Redaction
 from reconciler.state.value import State
 from reconciler.views import wording
+from reconciler.views.notices import Setting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +92,8 @@ class Format:
     def valid(self, ban_list: BanList) -> None:
         """The list has no problems."""
 
-    def plan(self, plan: Plan, state_location: str, rate: float | None) -> None:
-        """A plan, with what guardrails say against it; `rate` as for `text.plan`."""
+    def plan(self, plan: Plan, setting: Setting, rate: float | None) -> None:
+        """A plan, with what is odd about it and what guardrails say against it; `rate` as for `text.plan`."""
 
     def made(self, plan: Plan) -> None:
         """When and where a saved plan was made."""
@@ -109,6 +110,9 @@ class Format:
 
     def applied(self, plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> None:
         """The apply has ended."""
+
+    def stopped(self, tally: Tally) -> None:
+        """The apply could not go on. An error says why, and what was done."""
 
 
 class Report:
@@ -129,19 +133,28 @@ class Report:
         try:
             yield
         except ReconcilerError as error:
-            shown = self._redact.error(error)
-            self._format.failed(shown)
+            shown = self.failed(error)
             if self._format.tells_problems and isinstance(shown, BanListInvalid):
                 raise BanListError(wording.problem_count(shown.problems)) from error
             raise
+
+    def failed(self, error: ReconcilerError) -> ReconcilerError:
+        """See `Format.failed`.
+
+        Returns:
+            The error as it was reported.
+        """
+        shown = self._redact.error(error)
+        self._format.failed(shown)
+        return shown
 
     def valid(self, ban_list: BanList) -> None:
         """See `Format.valid`, which counts bans and names nobody."""
         self._format.valid(ban_list)
 
-    def plan(self, plan: Plan, state_location: str, *, rate: float | None = None) -> None:
+    def plan(self, plan: Plan, setting: Setting, *, rate: float | None = None) -> None:
         """See `Format.plan`."""
-        self._format.plan(self._redact.plan(plan), state_location, rate)
+        self._format.plan(self._redact.plan(plan), setting, rate)
 
     def refused(self, plan: Plan) -> None:
         """The plan that was reported cannot be applied.
@@ -173,6 +186,10 @@ class Report:
     def applied(self, plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> None:
         """See `Format.applied`."""
         self._format.applied(self._redact.plan(plan), map(self._redact.outcome, outcomes), ending)
+
+    def stopped(self, tally: Tally) -> None:
+        """See `Format.stopped`."""
+        self._format.stopped(tally)
 
 
 FORMATS: Final = {  # each imports what it needs: a plan as text is not to wait for the others

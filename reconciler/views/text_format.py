@@ -10,10 +10,13 @@ from reconciler import escape
 from reconciler.banlist.value import BanList
 from reconciler.plan.change import Change, Plan
 from reconciler.plan.outcome import Outcome
+from reconciler.state.endpoints import recorded
 from reconciler.state.value import State
 from reconciler.views import text
+from reconciler.views.notices import Setting, notices, where_calls_go
 from reconciler.views.report import Ending, Format
 from reconciler.views.wording import count
+from reconciler.views.wrapping import wrapped
 
 
 class TextFormat(Format):
@@ -24,9 +27,16 @@ class TextFormat(Format):
         self.output.write(_valid(ban_list))
 
     @override
-    def plan(self, plan: Plan, state_location: str, rate: float | None) -> None:
+    def plan(self, plan: Plan, setting: Setting, rate: float | None) -> None:
         out = self.output
+        if odd := notices(plan, setting):
+            out.write("".join(map(self._sentence, odd)) + "\n")
         out.write(text.plan(plan, rate=rate, colour=out.colour, everything=out.everything, width=out.width))
+        if where := where_calls_go(plan, setting):
+            out.write(self._sentence(where))
+
+    def _sentence(self, raw: str) -> str:
+        return wrapped(escape.line(raw), self.output.width) + "\n"
 
     @override
     def made(self, plan: Plan) -> None:
@@ -35,6 +45,8 @@ class TextFormat(Format):
 
     @override
     def state(self, state: State, room_names: Mapping[str, str], location: str, now: datetime) -> None:
+        if state.endpoint is not None:
+            self.output.write(self._sentence(f"{location} {recorded(state.endpoint)}.") + "\n")
         self.output.write(text.state(state, room_names, location, now))
 
     @override

@@ -12,6 +12,9 @@ from typing import Final
 from reconciler.bans import Record
 from reconciler.errors import Problem
 from reconciler.plan.change import Action, Because, Change, Plan
+from reconciler.plan.outcome import Tally
+
+NOTHING_DONE: Final = "Nothing was done."
 
 _YEAR: Final = 365 * 24 * 3600  # seconds
 
@@ -49,7 +52,7 @@ def problem_count(problems: Sequence[Problem]) -> str:
     files = list(dict.fromkeys(problem.file for problem in problems))
     what = count(len(problems), "problem")
     where = f"{files[0]} has {what}" if len(files) == 1 else f"There are {what} in {len(files):,} files"
-    return f"{where}. Nothing was done."
+    return f"{where}. {NOTHING_DONE}"
 
 
 # A plan as a whole
@@ -121,6 +124,25 @@ def hint(expired: Sequence[str], ban_list: str) -> str:
 def made(plan: Plan, commit: str) -> str:
     """When a plan was made, and at which commit."""
     return f"Made {time(plan.created_at)} at commit {commit}."
+
+
+def done(tally: Tally, *, recorded: bool, saved_plan: bool) -> str:
+    """What an apply that could not go on has done, and what is left.
+
+    Args:
+        tally: of its changes.
+        recorded: whether the state has it; else somebody has said where it is.
+        saved_plan: whether it carried out a saved plan.
+    """
+    counts = {"banned": tally.banned, "updated": tally.updated, "lifted": tally.lifted, "repeated": tally.repeated}
+    parts = ", ".join(f"{number:,} {what}" for what, number in counts.items() if number)
+    if not parts:
+        return f"{NOTHING_DONE} {'Make a new plan' if saved_plan else 'Apply again'} once that is mended."
+    left = tally.failed + tally.not_started
+    return (
+        f"Done{' and recorded' if recorded else ''}: {parts}; {left:,} left."
+        f" {'Make a new plan' if saved_plan else 'Apply again'} to go on from here."
+    )
 
 
 # One change, or one record

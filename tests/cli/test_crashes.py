@@ -6,6 +6,7 @@ RECONCILER_KILLS sets how many applies are killed.
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -102,7 +103,8 @@ def test_killing_applies_loses_no_reported_ban_and_repeats_no_more_than_was_in_f
                 _, err = process.communicate(timeout=120)
             if process.returncode:
                 assert "is locked by" in err
-                output("force-unlock", err.split()[-1], "--state", state)
+                [(lock_id, where)] = re.findall(r"`reconciler force-unlock (\S+) --state (\S+)`", err)
+                output("force-unlock", lock_id, "--state", where)
             else:  # it had finished before it was killed
                 assert not rest
     output("apply", "--auto-approve", "--rate", "0", "--state", state)

@@ -1,11 +1,14 @@
 """The program as a whole: usage, exit codes, streams and signals, whatever the command."""
 
+import fcntl
 import json
 import os
 import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +20,7 @@ from reconciler import __version__, load_state
 from reconciler.sandbox import Sandbox
 from reconciler.stores import open_store
 from reconciler.stores.holder import Holder
-from tests.command_line import AWS_EXAMPLE, Reconciler, banning, in_a_process
+from tests.command_line import AWS_EXAMPLE, Reconciler, banning, in_a_process, write_a_state
 
 # Help and usage
 
@@ -144,7 +147,7 @@ def test_a_terminal_without_utf_8_shows_escapes(folder: Path) -> None:
     Path("bans.yaml").write_text(banning("王"))
     result = in_a_process("plan", env=os.environ | {"PYTHONIOENCODING": "latin-1"})
     assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith("  + lobby/\\u738b   disconnect\n")
+    assert "\n  + lobby/\\u738b   disconnect\n" in result.stdout
 
 
 def test_no_color_goes_for_errors_too(folder: Path) -> None:
@@ -160,12 +163,13 @@ def test_no_color_goes_for_errors_too(folder: Path) -> None:
 
 @pytest.mark.parametrize("command", ["plan", "show", "apply"])
 def test_reasons_are_cut_to_the_width_of_a_terminal_and_nowhere_else(reconciler: Reconciler, command: str) -> None:
+    write_a_state()
     Path("bans.yaml").write_text(banning("a") + f"    reason: {'word ' * 40}\n")
     whole = f'"{("word " * 40).strip()}"'
     assert reconciler("plan", "--out", "plan.json").out.splitlines()[0].endswith(whole)
     arguments = {"plan": ["plan"], "show": ["show", "plan.json"], "apply": ["apply", "plan.json"]}[command]
     for columns, options, cut in (("60", [], True), ("300", [], False), ("60", ["--all"], False)):
-        environment = {**os.environ, "COLUMNS": columns, "AWS_ENDPOINT_URL_IVSCHAT": "http://127.0.0.1:9"}
+        environment = {**os.environ, "COLUMNS": columns}
         ours, theirs = pty.openpty()
         program = [sys.executable, "-m", "reconciler", *arguments, *options, "--no-color"]
         subprocess.run(program, stdout=theirs, stderr=subprocess.DEVNULL, check=False, env=environment)
@@ -174,6 +178,23 @@ def test_reasons_are_cut_to_the_width_of_a_terminal_and_nowhere_else(reconciler:
         os.close(theirs)
         assert first.endswith('…"' if cut else whole)
         assert not cut or len(first) == 60
+
+
+def test_an_error_on_a_narrow_terminal_is_broken_at_words_and_elsewhere_not_at_all(folder: Path) -> None:
+    command = [sys.executable, "-m", "reconciler", "plan", "-f", "missing/folder/of/a/list.yaml", "--no-color"]
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    subprocess.run(command, stderr=theirs, check=False)
+    shown = os.read(ours, 10_000).decode().replace("\r\n", "\n")
+    os.close(ours)
+    os.close(theirs)
+    whole = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False).stderr
+    assert whole.count("\n") == 1
+    first, *others = shown.splitlines()
+    assert others
+    assert first.startswith("Error: missing/folder/of/a/list.yaml")
+    assert all(line.startswith("  ") and len(line) <= 40 for line in others)
+    assert " ".join(shown.split()) == " ".join(whole.split())
 
 
 # Signals

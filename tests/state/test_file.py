@@ -41,6 +41,29 @@ def test_the_file_is_read_back_as_it_was() -> None:
     assert state.dumps(read).decode() == FILE
 
 
+def test_a_state_that_is_not_of_aws_says_so_and_only_that_one_is_of_format_2() -> None:
+    rehearsed = recorded(ban("a"), endpoint="http://127.0.0.1:8787")
+    text = state.dumps(rehearsed).decode()
+    assert text.startswith(
+        f'''{{
+  "format_version": 2,
+  "lineage": "{LINEAGE}",
+  "serial": 1,
+  "endpoint": "http://127.0.0.1:8787",
+  "bans": {{
+'''
+    )
+    assert state.loads(text) == rehearsed
+    assert state.dumps(recorded(ban("a"))).startswith(b'{\n  "format_version": 1,\n')
+    assert state.loads(FILE.replace('"format_version": 1', '"format_version": 2')) == state.loads(FILE)
+
+
+@pytest.mark.parametrize("endpoint", ["null", '""', '"AWS"', '"http://a b"', '"http://x", "endpoint": "http://y"'])
+def test_an_endpoint_is_one_url(endpoint: str) -> None:
+    with pytest.raises(StateDamaged, match=r"endpoint|twice"):
+        state.loads(FILE.replace('"format_version": 1,', f'"format_version": 2, "endpoint": {endpoint},'))
+
+
 def test_an_empty_state_is_a_file_too() -> None:
     assert state.loads(state.dumps(State(LINEAGE, 1))) == State(LINEAGE, 1)
 
@@ -79,8 +102,8 @@ def test_a_generation_counts_up_and_keeps_the_lineage() -> None:
 
 
 def test_a_newer_format_is_refused_even_when_it_looks_quite_different() -> None:
-    with pytest.raises(StateTooNew, match="format 2"):
-        state.loads('{"format_version": 2, "everything": "else"}')
+    with pytest.raises(StateTooNew, match="format 3"):
+        state.loads('{"format_version": 3, "everything": "else"}')
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from reconciler import BanKey, State, load_state
-from reconciler.errors import StateDamaged
+from reconciler.errors import EndpointMixed, StateDamaged, StateTooNew
 from reconciler.state import file as state
-from tests.builders import LINEAGE, LOBBY, ban, recorded
+from tests.builders import LINEAGE, LOBBY, SANDBOX, ban, recorded
 from tests.stores.builders import HOLDER, RECORD, A, B, C, beside, kill_after_recording, store, warned, write
 
 
@@ -130,3 +130,30 @@ def test_what_the_state_would_not_take_the_journal_does_not_either(path: Path) -
         journal.write_text(journal.read_text().replace('"user_id": "a"', bad))
         with pytest.raises(StateDamaged, match="journal is damaged"):
             load_state(str(path))
+
+
+def test_a_rehearsal_that_is_killed_before_its_first_save_stays_a_rehearsal(path: Path) -> None:
+    with store(path).locked(HOLDER, 0, LINEAGE) as opened:
+        opened.against(SANDBOX)
+        opened.keep([(A, RECORD)])
+    head, _ = map(json.loads, beside(path, ".journal").read_text().splitlines())
+    assert head == {"format_version": 2, "lineage": LINEAGE, "serial": 0, "endpoint": SANDBOX}
+    assert load_state(str(path)) == State(LINEAGE, 0, {A: RECORD}, SANDBOX)
+    with store(path).locked(HOLDER, 0, "not used") as opened, pytest.raises(EndpointMixed):
+        opened.against(None)
+
+
+def test_a_journal_of_the_other_endpoint_is_another_state_s(path: Path) -> None:
+    write(path, recorded(serial=5, endpoint=SANDBOX))
+    kill_after_recording(path, (A, RECORD))
+    write(path, recorded(serial=5))
+    assert store(path).read() == recorded(serial=5)
+    assert "belong to another state" in warned[0]
+
+
+def test_a_journal_of_a_later_version_is_refused(path: Path) -> None:
+    kill_after_recording(path, (A, RECORD))
+    journal = beside(path, ".journal")
+    journal.write_text(journal.read_text().replace('"format_version": 1', '"format_version": 3'))
+    with pytest.raises(StateTooNew, match="Upgrade reconciler"):
+        store(path).read()

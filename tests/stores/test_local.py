@@ -46,7 +46,7 @@ def test_a_damaged_state_is_an_error_that_names_the_backup(path: Path) -> None:
     with pytest.raises(StateDamaged) as caught:
         load_state(str(path))
     assert f"{path} is not a state file" in str(caught.value)
-    assert f"copy the good one to {path}" in str(caught.value)
+    assert f"`cp {path}.backup {path}` puts the previous one back" in str(caught.value)
     assert "bans.state.json.backup" in str(caught.value)
 
 
@@ -84,7 +84,7 @@ def test_a_state_that_is_gone_while_its_backup_is_there_is_not_an_empty_one(path
         opened.keep([(A, RECORD)])
         opened.save()
     path.unlink()
-    with pytest.raises(StateDamaged, match=r"bans\.state\.json\.backup, so there was one. Copy that back"):
+    with pytest.raises(StateDamaged, match=rf"so there was one. Put that back with `cp {path}.backup {path}`"):
         load_state(str(path))
     beside(path, ".backup").unlink()
     assert load_state(str(path)) == State()

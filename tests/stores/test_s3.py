@@ -14,12 +14,20 @@ import pytest
 from botocore.config import Config
 
 from reconciler import Ban, BanKey, Record, State, load_state
-from reconciler.errors import PushRefused, StateChanged, StateDamaged, StateLocked, StateUnreadable, StateUnwritable
+from reconciler.errors import (
+    EndpointMixed,
+    PushRefused,
+    StateChanged,
+    StateDamaged,
+    StateLocked,
+    StateUnreadable,
+    StateUnwritable,
+)
 from reconciler.state import file as state
 from reconciler.stores import holder
 from reconciler.stores.holder import Holder
 from reconciler.stores.s3 import S3Store
-from tests.builders import LINEAGE, LOBBY, NOW, ban, recorded
+from tests.builders import LINEAGE, LOBBY, NOW, SANDBOX, ban, recorded
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -82,6 +90,31 @@ def test_what_is_saved_is_read_and_the_lock_is_gone(s3: "S3Client", key: str) ->
     assert warned == []
 
 
+def test_a_rehearsal_is_kept_apart_on_s3_too(s3: "S3Client", key: str) -> None:
+    with store(key).locked(HOLDER, 0, LINEAGE) as opened:
+        opened.against(SANDBOX)
+        opened.keep([(A, RECORD)])
+    assert load_state(f"s3://{BUCKET}/{key}").endpoint == SANDBOX  # in the journal
+    with store(key).locked(HOLDER, 0, LINEAGE) as opened:
+        opened.save()
+    assert get(s3, key) == State(LINEAGE, 1, {A: RECORD}, SANDBOX)
+    with store(key).locked(HOLDER, 0, LINEAGE) as opened, pytest.raises(EndpointMixed):
+        opened.against(None)
+
+
+def test_what_met_somebody_else_s_state_is_merged_into_it(s3: "S3Client", key: str) -> None:
+    put(s3, key, recorded(serial=5))
+    with store(key).locked(HOLDER, 0, LINEAGE) as opened:
+        opened.keep([(A, RECORD)])
+        put(s3, key, recorded(ban("b"), serial=6))
+        with pytest.raises(StateChanged):
+            opened.save()
+    [recovered] = Path.cwd().glob("bans.state.recovered-*.json")
+    with store(key).locked(HOLDER, 0, LINEAGE) as opened:
+        assert opened.push(*state.loads_recovery(recovered.read_bytes())) == 1
+    assert set(get(s3, key).records) == {A, B}
+
+
 def test_a_later_save_replaces_what_was_read(s3: "S3Client", key: str) -> None:
     put(s3, key, recorded(ban("b"), serial=5))
     with store(key).locked(HOLDER, 0, "not used") as opened:
@@ -125,7 +158,7 @@ def test_a_held_lock_says_who_holds_it_and_how_to_break_it(s3: "S3Client", key: 
     assert str(caught.value) == (
         f"s3://{BUCKET}/{key} is locked by `apply` of alice on build-7 (process 4242, since 2026-11-22 16:00:00 UTC)."
         " Wait for it to end, or give --lock-timeout to wait here. If that run is dead for certain, remove its lock"
-        f" with: reconciler force-unlock {lock_id}"
+        f" with `reconciler force-unlock {lock_id} --state s3://{BUCKET}/{key}`."
     )
 
 

@@ -1,16 +1,18 @@
 """`reconciler apply`: make it so."""
 
-from collections.abc import Callable, Collection
-from contextlib import ExitStack, closing
+from collections.abc import Collection, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from reconciler import escape
 from reconciler.aws.pacing import Pace
-from reconciler.bans import AccountRegion
+from reconciler.bans import AccountRegion, account_region_of
 from reconciler.cli import console
 from reconciler.cli.options import (
     Misuse,
@@ -26,10 +28,11 @@ from reconciler.cli.options import (
 from reconciler.cli.stopping import Stopping, stopping
 from reconciler.cli.workspace import Selection, Workspace, with_selection, with_workspace_on_aws
 from reconciler.enforce import Disconnect, enforce
-from reconciler.errors import ChatError
+from reconciler.errors import BanListInvalid, ChatError, PlanRefused, ReconcilerError, StateError
 from reconciler.plan.change import Plan
 from reconciler.plan.diff import still_valid
-from reconciler.plan.outcome import Outcome, tally
+from reconciler.plan.outcome import Outcome, tally, tally_of
+from reconciler.views import wording
 from reconciler.views.report import Ending, Report
 
 if TYPE_CHECKING:
@@ -51,26 +54,53 @@ class Calling:
     parallelism: int
     endpoint_url: str | None
 
-    def chat(
-        self, rate: float, profile: str | None, stop: Stopping, throttled: Callable[[AccountRegion], None]
-    ) -> "Chat":
-        """The service, called at `rate`; `throttled` is told when it throttles."""
+
+class _Service:
+    """The chat service, as one apply calls it.
+
+    Args:
+        calling: how.
+        plan: what is to be carried out.
+        profile: of the AWS configuration.
+    """
+
+    def __init__(self, calling: Calling, plan: Plan, profile: str | None) -> None:
+        self.calling = calling
+        self.stop = Stopping()
+        self.throttled: SimpleQueue[AccountRegion] = SimpleQueue()
+        self._plan = plan
+        self._profile = profile
+
+    @cached_property
+    def chat(self) -> "Chat":
+        """Made when first asked for. Raises ChatError."""
         from reconciler.aws.chat import Chat  # noqa: PLC0415 - boto3 takes longer to import than all the rest
 
-        pace = Pace(rate, sleep=stop.event.wait)
+        pace = Pace(self._plan.rate if self.calling.rate is None else self.calling.rate, sleep=self.stop.event.wait)
 
         def slow_down(where: AccountRegion) -> None:
             pace.throttled(where)
-            throttled(where)
+            self.throttled.put(where)
 
         return Chat(
             now=lambda: datetime.now(UTC),
             before_attempt=pace.wait,
             throttled=slow_down,
-            parallelism=self.parallelism,
-            endpoint_url=self.endpoint_url,
-            profile=profile,
+            parallelism=self.calling.parallelism,
+            endpoint_url=self.calling.endpoint_url,
+            profile=self._profile,
         )
+
+    def endpoint(self) -> str | None:
+        """What carrying out the plan calls, if that is not AWS. Raises ChatError."""
+        places = self._plan.calls or [account_region_of(change.key.room_arn) for change in self._plan.changes[:1]]
+        return self.chat.endpoint(places)
+
+    def connect(self, places: Collection[AccountRegion]) -> Disconnect:
+        """Get ready to call. Raises ChatError."""
+        if places:
+            self.chat.connect(places)
+        return self.chat.disconnect
 
 
 with_calling: Final = gathered(
@@ -132,58 +162,80 @@ def command(
         raise Misuse("--format json cannot ask; give a PLAN or --auto-approve")
     if asks:
         console.require_terminal("a PLAN or --auto-approve")
-    saved = None
-    if plan is not None:
-        saved = workspace.saved_plan(plan)
-        workspace = workspace.of(saved, plan)
     report = workspace.report("json lines" if format == "json" else format, everything=everything)
-    with workspace.locked("apply", lock_timeout) as session:
+    with report.telling(), _saying_what_was_done(), ExitStack() as opened:
+        saved = None
+        if plan is not None:
+            saved = workspace.saved_plan(plan)
+            workspace = workspace.of(saved, plan)
+        session = opened.enter_context(workspace.locked("apply", lock_timeout))
         if saved is None:
             todo = workspace.plan(session.state, selection)
         else:
             todo = still_valid(saved.plan, workspace.ban_list, session.state, datetime.now(UTC))
-        report.plan(todo, workspace.store.location, rate=calling.rate)
+        service = _Service(calling, todo, workspace.profile)
+        endpoint = workspace.endpoint
+        if todo.changes and not todo.refusals:
+            opened.enter_context(closing(service.chat))
+            endpoint = service.endpoint()
+            session.against(endpoint)
+            todo = replace(todo, endpoint=endpoint)
+        report.plan(todo, workspace.setting(endpoint), rate=calling.rate)
         if todo.refusals:
             report.refused(todo)
             return 1
-        if asks and todo.changes and not console.approved(_question(todo)):
-            console.out("Apply cancelled. Nothing was done.\n")
-            return 1
-        return _carry_out(todo, session, calling, workspace, report, saved_plan=saved is not None)
+        if asks and todo.changes:
+            service.connect(todo.calls)  # what can be known to fail is to be known before anybody is asked
+            if not console.approved(_question(todo)):
+                console.out("Apply cancelled. Nothing was done.\n")
+                return 1
+        return _carry_out(todo, session, service, workspace, report, saved_plan=saved is not None)
+
+
+@contextmanager
+def _saying_what_was_done() -> Iterator[None]:
+    """Have errors say that nothing was done, unless they say what was done."""
+    try:
+        yield
+    except (BanListInvalid, PlanRefused):
+        raise
+    except ReconcilerError as error:
+        if not hasattr(error, "__notes__"):
+            error.add_note(wording.NOTHING_DONE)
+        raise
 
 
 def _carry_out(
-    plan: Plan, session: "Session[Any]", calling: Calling, workspace: Workspace, report: Report, *, saved_plan: bool
+    plan: Plan, session: "Session[Any]", service: _Service, workspace: Workspace, report: Report, *, saved_plan: bool
 ) -> int:
     now = datetime.now(UTC)
     skipped = [change for change in plan.changes if change.after is not None and not change.after.in_force(now)]
     if skipped:
         plan = replace(plan, changes=tuple(c for c in plan.changes if c.after is None or c.after.in_force(now)))
     outcomes: list[Outcome] = []
-    throttled: SimpleQueue[AccountRegion] = SimpleQueue()
-    rate = plan.rate if calling.rate is None else calling.rate
-    with stopping() as stop, ExitStack() as opened:
-
-        def connect(places: Collection[AccountRegion]) -> Disconnect:
-            chat = opened.enter_context(closing(calling.chat(rate, workspace.profile, stop, throttled.put)))
-            chat.connect(places)
-            return chat.disconnect
-
+    parallelism = service.calling.parallelism
+    with stopping(service.stop) as stop:
         run = enforce(
-            plan.changes, connect=connect, keep=session.keep, parallelism=calling.parallelism, stop=stop.event
+            plan.changes, connect=service.connect, keep=session.keep, parallelism=parallelism, stop=stop.event
         )
         try:
-            with closing(run), report.applying(plan, skipped) as ended:
-                for outcome in run:
-                    outcomes.append(outcome)
-                    while not throttled.empty():
-                        report.throttled(throttled.get())
-                    ended(outcome)
-        except ChatError as error:  # before the first call
-            console.error(str(workspace.redact.error(error)))
-        finally:
-            # Also what an interrupted run has left in the journal, and what was done before an error.
-            session.save()
+            try:
+                with closing(run), report.applying(plan, skipped) as ended:
+                    for outcome in run:
+                        outcomes.append(outcome)
+                        while not service.throttled.empty():
+                            report.throttled(service.throttled.get())
+                        ended(outcome)
+            except ChatError as error:  # before the first call
+                console.error(str(report.failed(error)))
+            finally:
+                # Also what an interrupted run has left in the journal, and what was done before an error.
+                session.save()
+        except StateError as error:
+            done = tally_of(plan.changes, session.state.records, outcomes)
+            report.stopped(done)
+            error.add_note(wording.done(done, recorded=session.is_saved, saved_plan=saved_plan))
+            raise
         ending = Ending(tally(plan.changes, outcomes), workspace.store.location, saved_plan, stop.signal is not None)
         report.applied(plan, outcomes, ending)
     if stop.signal is not None:
@@ -192,4 +244,7 @@ def _carry_out(
 
 
 def _question(plan: Plan) -> str:
-    return "Disconnect these users, and record it?" if plan.calls else "Record these changes?"
+    where = "" if plan.endpoint is None else f" at {escape.terminal(plan.endpoint)}, which is not AWS"
+    if plan.calls:
+        return f"Disconnect these users{where}, and record it?"
+    return f"Record these changes as made{where}?" if where else "Record these changes?"

@@ -31,12 +31,16 @@ def command(
         if not new:
             console.out("Nothing to import. The state records every ban of the list.\n")
             return 0
+        where = ""
+        if workspace.endpoint is not None:
+            session.against(workspace.endpoint)
+            where = f" at {workspace.endpoint}, which is not AWS"
         shown = new if everything else new[:SHOWN]
         console.out(text.addresses(plan, [workspace.redact.key(change.key) for change in shown]))
         if len(shown) < len(new):
             console.out(f"  … and {len(new) - len(shown):,} more; --all shows every one.\n")
         bans = count(len(new), "ban")
-        if not auto_approve and not console.approved(f"Record {bans} as done, and disconnect nobody?"):
+        if not auto_approve and not console.approved(f"Record {bans} as done{where}, and disconnect nobody?"):
             console.out("Import cancelled. Nothing was done.\n")
             return 1
         session.keep([(change.key, change.recorded()) for change in new])

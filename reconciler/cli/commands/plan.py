@@ -9,6 +9,7 @@ import reconciler
 from reconciler.cli.options import all_option, format_option, option, together
 from reconciler.cli.progress import busy
 from reconciler.cli.workspace import Selection, Workspace, with_selection, with_workspace
+from reconciler.views import notices
 
 
 @click.command("plan")
@@ -35,10 +36,11 @@ def command(
         plan = workspace.plan(workspace.read(), selection)
     if out is not None or format == "json":  # a plan that is only shown need not ask git
         plan = replace(plan, commit=reconciler.commit_of(workspace.file, os.environ, ban_list.included))
+    setting = workspace.setting(workspace.endpoint)
     if out is not None:
         with busy(f"Saving {out}"):
-            reconciler.save_plan(plan, workspace.store.location, out)
-    report.plan(plan, workspace.store.location)
+            reconciler.save_plan(plan, setting.state_location, out, notices=notices.everything(plan, setting))
+    report.plan(plan, setting)
     if plan.refusals:
         return 1
     return 2 if detailed_exitcode and plan.changes else 0

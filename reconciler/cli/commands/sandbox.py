@@ -5,6 +5,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
@@ -18,10 +19,11 @@ from reconciler.bans import BanKey, address
 from reconciler.cli import console
 from reconciler.cli.options import file_option, gathered, no_color_option, option, redact_option, together
 from reconciler.cli.workspace import Workspace
-from reconciler.errors import ReconcilerError
+from reconciler.errors import EndpointMixed, ReconcilerError
 from reconciler.redaction import Redaction
 from reconciler.sandbox.kinds import DEFAULT_FAULTS, FAULT_KINDS, FaultKind
 from reconciler.state import file as state_file
+from reconciler.state.endpoints import recorded
 from reconciler.state.value import State
 from reconciler.stores import open_store
 from reconciler.views.wording import count
@@ -118,7 +120,7 @@ def command(
 
     With COMMAND, it runs that command with AWS clients pointed at the sandbox, shows their requests, and ends with its
     exit code: reconciler sandbox -- reconciler apply. The command works on a copy of the state, unless --state
-    names another. Without COMMAND, the sandbox runs until you stop it.
+    names another, which must not be one that was made on AWS. Without COMMAND, the sandbox runs until you stop it.
     """
     ban_list = BanList() if workspace.has_no_list else workspace.ban_list
     if port is None:
@@ -171,7 +173,7 @@ def _serve(options: "SandboxOptions", names: Mapping[str, str], redact: Redactio
 def _try(command: tuple[str, ...], options: "SandboxOptions", ban_list: BanList, workspace: Workspace) -> int:
     """Run a command against the sandbox, then show what it asked."""
     with _running(options) as box:
-        with _state_for(ban_list, workspace.given_state) as location:
+        with _state_for(ban_list, workspace.given_state, box.url) as location:
             status = _run(command, box.url, location)
         requests = box.requests
     console.out(f"\nThe sandbox received {count(len(requests), 'request')}{':' if requests else '.'}\n")
@@ -183,9 +185,19 @@ def _try(command: tuple[str, ...], options: "SandboxOptions", ban_list: BanList,
 
 
 @contextmanager
-def _state_for(ban_list: BanList, given: str | None) -> Iterator[str]:
-    """The state for the run of a command: the list's own must not record what happened to nobody."""
+def _state_for(ban_list: BanList, given: str | None, url: str) -> Iterator[str]:
+    """The state for the run of a command: the list's own must not record what happened to nobody.
+
+    Raises:
+        EndpointMixed: the one that was given records what was done on AWS.
+    """
     if given is not None:
+        if "://" not in given and not open_store(given, console.diagnostic).read().goes_with(url):
+            raise EndpointMixed(
+                f"{given} {recorded(None)}, and what happens in the sandbox must not get into it. Without --state and"
+                " RECONCILER_STATE, the command works on a copy of the list's state. Or name another state, such as"
+                " --state rehearsal.state.json."
+            )
         yield given
         return
     location = ban_list.state_location
@@ -193,7 +205,7 @@ def _state_for(ban_list: BanList, given: str | None) -> Iterator[str]:
     with TemporaryDirectory(prefix="reconciler-") as folder:
         path = Path(folder) / "bans.state.json"
         if state.lineage is not None:
-            path.write_bytes(state_file.dumps(state))
+            path.write_bytes(state_file.dumps(replace(state, endpoint=url)))
         yield str(path)
     console.diagnostic(f"The command used a copy of the state; {location} is unchanged.")
 

@@ -6,6 +6,7 @@ import click
 
 from reconciler.cli.options import Misuse, all_option, format_option, together
 from reconciler.cli.workspace import Workspace, with_workspace_for_looking
+from reconciler.views.notices import Setting
 
 
 @click.command("show")
@@ -25,7 +26,7 @@ def command(workspace: Workspace, plan: str | None, format: str, everything: boo
     report = workspace.report(format, everything=everything)
     if plan is not None:
         saved = workspace.saved_plan(plan)
-        report.plan(saved.plan, saved.state_location)
+        report.plan(saved.plan, Setting(saved.state_location, endpoint=workspace.endpoint))
         report.made(saved.plan)
     elif format == "markdown":
         raise Misuse("--format markdown shows a PLAN; name a file that `reconciler plan --out` has saved")

@@ -1,5 +1,7 @@
 """`reconciler state …`: inspect and repair the state, without disconnecting anybody."""
 
+import os
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from reconciler.bans import BanKey, room_and_user
 from reconciler.cli import console
 from reconciler.cli.options import Misuse, lock_timeout_option, together
 from reconciler.cli.workspace import Workspace, with_workspace_for_looking
-from reconciler.errors import AddressUnknown, StateDamaged, StateUnreadable
+from reconciler.errors import AddressUnknown, PushRefused, StateDamaged, StateUnreadable
 from reconciler.state import file as statefile
 from reconciler.state.value import State
 from reconciler.views import text
@@ -82,19 +84,47 @@ def pull(workspace: Workspace) -> int:
 def push(workspace: Workspace, path: str, lock_timeout: float) -> int:
     """Replace the state with a later generation of it, from a file.
 
-    Refused if FILE has another lineage, or its serial is not higher.
+    Refused if FILE has another lineage, or its serial is not higher. What an apply has recovered
+    (bans.state.recovered-….json) is merged into the state, whatever its serial; several such files in any order.
     """
     try:
-        pushed = statefile.loads(Path(path).read_bytes())
+        pushed, recovery = statefile.loads_recovery(Path(path).read_bytes())
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", error)
         raise StateUnreadable(f"{path} cannot be read: {why}", private=[path]) from error
     except StateDamaged as error:
         raise StateDamaged(f"{path} is not a state file: {error}.") from error
+    _refuse_a_new_state_elsewhere(workspace)
     with workspace.locked("state push", lock_timeout) as session:
-        session.push(pushed)
-    console.out(f"Pushed serial {pushed.serial} with {count(len(pushed.records), 'ban')}.\n")
+        merged = session.push(pushed, recovery)
+        now = session.state
+    done = (
+        f"Pushed serial {now.serial}"
+        if merged is None
+        else f"Merged {count(merged, 'change')} into serial {now.serial}"
+    )
+    console.out(f"{done} with {count(len(now.records), 'ban')}.\n")
     return 0
+
+
+def _refuse_a_new_state_elsewhere(workspace: Workspace) -> None:
+    """Make sure that a new state is made where the list has it, or where somebody says without any doubt.
+
+    Raises:
+        PushRefused: there is no list, and the state is named by a path that starts from wherever we are.
+    """
+    given = workspace.given_state
+    if os.path.exists(workspace.file) or (given is not None and ("://" in given or os.path.isabs(given))):
+        return
+    store = workspace.store
+    if not workspace.read().is_blank:
+        return
+    raise PushRefused(
+        f"There is no {workspace.file} here, and no state at {store.absolute}, so this would begin a new state there."
+        " Go to the folder of the list, name the list with --file, or name the state by its whole path:"
+        f" `{shlex.join(['reconciler', 'state', 'push', 'FILE', '--state', store.absolute])}`.",
+        private=[workspace.file, store.absolute],
+    )
 
 
 def _recorded(workspace: Workspace, addresses: tuple[str, ...] | list[str], state: State) -> frozenset[BanKey]:

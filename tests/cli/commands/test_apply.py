@@ -1,16 +1,19 @@
 """`reconciler apply`: what it asks, calls, records and reports."""
 
+import errno
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from reconciler import diff, load_ban_list, load_state
 from reconciler.bans import format_time
 from reconciler.sandbox import Sandbox
+from reconciler.stores import journal
 from reconciler.stores.plans import save_plan
-from tests.command_line import AWS_ARN, AWS_EXAMPLE, NOBODY, REDACT, Reconciler, banning, with_reasons
+from tests.command_line import AWS_ARN, AWS_EXAMPLE, NOBODY, REDACT, WRONG, Reconciler, banning, with_reasons
 
 # The main job
 
@@ -21,11 +24,15 @@ def test_the_example_of_aws_from_the_list_to_the_state_and_back(reconciler: Reco
     planned = reconciler("plan", "--detailed-exitcode")
     assert planned.code == 2
     assert planned.out == (
-        """\
+        f"""\
+There is no state at bans.state.json yet, so every ban in the list counts as new. If there should be one, find it \
+first: this may be another checkout or a wrong --state, or CI has lost the file.
+
   + lobby/ABC123def456   disconnect   "Violated terms of service"
 
 Plan: 1 to ban, 0 to update, 0 to lift.
 1 DisconnectUser call, about 1 s at 100 calls/s.
+The calls go to {sandbox.url}, which is not AWS.
 """
     )
 
@@ -44,6 +51,8 @@ Plan: 1 to ban, 0 to update, 0 to lift.
     removed = reconciler("plan")
     assert removed.out == (
         """\
+bans.yaml bans nobody, so everybody is lifted: 1 ban.
+
   - lobby/ABC123def456   lift         removed from bans.yaml
 
 Plan: 0 to ban, 0 to update, 1 to lift.
@@ -86,7 +95,7 @@ def test_a_list_of_several_files_from_the_plan_to_the_state(reconciler: Reconcil
     assert reconciler("validate").out == (
         "bans.yaml and 2 files that it includes are valid: 2 bans, of 2 users in 1 room.\n"
     )
-    assert reconciler("plan", "--out", "plan.json").out.startswith("  + lobby/a   disconnect\n  + lobby/b   disc")
+    assert "\n  + lobby/a   disconnect\n  + lobby/b   disconnect\n" in reconciler("plan", "--out", "plan.json").out
     assert reconciler("apply", "plan.json").code == 0
     assert sorted(str(request.params["userId"]) for request in sandbox.requests) == ["a", "b"]
 
@@ -382,3 +391,88 @@ def test_a_bad_list_is_known_before_the_state_is_locked(reconciler: Reconciler) 
     Path("bans.yaml").write_text("bans: [")
     assert reconciler("apply", "--auto-approve", "--state", "s.json").code == 1
     assert not Path("s.json.lock").exists()
+
+
+# What is known before anybody is asked, and what errors say was done
+
+
+def test_missing_credentials_are_known_before_the_question(reconciler: Reconciler) -> None:
+    result = reconciler("apply", typed="yes\n")
+    assert result.code == 1
+    assert "  + lobby/ABC123def456" in result.out
+    assert "Only `yes` goes ahead" not in result.out
+    assert result.err.startswith("Error: There are no AWS credentials.")
+    assert result.err.endswith(" Nothing was done.\n")
+
+
+def test_an_endpoint_that_cannot_be_reached_is_known_before_the_question_and_names_the_region(
+    reconciler: Reconciler, credentials: None
+) -> None:
+    result = reconciler("apply", "--endpoint-url", "http://127.0.0.1:9", typed="yes\n")
+    assert result.code == 1
+    assert "Only `yes` goes ahead" not in result.out
+    assert result.err == (
+        "Error: us-west-2: No connection to http://127.0.0.1:9: Connection refused. Check the network, the region in"
+        " the room's ARN, and the endpoint URL. Nothing was done.\n"
+    )
+
+
+def test_nobody_needs_credentials_to_be_asked_about_records_alone(reconciler: Reconciler) -> None:
+    reconciler("import", "--auto-approve")
+    Path("bans.yaml").write_text(NOBODY)
+    result = reconciler("apply", typed="yes\n")
+    assert result.code == 0
+    assert "Record these changes? Only `yes` goes ahead: " in result.out
+
+
+def test_a_full_disk_ends_the_apply_with_what_was_done_and_what_is_left(
+    reconciler: Reconciler, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("bans.yaml").write_text(banning("a", "b", "c", "d"))
+    written: list[str] = []
+
+    def full(file: BinaryIO, text: str) -> None:
+        written.append(text)
+        if len(written) == 3:  # the head, a, b
+            raise OSError(errno.ENOSPC, "No space left on device")
+        file.write(text.encode())
+
+    monkeypatch.setattr(journal, "_write", full)
+    result = reconciler("apply", "--auto-approve", "--parallelism", "1", "--format", "json")
+    done = len(load_state("bans.state.json").records)
+    assert result.code == 1
+    assert done >= 2
+    place = Path("bans.state.json.journal").absolute()
+    said = (
+        f"{place} cannot be written: No space left on device. Nobody else is disconnected until it can be."
+        f" Done and recorded: {done} banned; {4 - done} left. Apply again to go on from here."
+    )
+    assert result.err == f"Error: {said}\n"
+    *_, summary, error = map(json.loads, result.out.splitlines())
+    assert (summary["type"], summary["banned"], summary["not_started"]) == ("summary", done, 4 - done)
+    assert error == {"format_version": 1, "type": "error", "error": {"code": "StateUnwritable", "message": said}}
+    monkeypatch.undo()
+
+
+def test_what_cannot_be_read_is_an_object_where_an_apply_reports_as_json(reconciler: Reconciler) -> None:
+    Path("bans.yaml").write_text(NOBODY.replace("bans: []", "bans: {}\nx: 1"))
+    wrong = json.loads(reconciler("apply", "--auto-approve", "--format", "json").out)
+    assert (wrong["type"], wrong["error"]["code"]) == ("error", "BanListInvalid")
+    assert wrong["error"]["message"] == "bans.yaml has 2 problems. Nothing was done."
+    assert [problem["path"] for problem in wrong["error"]["problems"]] == ["bans", "x"]
+    Path("bans.yaml").write_text(NOBODY)
+    Path("bans.state.json").write_text("{")
+    for arguments in (["--auto-approve"], ["plan.json"]):
+        failed = reconciler("apply", *arguments, "--format", "json")
+        [line] = map(json.loads, failed.out.splitlines())
+        assert (failed.code, line["type"], line["format_version"]) == (1, "error", 1)
+        assert failed.err == f"Error: {line['error']['message']}\n"
+        assert line["error"]["message"].endswith("Nothing was done.")
+
+
+def test_an_error_as_json_names_nobody_where_it_is_redacted(reconciler: Reconciler, key: None) -> None:
+    Path("bans.yaml").write_text(WRONG)
+    said = reconciler("apply", "--auto-approve", "--format", "json", "--redact")
+    assert "alice" not in said.out + said.err
+    unknown = reconciler("apply", "--auto-approve", "--format", "json", "--redact", "--target", "lobby/alice")
+    assert "alice" not in unknown.out + unknown.err

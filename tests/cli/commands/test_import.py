@@ -12,11 +12,11 @@ def test_import_records_the_list_and_disconnects_nobody(reconciler: Reconciler, 
     assert not Path("bans.state.json").exists()
     imported = reconciler("import", typed="yes\n")
     assert imported.out == (
-        """\
+        f"""\
   lobby/a
   lobby/b
 
-Record 2 bans as done, and disconnect nobody? Only `yes` goes ahead: \
+Record 2 bans as done at {sandbox.url}, which is not AWS, and disconnect nobody? Only `yes` goes ahead: \
 Import complete: 2 bans recorded. Nobody was disconnected.
 """
     )

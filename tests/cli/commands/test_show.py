@@ -13,9 +13,9 @@ def test_show_says_who_is_banned(reconciler: Reconciler, sandbox: Sandbox) -> No
     assert reconciler("show").out == "0 bans in bans.state.json, serial 0.\n"
     reconciler("apply", "--auto-approve")
     shown = reconciler("show").out
-    assert re.fullmatch(
-        r'  lobby/ABC123def456   disconnected 20.* UTC   "Violated terms of service"', shown.splitlines()[0]
-    )
+    rehearsed, _, ban, *_ = shown.splitlines()
+    assert rehearsed == f"bans.state.json records a rehearsal against {sandbox.url}, not on AWS."
+    assert re.fullmatch(r'  lobby/ABC123def456   disconnected 20.* UTC   "Violated terms of service"', ban)
     assert shown.endswith("\n1 ban in bans.state.json, serial 1.\n")
     assert reconciler("show", "--format", "json").out == Path("bans.state.json").read_text()
 

@@ -4,7 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from reconciler import Ban, BanKey, Record, State
 from reconciler.sandbox import Sandbox
+from reconciler.state import file as statefile
+from reconciler.state.recovery import Recovery
+from tests.builders import LINEAGE
 from tests.command_line import AWS_ARN, Reconciler, banning
 
 
@@ -49,3 +53,34 @@ def test_push_takes_a_later_generation_only(reconciler: Reconciler, sandbox: San
     assert "Broke terms of service" in reconciler("state", "show", "lobby/ABC123def456").out
     Path("pulled.json").write_text("{")
     assert "pulled.json is not a state file" in reconciler("state", "push", "pulled.json").err
+
+
+def test_what_could_not_be_saved_is_merged_by_push(reconciler: Reconciler) -> None:
+    Path("bans.yaml").write_text(banning("a", "b"))
+    base = State(LINEAGE, 5)
+    for user in "ab":
+        key = BanKey(AWS_ARN, user)
+        whole = base.after([(key, Record(Ban()))]).generation(lineage=LINEAGE)
+        recovery = Recovery(5, str(Path("bans.state.json").absolute()), {key: None})
+        Path(f"{user}.json").write_bytes(statefile.dumps(whole, recovery=recovery))
+    Path("bans.state.json").write_bytes(statefile.dumps(base))
+    assert reconciler("state", "push", "b.json").out == "Merged 1 change into serial 6 with 1 ban.\n"
+    assert reconciler("state", "push", "a.json").out == "Merged 1 change into serial 7 with 2 bans.\n"
+    assert reconciler("state", "push", "a.json").out == "Merged 0 changes into serial 7 with 2 bans.\n"
+    assert reconciler("plan", "--detailed-exitcode").code == 0
+
+
+def test_push_makes_no_new_state_in_a_folder_without_the_list(
+    reconciler: Reconciler, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("pushed.json").write_bytes(statefile.dumps(State(LINEAGE, 1)))
+    (folder / "else where").mkdir()
+    monkeypatch.chdir(folder / "else where")
+    for arguments in ([], ["--state", "bans.state.json"]):
+        refused = reconciler("state", "push", "../pushed.json", *arguments)
+        assert refused.code == 1
+        assert list(Path.cwd().iterdir()) == []
+    place = Path.cwd() / "bans.state.json"
+    assert f"`reconciler state push FILE --state '{place}'`" in refused.err
+    assert reconciler("state", "push", "../pushed.json", "--state", str(place)).code == 0
+    assert reconciler("state", "push", "../pushed.json", "-f", "../bans.yaml").code == 0
