@@ -31,6 +31,7 @@
         ├── CredentialsRejected    missing, expired or unknown credentials
         ├── EndpointUnreachable    no connection to the service
         ├── ServiceFailed          5xx, cut connections, and whatever the service model does not list
+        ├── RoomsUnknown           what `everywhere` means cannot be found out, so nobody was disconnected there
         └── CallAbandoned          the run was told to stop before the call left
 
 The message of each is for the person who reads the terminal: what happened, and what to do about it.
@@ -233,6 +234,10 @@ class EndpointUnreachable(ChatError):
 
 class ServiceFailed(ChatError):
     """The service failed: 5xx answers, cut connections, time-outs, after all retries."""
+
+
+class RoomsUnknown(ChatError):
+    """The rooms from which to disconnect a user who is banned everywhere cannot be found out."""
 
 
 class CallAbandoned(ChatError):
