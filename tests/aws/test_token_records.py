@@ -212,7 +212,7 @@ def test_reading_is_consistent_and_asks_for_no_more_than_it_needs(monkeypatch: p
 
 
 def test_users_are_read_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
-    together = threading.Barrier(8, timeout=20)  # breaks if fewer than eight are asked for at once
+    together = threading.Barrier(8, timeout=10)  # breaks if fewer than eight are asked for at once
 
     def answer(_content: dict[str, Any]) -> tuple[int, object]:
         together.wait()
