@@ -32,6 +32,7 @@
     │   ├── CredentialsRejected    missing, expired or unknown credentials
     │   ├── EndpointUnreachable    no connection to the service
     │   ├── ServiceFailed          5xx, cut connections, and whatever the service model does not list
+    │   ├── RoomsUnknown           what `everywhere` means cannot be found out, so nobody was disconnected there
     │   └── CallAbandoned          the run was told to stop before the call left
     └── DenylistError
         ├── DenylistUnreadable     it cannot be opened, or its location is not one we know
@@ -258,6 +259,10 @@ class EndpointUnreachable(ChatError):
 
 class ServiceFailed(ChatError):
     """The service failed: 5xx answers, cut connections, time-outs, after all retries."""
+
+
+class RoomsUnknown(ChatError):
+    """The rooms from which to disconnect a user who is banned everywhere cannot be found out."""
 
 
 class CallAbandoned(ChatError):

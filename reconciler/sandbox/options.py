@@ -2,7 +2,8 @@
 
 import ipaddress
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.sandbox.kinds import DEFAULT_FAULTS, FAULT_KINDS, FaultKind
@@ -10,6 +11,7 @@ from reconciler.sandbox.model import room_arn_pattern
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _MAX_PORT = 65535
+_MAX_ROOMS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +23,9 @@ class SandboxOptions:
         port: a TCP port; 0 takes any free one.
         account: the AWS account of the caller and of the rooms that CreateRoom makes: 12 digits.
         rooms: ARNs of rooms that exist from the start, each in its own region, of whichever account.
+        room_names: the names of some of them, by ARN. A name that the service would not take is left out.
+        more_rooms: how many rooms exist besides, called `room-1` and so on, in the region of the first of `rooms` or in
+            us-west-2.
         quota: DisconnectUser calls a second in each region; 0 means no quota. The default is AWS's (documentation page
             "IVS Chat Service Quotas").
         room_quota: the same for CreateRoom, DeleteRoom, GetRoom and ListRooms, each by itself.
@@ -39,6 +44,8 @@ class SandboxOptions:
     port: int = 0
     account: str = "123456789012"
     rooms: tuple[str, ...] = ()
+    room_names: Mapping[str, str] = field(default_factory=dict)
+    more_rooms: int = 0
     quota: int = 100
     room_quota: int = 5
     latency: float = 0.0
@@ -56,6 +63,8 @@ class SandboxOptions:
             raise ValueError(f"account {self.account!r}: must be 12 digits")
         for arn in (*self.rooms, *self.deny):
             check_room(arn)
+        if not 0 <= self.more_rooms <= _MAX_ROOMS:
+            raise ValueError(f"{self.more_rooms} more rooms: must be 0 to {_MAX_ROOMS}")
         for quota in (self.quota, self.room_quota):
             if quota < 0:
                 raise ValueError(f"quota {quota}: must be 0 (none) or calls a second")

@@ -6,8 +6,10 @@ Source: service model `ivschat` 2020-07-14 as shipped by botocore for members, d
 import base64
 import random
 import string
+from bisect import bisect_left
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, TypeAlias
 
 from reconciler.sandbox import errors
@@ -53,11 +55,6 @@ class Room:
     created: float
     number: int
     settings: Params
-
-    @property
-    def age(self) -> tuple[float, int]:
-        """What rooms are sorted by."""
-        return self.created, self.number
 
     @property
     def region(self) -> str:
@@ -144,16 +141,15 @@ class Rooms:
 
     def page(self, region: str, params: Params, _now: float) -> Answer:
         """ListRooms, newest first. A page goes on after the last room of the one before, so nothing shifts."""
-        rooms = [room for room in self._rooms.values() if room.region == region and _is_wanted(room, params)]
-        rooms.sort(key=lambda room: room.age, reverse=True)
+        rooms = list(self._rooms.values())  # in the order of their numbers
         if params.get("nextToken"):
-            last = _age_in(params["nextToken"])
-            rooms = [room for room in rooms if room.age < last]
+            del rooms[bisect_left(rooms, _number_in(params["nextToken"]), key=lambda room: room.number) :]
         size: int = params.get("maxResults") or 50
-        body: dict[str, Any] = {"rooms": [room.summary for room in rooms[:size]]}
-        if len(rooms) > size:
-            created, number = rooms[size - 1].age
-            body["nextToken"] = base64.urlsafe_b64encode(f"{created!r} {number}".encode()).decode()
+        wanted = (room for room in reversed(rooms) if room.region == region and _is_wanted(room, params))
+        page = list(islice(wanted, size + 1))
+        body: dict[str, Any] = {"rooms": [room.summary for room in page[:size]]}
+        if len(page) > size:
+            body["nextToken"] = base64.urlsafe_b64encode(str(page[size - 1].number).encode()).decode()
         return Answer(200, body)
 
     def _new_arn(self, region: str) -> str:
@@ -174,10 +170,9 @@ def _is_wanted(room: Room, params: Params) -> bool:
     )
 
 
-def _age_in(token: str) -> tuple[float, int]:
+def _number_in(token: str) -> int:
     try:
-        created, number = base64.urlsafe_b64decode(token.encode()).decode().split(" ")
-        return float(created), int(number)
+        return int(base64.urlsafe_b64decode(token.encode()).decode())
     except ValueError:
         problem = FieldProblem("nextToken", "Value at 'nextToken' is not one that ListRooms gave")
         raise errors.invalid([problem]) from None

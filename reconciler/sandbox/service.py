@@ -30,7 +30,10 @@ class Service:
         self.options = options
         self.rooms = Rooms(options.account, options.seed)
         for arn in options.rooms:
-            self.rooms.add(arn, now)
+            self.rooms.add(arn, now, _named(options.room_names.get(arn)))
+        region = options.rooms[0].split(":")[3] if options.rooms else "us-west-2"
+        for number in range(1, options.more_rooms + 1):
+            self.rooms.create(region, {"name": f"room-{number}"}, now)
         self.disconnected: list[tuple[str, str]] = []
         self._buckets: dict[tuple[str, str], TokenBucket] = {}
         self._operations: dict[str, Operation] = {
@@ -95,6 +98,12 @@ class Service:
         if bucket is None or bucket.rate != limit:
             bucket = self._buckets[operation, region] = TokenBucket(limit, now=now)
         return bucket
+
+
+def _named(name: str | None) -> Params:
+    """The settings of a room with this name, if the service takes it."""
+    settings = {"name": name}
+    return {} if check("CreateRoom", settings) else settings
 
 
 def _room_in(params: Params) -> str | None:

@@ -55,6 +55,22 @@ def test_the_command_works_on_the_state_that_the_option_names(folder: Path) -> N
     assert not Path("bans.state.json").exists()
 
 
+LISTING = """
+import os, boto3
+chat = boto3.client("ivschat", region_name="us-west-2")
+rooms = [room.get("name") for _ in range(7) for room in chat.list_rooms()["rooms"]]
+print(len(rooms), rooms[0], rooms[-1])
+"""
+
+
+def test_the_sandbox_has_the_named_rooms_of_the_list_and_as_many_more_as_asked_for(folder: Path) -> None:
+    listed = run("sandbox", "--more-rooms", "2", "--room-quota", "7", "--", sys.executable, "-c", LISTING)
+    assert listed.returncode == 0, listed.stderr
+    first, _, rest = listed.stdout.partition("\n")
+    assert first == "21 room-2 lobby"
+    assert rest.count("ListRooms in us-west-2      → 200") == 7
+
+
 def test_without_aiohttp_it_says_what_to_install(folder: Path) -> None:
     (folder / "aiohttp.py").write_text("raise ModuleNotFoundError(name='aiohttp')\n")
     failed = run("sandbox", "--", "true", PYTHONPATH=str(folder))

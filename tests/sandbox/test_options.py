@@ -30,6 +30,8 @@ def test_a_loopback_address_is_taken(host: str, address: str) -> None:
         ({"rooms": ("lobby",)}, "room 'lobby': must be an ARN like arn:aws:ivschat:us-west-2:123456789012:room/"),
         ({"deny": (LOBBY + "\n",)}, "must be an ARN like"),
         ({"rooms": (LOBBY.ljust(129, "x"),)}, "must be an ARN like"),
+        ({"more_rooms": -1}, "-1 more rooms: must be 0 to 1000000"),
+        ({"more_rooms": 1_000_001}, "1000001 more rooms: must be 0 to 1000000"),
         ({"quota": -1}, "quota -1: must be 0"),
         ({"room_quota": -5}, "quota -5: must be 0"),
         ({"latency": -0.1}, "latency -0.1: must be 0 to 3600 seconds"),

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from reconciler.sandbox import SandboxOptions
 from reconciler.sandbox.errors import ServiceError
 from reconciler.sandbox.quota import TokenBucket
 from reconciler.sandbox.rooms import Answer
@@ -84,6 +85,32 @@ def test_a_room_stays_as_it_was_made() -> None:
     made = call(chat, "CreateRoom", wanted)
     assert made.items() >= (wanted | {"messageReviewHandler": {"uri": HANDLER, "fallbackResult": "ALLOW"}}).items()
     assert call(chat, "GetRoom", {"identifier": made["arn"]}, now=NOON + 60) == made
+
+
+def test_rooms_have_the_names_that_the_service_would_take() -> None:
+    names_of = {LOBBY: "lobby", FINALS: "größe", ABSENT: "not there"}
+    chat = Service(SandboxOptions(rooms=(LOBBY, FINALS), room_names=names_of), NOON)
+    assert call(chat, "GetRoom", {"identifier": LOBBY})["name"] == "lobby"
+    assert "name" not in call(chat, "GetRoom", {"identifier": FINALS}, region="eu-west-1")
+    assert len(chat.rooms.arns) == 2
+
+
+@pytest.mark.parametrize(("rooms", "region"), [((), REGION), ((FINALS, LOBBY), "eu-west-1")])
+def test_more_rooms_are_in_the_region_of_the_first(rooms: tuple[str, ...], region: str) -> None:
+    chat = Service(SandboxOptions(rooms=rooms, more_rooms=3, account="999999999999"), NOON)
+    listed = call(chat, "ListRooms", {}, region=region)["rooms"]
+    more = [room for room in listed if room["arn"].startswith(f"arn:aws:ivschat:{region}:999999999999:room/")]
+    assert [room["name"] for room in more] == ["room-3", "room-2", "room-1"]
+
+
+def test_all_of_many_rooms_are_listed_page_by_page() -> None:
+    chat = Service(SandboxOptions(more_rooms=20_000, room_quota=0), NOON)
+    listed: list[str] = []
+    page: dict[str, Any] = {"nextToken": None}
+    while "nextToken" in page:
+        page = call(chat, "ListRooms", {"nextToken": page["nextToken"]})
+        listed += names(page)
+    assert listed == [f"room-{number}" for number in range(20_000, 0, -1)]
 
 
 def test_the_same_seed_makes_the_same_rooms() -> None:

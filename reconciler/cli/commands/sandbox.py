@@ -47,12 +47,27 @@ _with_settings = gathered(
         "--room", "rooms", multiple=True, metavar="ARN", help="One more room, besides those of the list; repeatable."
     ),
     option(
+        "--more-rooms",
+        type=click.IntRange(0, 1_000_000),
+        default=0,
+        metavar="N",
+        help="So many rooms besides, called room-1 and so on.",
+    ),
+    option(
         "--quota",
         type=click.IntRange(min=0),
         default=100,
         show_default=True,
         metavar="N",
         help="DisconnectUser calls a second in each region; 0 for no quota.",
+    ),
+    option(
+        "--room-quota",
+        type=click.IntRange(min=0),
+        default=5,
+        show_default=True,
+        metavar="N",
+        help="The same for each operation on rooms, such as ListRooms.",
     ),
     option(
         "--latency", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="How long to delay each answer."
@@ -127,7 +142,7 @@ def command(
         port = 0 if command else DEFAULT_PORT
     rooms = (*ban_list.rooms.values(), *settings.pop("rooms"))
     try:
-        options = sandbox.SandboxOptions(port=port, rooms=rooms, **settings, **faults)
+        options = sandbox.SandboxOptions(port=port, rooms=rooms, room_names=ban_list.room_names, **settings, **faults)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="an option of the sandbox") from error
     if command:
@@ -158,7 +173,7 @@ def _running(options: "SandboxOptions", on_request: Callable[["Request"], None] 
 def _serve(options: "SandboxOptions", names: Mapping[str, str], redact: Redaction) -> int:
     """Run until somebody stops it, and show each request as it comes."""
     with _running(options, lambda request: console.out(_line(request, names, redact))) as box:
-        console.out(f"A local IVS Chat with {count(len(options.rooms), 'room')} listens on {box.url}\n")
+        console.out(f"A local IVS Chat with {count(len(box.rooms), 'room')} listens on {box.url}\n")
         console.out(
             "Use it with any AWS client and made-up credentials:"
             f" AWS_ENDPOINT_URL_IVSCHAT={box.url} AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n"

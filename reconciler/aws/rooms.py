@@ -1,0 +1,282 @@
+"""Finds the rooms that there are, for users who are banned everywhere.
+
+Source: service model `ivschat` 2020-07-14 as botocore ships it. A page of ListRooms has at most 50 rooms, those updated
+last come first, and `name` filters for a whole name: that names begin in some way and tags are compared here.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from threading import Event
+from typing import TYPE_CHECKING, Any, Final
+
+from boto3 import Session
+from botocore.exceptions import BotoCoreError, ClientError
+
+from reconciler.aws import reading
+from reconciler.aws.pacing import Pace
+from reconciler.banlist.value import Discovery
+from reconciler.bans import AccountRegion, account_region_of, is_room_arn
+from reconciler.errors import CallAbandoned, ReconcilerError, RoomsUnknown
+from reconciler.views.wording import count
+
+if TYPE_CHECKING:
+    from mypy_boto3_ivschat import IvschatClient
+
+# Calls a second for each account and region (Amazon IVS Chat User Guide, "Service Quotas"; not adjustable).
+LIST_ROOMS_RATE: Final = 5.0
+PAGE: Final = 50  # rooms
+REGIONS_MAX: Final = 32  # read side by side
+PAGES_MAX: Final = 2_000  # of one region, in one pass: 100,000 rooms
+PASSES_MAX: Final = 5
+SECONDS: Final = 1200.0  # for all regions together: at the quota, three passes over as many rooms
+_THROTTLED: Final = {"ThrottlingException", "TooManyRequestsException"}
+_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
+
+
+def discover(
+    discoveries: Sequence[Discovery],
+    *,
+    pace: Pace,
+    stop: Event,
+    warn: Callable[[str], object],
+    endpoint_url: str | None = None,
+    profile: str | None = None,
+    seconds: float = SECONDS,
+) -> tuple[str, ...]:
+    """The ARNs of the rooms that a list asks for, each once.
+
+    Each region is read once, however many discoveries it has, and all regions side by side.
+
+    Args:
+        discoveries: which rooms.
+        pace: lets each attempt leave, at LIST_ROOMS_RATE; keep it for the next time, since the quota is the same. An
+            account that is not named counts as "".
+        stop: ends it.
+        warn: told, in the calling thread, of what may be missing.
+        endpoint_url: what to call in place of AWS.
+        profile: the profile of the AWS configuration to use.
+        seconds: how long all of it may take.
+
+    Raises:
+        RoomsUnknown: they cannot be found; the message says what to do.
+        CallAbandoned: the run is to stop.
+    """
+    regions = {discovery.region: _Region(discovery.region) for discovery in discoveries}
+    accounts = {discovery.region: discovery.account or "" for discovery in discoveries}
+    session = reading.session(profile, "ListRooms")
+    # A session is not to be used in several threads, clients may be (boto3 guide, "Multithreading").
+    clients = {name: _client(session, name, endpoint_url) for name in regions}
+    over = Event()
+
+    def read(region: _Region) -> None:
+        where = AccountRegion(accounts[region.name], region.name)
+        with closing(clients[region.name]) as client:
+            region.read(_paced(client, where, pace, over))
+
+    try:
+        reading.side_by_side(read, regions.values(), threads=REGIONS_MAX, seconds=seconds, stop=stop, what="ListRooms")
+    finally:
+        over.set()
+    for region in regions.values():
+        region.tell(warn)
+    found: dict[str, None] = {}
+    for number, discovery in enumerate(discoveries):
+        matching = regions[discovery.region].matching(discovery)
+        if not matching:
+            warn(
+                f"There is no room in {discovery.region} as `discover[{number}]` wants it. Check its name_prefix, its"
+                " tags, and that the AWS credentials are of the right account."
+            )
+        found |= dict.fromkeys(matching)
+    return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Room:
+    """A room as ListRooms answers it; times are aware."""
+
+    arn: str
+    name: str
+    tags: Mapping[str, str]
+    made: datetime
+    updated: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A page: its rooms, the ARNs in it that are no room's in the region, and what leads to the next page, if any."""
+
+    rooms: tuple[_Room, ...]
+    strange: frozenset[str]
+    token: str | None
+
+
+_ListRooms = Callable[[str | None], _Page]
+"""The page that a token leads to, or the first, at the pace. Raises `RoomsUnknown` or `CallAbandoned`."""
+
+
+@dataclass(slots=True)
+class _Region:
+    """The rooms of a region.
+
+    Attributes:
+        name: of the region.
+        rooms: by ARN, as they were seen last.
+        strange: ARNs in the answers that are no room's there.
+        settled: whether the last pass brought nothing new.
+    """
+
+    name: str
+    rooms: dict[str, _Room] = field(default_factory=dict)
+    strange: set[str] = field(default_factory=set)
+    settled: bool = False
+
+    def read(self, list_rooms: _ListRooms) -> None:
+        """Read all rooms: from the front until a whole pass brings none that was there when reading began.
+
+        Pages shift while they are read: a room that is updated moves to the front, perhaps past us, and one that is
+        deleted lets the next one slip into a page that we have read.
+        """
+        began: datetime | None = None
+        for _ in range(PASSES_MAX):
+            missed, pages = False, 0
+            for page in self._pages(list_rooms):
+                pages += 1
+                self.strange |= page.strange
+                if began is None:
+                    began = max((room.updated for room in page.rooms), default=_LONG_AGO)
+                for room in page.rooms:
+                    missed = missed or (room.arn not in self.rooms and room.made <= began)
+                    self.rooms[room.arn] = room
+            if pages == 1 or not missed:  # what is one answer cannot shift
+                self.settled = True
+                return
+
+    def matching(self, discovery: Discovery) -> list[str]:
+        """The ARNs of the rooms that a discovery asks for.
+
+        Raises:
+            RoomsUnknown: the rooms are those of another account.
+        """
+        wanted, accounts = discovery.account, {account_region_of(arn).account for arn in self.rooms}
+        if wanted is not None and accounts and wanted not in accounts:
+            raise RoomsUnknown(
+                f"The AWS credentials belong to account {min(accounts)}, and `discover` names account {wanted} in"
+                f" {self.name}. Use credentials of that account."
+            )
+        prefix, tags = discovery.name_prefix or "", discovery.tags
+        return [
+            room.arn
+            for room in self.rooms.values()
+            if room.name.startswith(prefix)
+            and all(room.tags.get(key) == value for key, value in tags.items())
+            and wanted in (None, account_region_of(room.arn).account)
+        ]
+
+    def tell(self, warn: Callable[[str], object]) -> None:
+        """Warn of what may be missing."""
+        if self.strange:
+            warn(f"ListRooms in {self.name}: left out {count(len(self.strange), 'ARN')}: no room's there.")
+        if not self.settled:
+            warn(
+                f"The rooms in {self.name} change faster than ListRooms tells of them: some may be missing after"
+                f" {PASSES_MAX} passes. Apply again when fewer change."
+            )
+
+    def _pages(self, list_rooms: _ListRooms) -> Iterator[_Page]:
+        """The pages of one pass."""
+        token: str | None = None
+        seen: set[str] = set()
+        for _ in range(PAGES_MAX):
+            page = list_rooms(token)
+            yield page
+            token = page.token
+            if token is None:
+                return
+            if token in seen:
+                raise RoomsUnknown(
+                    f"ListRooms in {self.name} goes round in circles. Check the endpoint URL and any proxy."
+                )
+            seen.add(token)
+        raise RoomsUnknown(
+            f"ListRooms in {self.name} does not end: {PAGES_MAX:,} pages were read. Let token services write token"
+            " records (`denylist.token_records`), so that no rooms need to be found."
+        )
+
+
+def _page(answer: Mapping[str, Any], region: str) -> _Page:
+    """A page of ListRooms.
+
+    Raises:
+        Exception: it is none.
+    """
+    summaries: list[dict[str, Any]] = answer["rooms"]
+    if len(summaries) > PAGE:
+        raise ValueError(f"{len(summaries)} rooms")
+    rooms, strange = [], set()
+    for summary in summaries:
+        arn = summary.get("arn") or ""
+        if is_room_arn(arn) and account_region_of(arn).region == region:
+            made, updated = _aware(summary.get("createTime")), _aware(summary.get("updateTime"))
+            name, tags = str(summary.get("name") or ""), summary.get("tags") or {}
+            rooms.append(_Room(arn, name, tags, made, max(made, updated)))
+        else:
+            strange.add(arn)
+    return _Page(tuple(rooms), frozenset(strange), str(answer.get("nextToken") or "") or None)
+
+
+def _client(session: Session, region: str, endpoint_url: str | None) -> "IvschatClient":
+    try:
+        return session.client("ivschat", region_name=region, endpoint_url=endpoint_url, config=reading.config(1))
+    except (BotoCoreError, ValueError) as error:  # ValueError: what is no URL
+        raise RoomsUnknown(f"ListRooms in {region} cannot be called: {error}.") from error
+
+
+def _aware(time: datetime | None) -> datetime:
+    if time is None:
+        return _LONG_AGO
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _paced(client: "IvschatClient", where: AccountRegion, pace: Pace, over: Event) -> _ListRooms:
+    """ListRooms of a client, whose attempts leave at that pace until it is over."""
+
+    def wait(**_event: object) -> None:
+        if over.is_set():
+            raise CallAbandoned("Nobody waits for the rooms any more.")
+        pace.wait(where)
+
+    def note(parsed_response: dict[str, Any] | None = None, **_event: object) -> None:
+        if parsed_response and parsed_response.get("Error", {}).get("Code") in _THROTTLED:
+            pace.throttled(where)
+
+    # botocore emits both for every attempt, just before it is sent and just after its answer.
+    client.meta.events.register("before-send.ivschat.ListRooms", wait)
+    client.meta.events.register("response-received.ivschat.ListRooms", note)
+
+    def list_rooms(token: str | None) -> _Page:
+        try:
+            following = {} if token is None else {"nextToken": token}
+            return _page(client.list_rooms(maxResults=PAGE, **following), where.region)
+        except ReconcilerError:
+            raise
+        except ClientError as error:
+            raise reading.unknown(error, f"ListRooms in {where.region}", _advice(error, where.region)) from error
+        except Exception as error:
+            raise reading.unknown(error, f"ListRooms in {where.region}") from error
+
+    return list_rooms
+
+
+def _advice(error: ClientError, region: str) -> str | None:
+    code = reading.code_of(error)
+    if code in ("AccessDeniedException", "AccessDenied"):
+        return f"the AWS credentials may not list the rooms. Allow ivschat:ListRooms in {region} in their policy."
+    if code in _THROTTLED:
+        return (
+            f"still over the quota of {LIST_ROOMS_RATE:.0f} calls a second after {reading.ATTEMPTS} attempts. Find out"
+            " what else lists rooms in that account and region, and apply again."
+        )
+    return None
