@@ -23,11 +23,10 @@ from time import monotonic, sleep
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from typing_extensions import override  # in typing since Python 3.12
 
+from reconciler.aws.clients import code_of, config, session, why
 from reconciler.errors import StateChanged, StateDamaged, StateLocked, StateTooNew, StateUnreadable, StateUnwritable
 from reconciler.state import file as state_file
 from reconciler.state.value import State
@@ -104,7 +103,7 @@ class S3Store(Store[_ETag]):
             answer = self._s3.get_object(Bucket=self._bucket, Key=self._key)
             content = answer["Body"].read()
         except (BotoCoreError, ClientError) as error:
-            if _code(error) == "NoSuchKey":
+            if code_of(error) == "NoSuchKey":
                 return State(), None
             raise StateUnreadable(f"{self.location}: the state cannot be read: {_why(error)}") from error
         try:
@@ -123,7 +122,7 @@ class S3Store(Store[_ETag]):
         try:
             return self._put(self._key, content, version)
         except (BotoCoreError, ClientError) as error:
-            if _code(error) not in _CONFLICT and _code(error) != "NoSuchKey":
+            if code_of(error) not in _CONFLICT and code_of(error) != "NoSuchKey":
                 raise StateUnwritable(f"{self.location}: the state cannot be written: {_why(error)}.") from error
             # If an answer is lost on the way, the SDK tries again, and meets what it has just written itself.
             there, etag = self.load()
@@ -135,9 +134,8 @@ class S3Store(Store[_ETag]):
 
     @cached_property
     def _s3(self) -> "S3Client":
-        config = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5})
         try:
-            return boto3.Session(profile_name=self.profile).client("s3", config=config)
+            return session(self.profile).client("s3", config=config(read_timeout=30))
         except (BotoCoreError, ValueError) as error:
             raise StateUnreadable(f"{self.location}: the state cannot be reached: {error}") from error
 
@@ -152,7 +150,7 @@ class S3Store(Store[_ETag]):
             try:
                 self._put(self._lock_key, holder.dumps(who).encode(), None)
             except (BotoCoreError, ClientError) as error:
-                if _code(error) not in _CONFLICT:
+                if code_of(error) not in _CONFLICT:
                     raise StateUnwritable(f"{self.location} cannot be locked: {_why(error)}") from error
             else:
                 return
@@ -175,7 +173,7 @@ class S3Store(Store[_ETag]):
                 f"{self.location}.lock is not a reconciler lock; inspect it, then remove it"
             ) from error
         except (BotoCoreError, ClientError) as error:
-            if _code(error) == "NoSuchKey":
+            if code_of(error) == "NoSuchKey":
                 return None
             raise StateUnreadable(f"{self.location}.lock cannot be read: {_why(error)}") from error
 
@@ -209,14 +207,9 @@ class S3Store(Store[_ETag]):
         return Journal(folder / f"{name}.journal")
 
 
-def _code(error: BotoCoreError | ClientError) -> str:
-    return error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
-
-
 def _why(error: BotoCoreError | ClientError) -> str:
-    if _code(error) in ("AccessDenied", "403"):
-        return (
-            f"{error}. Allow s3:GetObject, s3:PutObject and s3:DeleteObject on the key and on key.lock, and"
-            " s3:ListBucket on the bucket, without which S3 denies what is only not there yet"
-        )
-    return str(error)
+    return why(
+        error,
+        needed="s3:GetObject, s3:PutObject and s3:DeleteObject on the key and on key.lock, and s3:ListBucket on the"
+        " bucket, without which S3 denies what is only not there yet",
+    )

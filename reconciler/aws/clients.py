@@ -1,0 +1,68 @@
+"""How the services of AWS that keep things are called, and what their errors mean. DisconnectUser is in `chat`."""
+
+import re
+from typing import Final
+
+import boto3
+from botocore import exceptions as boto
+from botocore.config import Config
+
+CONNECT_TIMEOUT: Final = 5.0  # seconds
+READ_TIMEOUT: Final = 15.0  # seconds without a byte
+CONNECTIONS: Final = 10  # botocore's own default
+
+ERRORS: Final = (boto.BotoCoreError, boto.ClientError)
+"""What a call raises."""
+
+_DENIED: Final = {"AccessDenied", "AccessDeniedException", "403"}
+# IAM's words: User: arn:… is not authorized to perform: s3:PutObject on resource: "arn:…" because no … policy allows it
+_NOT_AUTHORIZED: Final = re.compile(
+    r'not authorized to perform: (?P<action>[\w:]+) on resource: "?(?P<arn>arn:[^\s"]+)'
+)
+
+
+def session(profile: str | None) -> boto3.Session:
+    """Raises BotoCoreError if there is no such profile."""
+    return boto3.Session(profile_name=profile)
+
+
+def config(
+    *,
+    attempts: int = 5,
+    read_timeout: float = READ_TIMEOUT,
+    connections: int = CONNECTIONS,
+    check_parameters: bool = True,
+) -> Config:
+    """Settings under which every call ends.
+
+    Args:
+        attempts: of each call, the first included.
+        read_timeout: seconds without a byte.
+        connections: how many may be open.
+        check_parameters: let botocore look at the types of all arguments, which takes it longer than the rest.
+    """
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=read_timeout,
+        max_pool_connections=connections,
+        parameter_validation=check_parameters,
+        retries={"mode": "standard", "total_max_attempts": attempts},
+    )
+
+
+def code_of(error: Exception) -> str:
+    """What the service calls the error; empty for an error without an answer."""
+    return error.response.get("Error", {}).get("Code", "") if isinstance(error, boto.ClientError) else ""
+
+
+def why(error: Exception, *, needed: str) -> str:
+    """What went wrong, and the permissions to add if these are missing; without a full stop.
+
+    Args:
+        error: one of `ERRORS`.
+        needed: what to allow in all, where the service does not say what is missing.
+    """
+    if code_of(error) not in _DENIED:
+        return str(error)
+    said = _NOT_AUTHORIZED.search(str(error))
+    return f"{error}. Allow {said['action']} on {said['arn'].rstrip('.')}" if said else f"{error}. Allow {needed}"

@@ -1,0 +1,104 @@
+"""A denylist in an object on S3, replaced only where it is still the version that was read.
+
+Every write is conditional (`If-Match` on the ETag read, `If-None-Match: *` for the first), and so is the removal. S3
+answers 412 when the condition does not hold, and 409 when two conditional writes meet (Amazon S3 User Guide, "How to
+prevent object overwrites with conditional writes"). Encryption, access and versions are those of the bucket.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Final
+
+from typing_extensions import override  # in typing since Python 3.12
+
+from reconciler.aws.clients import ERRORS, code_of, config, session, why
+from reconciler.errors import DenylistUnreadable, DenylistUnwritable
+from reconciler.publishers.document import DocumentPublisher, Overtaken
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+# The last is what S3 answers where the object that was to be replaced is gone.
+_OVERTAKEN: Final = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409", "NoSuchKey", "404"}
+
+_ETag = str | None
+"""The version of the object; None where there is none."""
+
+
+class S3Publisher(DocumentPublisher[_ETag]):
+    """Publishes a denylist in an object.
+
+    Args:
+        location: `s3://BUCKET/KEY`.
+    """
+
+    def __init__(
+        self,
+        location: str,
+        name: str,
+        *,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], bool],
+        profile: str | None = None,
+    ) -> None:
+        super().__init__(location, name, now=now, sleep=sleep, profile=profile)
+        self._bucket, _, self._key = location.removeprefix("s3://").partition("/")
+        if not self._bucket or not self._key or self._key.endswith("/"):
+            raise DenylistUnreadable(
+                f"{location}: a denylist on S3 is s3://BUCKET/KEY, such as s3://moderation/denylist.json"
+            )
+
+    @override
+    def _load(self, known: _ETag | None) -> tuple[bytes | None, _ETag]:
+        try:
+            if known is None:
+                answer = self._s3.get_object(Bucket=self._bucket, Key=self._key)
+            else:
+                answer = self._s3.get_object(Bucket=self._bucket, Key=self._key, IfNoneMatch=known)
+            return answer["Body"].read(), answer["ETag"]
+        except ERRORS as error:
+            match code_of(error):
+                case "304" | "NotModified":
+                    return None, known
+                case "NoSuchKey":
+                    return None, None
+            raise DenylistUnreadable(f"{self.location} cannot be read: {self._why(error)}.") from error
+
+    @override
+    def _replace(self, content: bytes, version: _ETag) -> _ETag:
+        put = partial(
+            self._s3.put_object, Bucket=self._bucket, Key=self._key, Body=content, ContentType="application/json"
+        )
+        try:
+            return put(IfNoneMatch="*")["ETag"] if version is None else put(IfMatch=version)["ETag"]
+        except ERRORS as error:
+            raise self._failed(error) from error
+
+    @override
+    def _delete(self, version: _ETag) -> None:
+        if version is None:
+            return
+        try:
+            self._s3.delete_object(Bucket=self._bucket, Key=self._key, IfMatch=version)
+        except ERRORS as error:
+            raise self._failed(error) from error
+
+    @cached_property
+    def _s3(self) -> "S3Client":
+        try:
+            return session(self._profile).client("s3", config=config())
+        except (*ERRORS, ValueError) as error:
+            raise DenylistUnreadable(f"{self.location} cannot be reached: {error}.") from error
+
+    def _failed(self, error: Exception) -> Overtaken | DenylistUnwritable:
+        if code_of(error) in _OVERTAKEN:
+            return Overtaken()
+        return DenylistUnwritable(f"{self.location} cannot be written: {self._why(error)}.")
+
+    def _why(self, error: Exception) -> str:
+        return why(
+            error,
+            needed=f"s3:GetObject, s3:PutObject and s3:DeleteObject on arn:aws:s3:::{self._bucket}/{self._key}, and"
+            f" s3:ListBucket on arn:aws:s3:::{self._bucket}, without which S3 denies what is only not there yet",
+        )

@@ -1,0 +1,87 @@
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from tests.publishers.places import BUCKET, REGION, Place, object_on_s3, table
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+NODE = shutil.which("node")
+DYNALITE = Path(os.environ.get("RECONCILER_NODE_MODULES") or "node_modules") / "dynalite" / "cli.js"
+
+
+@pytest.fixture(autouse=True)
+def _one_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Making one takes longer than all the rest."""
+    one = cache(boto3.Session)
+    for module in ("s3", "table"):
+        monkeypatch.setattr(f"reconciler.publishers.{module}.session", lambda _profile: one())
+
+
+@pytest.fixture
+def s3(s3_server: str, credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator["S3Client"]:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_server)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    client = boto3.client("s3", config=Config(retries={"total_max_attempts": 1}))
+    client.create_bucket(Bucket=BUCKET)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def dynamodb(s3_server: str, credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator["DynamoDBClient"]:
+    """A DynamoDB by moto, whose server is many services in one."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", s3_server)
+    client = boto3.client("dynamodb", region_name=REGION)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def dynalite_url() -> Iterator[str]:
+    """Another DynamoDB, written by others than moto's."""
+    if NODE is None or not DYNALITE.is_file():
+        pytest.skip("dynalite is not installed: run `npm install dynalite` and set RECONCILER_NODE_MODULES")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [NODE, str(DYNALITE), "--host", "127.0.0.1", "--port", str(port), "--createTableMs", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert b"listening" in process.stdout.readline()
+        yield f"http://127.0.0.1:{port}"
+        process.kill()
+
+
+@pytest.fixture
+def dynalite(dynalite_url: str, credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator["DynamoDBClient"]:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", dynalite_url)
+    client = boto3.client("dynamodb", region_name=REGION)
+    yield client
+    client.close()
+
+
+@pytest.fixture(params=["file", "s3", "dynamodb", "dynalite"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    """A place of each kind, where nothing has been published yet."""
+
+    def file() -> Place:
+        return Place(str(tmp_path / f"{uuid4()}.json"), another=file)
+
+    makers: dict[str, Callable[[], Place]] = {"file": file, "s3": object_on_s3}
+    if request.param == "file":
+        return file()
+    client = request.getfixturevalue(request.param)
+    return makers[request.param]() if request.param in makers else table(client)
