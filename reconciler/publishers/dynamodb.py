@@ -32,6 +32,7 @@ class DynamoDBPublisher(Publisher):
         location: `dynamodb://REGION/TABLE`.
     """
 
+    always_compare = False
     _or_name = ", or its denylist another name"
 
     def __init__(
@@ -79,7 +80,7 @@ class DynamoDBPublisher(Publisher):
     @override
     def begin(self, lineage: str, settle_after: int, *, adopt: bool = False) -> Head:
         was = self.read_head()
-        self._check_owner(was, lineage, adopt=adopt)
+        self.check_owner(was, lineage, adopt=adopt)
         serial, count = (was.serial + 1, was.count) if was else (1, 0)
         if was is not None:
             opened = replace(was, lineage=lineage, open=True)
@@ -150,7 +151,7 @@ class DynamoDBPublisher(Publisher):
     @override
     def retire(self, lineage: str) -> None:
         head = self.read_head()
-        self._check_owner(head, lineage)
+        self.check_owner(head, lineage)
         # The head first: a reader who still asks here is to find the denylist unavailable, rather than empty.
         if head is not None and not self._table.delete(rows.head_key(self.name), _still(head)):
             raise self._changed()
@@ -179,7 +180,7 @@ class DynamoDBPublisher(Publisher):
             return
         there = self.read_head()
         if there != head:  # else an answer was lost on the way, and the second try met the first
-            self._check_owner(there, head.lineage)
+            self.check_owner(there, head.lineage)
             raise self._changed()
 
     def _changed(self) -> DenylistChanged:
