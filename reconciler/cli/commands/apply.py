@@ -1,14 +1,14 @@
 """`reconciler apply`: make it so."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from reconciler.aws.headway import Headway
 from reconciler.aws.pacing import Pace
 from reconciler.bans import AccountRegion
 from reconciler.cli import console
@@ -51,25 +51,20 @@ class Calling:
     parallelism: int
     endpoint_url: str | None
 
-    def chat(
-        self, rate: float, profile: str | None, stop: Stopping, throttled: Callable[[AccountRegion], None]
-    ) -> "Chat":
-        """The service, called at `rate`; `throttled` is told when it throttles."""
+    def chat(self, rate: float, profile: str | None, stop: Stopping, headway: Headway) -> "Chat":
+        """The service, called at `rate`; `headway` is told how it goes."""
         from reconciler.aws.chat import Chat  # noqa: PLC0415 - boto3 takes longer to import than all the rest
 
         pace = Pace(rate, sleep=stop.event.wait)
-
-        def slow_down(where: AccountRegion) -> None:
-            pace.throttled(where)
-            throttled(where)
-
         return Chat(
             now=lambda: datetime.now(UTC),
             before_attempt=pace.wait,
-            throttled=slow_down,
+            throttled=pace.throttled,
             parallelism=self.parallelism,
             endpoint_url=self.endpoint_url,
             profile=profile,
+            sleep=stop.event.wait,
+            headway=headway,
         )
 
 
@@ -160,12 +155,12 @@ def _carry_out(
     if skipped:
         plan = replace(plan, changes=tuple(c for c in plan.changes if c.after is None or c.after.in_force(now)))
     outcomes: list[Outcome] = []
-    throttled: SimpleQueue[AccountRegion] = SimpleQueue()
+    headway = Headway()
     rate = plan.rate if calling.rate is None else calling.rate
     with stopping() as stop, ExitStack() as opened:
 
         def connect(places: Collection[AccountRegion]) -> Disconnect:
-            chat = opened.enter_context(closing(calling.chat(rate, workspace.profile, stop, throttled.put)))
+            chat = opened.enter_context(closing(calling.chat(rate, workspace.profile, stop, headway)))
             chat.connect(places)
             return chat.disconnect
 
@@ -173,12 +168,14 @@ def _carry_out(
             plan.changes, connect=connect, keep=session.keep, parallelism=calling.parallelism, stop=stop.event
         )
         try:
-            with closing(run), report.applying(plan, skipped) as ended:
+            with closing(run), report.applying(plan, skipped, headway.troubles) as ended:
                 for outcome in run:
-                    outcomes.append(outcome)
-                    while not throttled.empty():
-                        report.throttled(throttled.get())
-                    ended(outcome)
+                    for where in headway.newly_throttled():
+                        report.throttled(where)
+                    report.waiting(headway.troubles())
+                    if outcome is not None:
+                        outcomes.append(outcome)
+                        ended(outcome)
         except ChatError as error:  # before the first call
             console.error(str(workspace.redact.error(error)))
         finally:
