@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Generator, Iterable, Iterator,
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
+from time import monotonic
 from typing import Final
 
 from reconciler.bans import AccountRegion, BanKey, Record, account_region_of
@@ -17,7 +18,8 @@ from reconciler.plan.change import Change
 from reconciler.plan.outcome import Outcome, Receipt
 
 DENIALS_TO_STOP: Final = 5  # if the first calls to an account and region are denied, so will be the rest
-
+GRACE: Final = 3.0  # seconds that calls in flight have to end after a stop
+LOOK: Final = 0.25  # seconds
 
 Disconnect = Callable[[BanKey, str | None], Receipt]
 """Ends all connections of a user in a room, for a reason that the room sees. Raises `ChatError`. Called in threads."""
@@ -30,9 +32,17 @@ Keep = Callable[[Sequence[tuple[BanKey, Record | None]]], None]
 
 
 def enforce(
-    changes: Sequence[Change], *, connect: Connect, keep: Keep, parallelism: int, stop: threading.Event
-) -> Generator[Outcome]:
+    changes: Sequence[Change],
+    *,
+    connect: Connect,
+    keep: Keep,
+    parallelism: int,
+    stop: threading.Event,
+    grace: float = GRACE,
+) -> Generator[Outcome | None]:
     """Carry out changes, and yield each outcome once it is recorded. If you stop iterating early, close the generator.
+
+    While nothing ends it yields None now and then, so that whoever waits can say so.
 
     Changes of the record alone come first. Then calls to an account and region start in the order of the plan, several
     side by side. A change without an outcome was not started: `stop` was set, or no call to its account and region
@@ -43,10 +53,11 @@ def enforce(
         connect: called once, before the first call, and not at all if there is none.
         keep: makes records durable.
         parallelism: how many calls may be in flight or not yet recorded in each account and region, at least 1.
-        stop: once it is set, nothing new starts, and what is in flight is finished.
+        stop: once it is set, nothing new starts, and what is in flight may finish.
+        grace: for how many seconds. A call that has not ended by then yields no outcome: the next run makes it again.
 
     Raises:
-        ChatError: from `connect`.
+        ChatError: from `connect`, unless that says that it was stopped.
         Exception: whatever `keep` raises, after the calls in flight have ended; they yield no outcome.
     """
     if stop.is_set():
@@ -57,41 +68,59 @@ def enforce(
     calls = [(account_region_of(change.key.room_arn), change) for change in changes if change.disconnects]
     if not calls:
         return
-    disconnect = connect({where for where, _ in calls})
+    try:
+        disconnect = connect({where for where, _ in calls})
+    except CallAbandoned:
+        return
     finished: SimpleQueue[_Item] = SimpleQueue()
     lanes: dict[AccountRegion, _Lane] = {}
     for where, change in calls:
         if where not in lanes:
             lanes[where] = _Lane(disconnect, finished, stop, parallelism)
         lanes[where].waiting.append(change)
-    started: list[threading.Thread] = []
-
-    def end() -> None:
-        for lane in lanes.values():
-            lane.close()
-        for thread in started:
-            thread.join()
-
+    threads: list[threading.Thread] = []
     try:
         for lane in lanes.values():
-            started += lane.start_threads()
-        yield from _collect(finished, len(started), keep)
+            threads += lane.start_threads()
+        busy = yield from _collect(finished, len(threads), keep, stop, grace)
     except BaseException:  # `keep` failed, or the caller went away: record what is in flight, if that can be done
-        end()
+        _end(lanes.values(), threads, grace)
         with suppress(StateError):
             _keep(_all_there_is(finished), keep)
         raise
-    end()
+    _end(lanes.values(), threads, 0 if busy else grace)
 
 
-def _collect(finished: "SimpleQueue[_Item]", workers: int, keep: Keep) -> Iterator[Outcome]:
+def _end(lanes: Iterable["_Lane"], threads: Iterable[threading.Thread], seconds: float) -> None:
+    """Let nothing more start, and wait for the threads; those that are stuck are left behind."""
+    for lane in lanes:
+        lane.close()
+    until = monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, until - monotonic()))
+
+
+def _collect(
+    finished: "SimpleQueue[_Item]", workers: int, keep: Keep, stop: threading.Event, grace: float
+) -> Generator[Outcome | None, None, int]:
+    """Yield outcomes as they come, until all workers have ended or the grace is over; returns how many have not."""
+    until: float | None = None
     while workers:
-        group = [finished.get(), *_all_there_is(finished)]  # made durable with one write
+        try:
+            group = [finished.get(timeout=LOOK), *_all_there_is(finished)]  # made durable with one write
+        except Empty:
+            if stop.is_set():
+                until = monotonic() + grace - LOOK if until is None else until
+                if monotonic() >= until:
+                    break
+            yield None
+            continue
         yield from _keep(group, keep)
         for item in group:
             if isinstance(item, BaseException):
                 raise item
         workers -= group.count(None)
+    return workers
 
 
 def _all_there_is(queue: "SimpleQueue[_Item]") -> Iterator["_Item"]:

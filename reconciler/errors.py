@@ -32,7 +32,8 @@
         ├── CredentialsRejected    missing, expired or unknown credentials
         ├── EndpointUnreachable    no connection to the service
         ├── ServiceFailed          5xx, cut connections, and whatever the service model does not list
-        └── CallAbandoned          the run was told to stop before the call left
+        ├── Stalled                no call to the account and region has succeeded for a minute
+        └── CallAbandoned          the run was told to stop before the call left, or left again
 
 The message of each is for the person who reads the terminal: what happened, and what to do about it.
 """
@@ -246,5 +247,11 @@ class ServiceFailed(ChatError):
     """The service failed: 5xx answers, cut connections, time-outs, after all retries."""
 
 
+class Stalled(ChatError):
+    """No call to the account and region has succeeded for so long that the rest is left alone."""
+
+    hopeless = True
+
+
 class CallAbandoned(ChatError):
-    """The run was told to stop before this call left."""
+    """The run was told to stop before this call left, or was made again."""

@@ -17,6 +17,7 @@ from reconciler.errors import (
     EndpointUnreachable,
     RoomNotFound,
     RunError,
+    Stalled,
     StateUnwritable,
 )
 from reconciler.plan.change import Change
@@ -35,6 +36,7 @@ class World:
         self.connected: list[Collection[AccountRegion]] = []
         self.stop = threading.Event()
         self._answer = answer
+        self.grace = 10.0
 
     def connect(self, places: Collection[AccountRegion]) -> Disconnect:
         self.connected.append(places)
@@ -50,7 +52,10 @@ class World:
         self.events += [("recorded", key.user_id) for key, _ in changes]
 
     def run(self, changes: Sequence[Change], parallelism: int = 4) -> list[Outcome]:
-        return list(enforce(changes, connect=self.connect, keep=self.keep, parallelism=parallelism, stop=self.stop))
+        run = enforce(
+            changes, connect=self.connect, keep=self.keep, parallelism=parallelism, stop=self.stop, grace=self.grace
+        )
+        return [outcome for outcome in run if outcome is not None]
 
     def did(self, what: str) -> list[str]:
         return [user_id for event, user_id in self.events if event == what]
@@ -141,10 +146,11 @@ def test_bad_credentials_cost_one_call_and_stop_the_rest() -> None:
     assert world.did("recorded") == []
 
 
-def test_a_region_that_cannot_be_reached_does_not_stop_another() -> None:
+@pytest.mark.parametrize("error", [EndpointUnreachable("no route"), Stalled("no success for a minute")])
+def test_a_region_where_nothing_can_succeed_does_not_stop_another(error: ChatError) -> None:
     def answer(key: BanKey) -> None:
         if key.room_arn == LOBBY:
-            raise EndpointUnreachable("no route")
+            raise error
 
     world = World(answer)
     finals = [ban(f"f{number}", room=FINALS) for number in range(5)]
@@ -179,6 +185,76 @@ def test_nothing_new_starts_after_a_stop_and_what_was_in_flight_is_recorded() ->
     assert 8 <= len(outcomes) <= 9
 
 
+def test_a_call_that_does_not_end_after_a_stop_is_left_behind_and_never_recorded() -> None:
+    before = threading.active_count()
+    over = threading.Event()
+    world = World()
+
+    def answer(key: BanKey) -> None:
+        if key.user_id != "user0":
+            world.stop.set()
+            over.wait(timeout=60)
+
+    world._answer = answer
+    world.grace = 0.1
+    outcomes = world.run(planned(*many(100)), parallelism=4)
+    assert [outcome.change.key.user_id for outcome in outcomes] == ["user0"]
+    over.set()
+    while threading.active_count() > before:  # the threads end all the same
+        time.sleep(0.01)
+    assert world.did("called")[:2] == ["user0", "user1"]
+    assert world.did("recorded") == ["user0"]
+
+
+def test_an_answer_that_comes_within_the_grace_is_recorded() -> None:
+    world = World()
+
+    def answer(_key: BanKey) -> None:
+        world.stop.set()
+        time.sleep(0.6)  # longer than anything else waits
+
+    world._answer = answer
+    assert len(world.run(planned(*many(10)), parallelism=1)) == 1
+    assert world.did("recorded") == ["user0"]
+
+
+def test_a_stop_while_connecting_does_nothing() -> None:
+    world = World()
+
+    def connect(_places: Collection[AccountRegion]) -> Disconnect:
+        raise CallAbandoned("stopped")
+
+    assert list(enforce(planned(*many(3)), connect=connect, keep=world.keep, parallelism=2, stop=world.stop)) == []
+    assert world.events == []
+
+
+def test_while_nothing_ends_that_is_said_now_and_then() -> None:
+    over = threading.Event()
+    world = World(lambda _key: over.wait(timeout=60))
+    run = enforce(planned(*many(1)), connect=world.connect, keep=world.keep, parallelism=1, stop=world.stop)
+    assert [next(run), next(run)] == [None, None]
+    over.set()
+    assert [outcome.error for outcome in run if outcome is not None] == [None]
+
+
+def test_when_records_cannot_be_written_a_call_that_does_not_end_is_left_behind() -> None:
+    over = threading.Event()
+
+    def answer(key: BanKey) -> None:
+        if key.user_id != "user0":
+            over.wait(timeout=60)
+
+    def keep(_changes: Sequence[tuple[BanKey, Record | None]]) -> None:
+        raise StateUnwritable("disk full")
+
+    run = enforce(
+        planned(*many(9)), connect=World(answer).connect, keep=keep, parallelism=4, stop=threading.Event(), grace=0.1
+    )
+    with pytest.raises(StateUnwritable):
+        list(run)
+    over.set()
+
+
 def test_a_call_that_was_abandoned_counts_as_not_started() -> None:
     world = World(raising(CallAbandoned("stopped"), "user2"))
     assert len(world.run(planned(*many(3)), parallelism=1)) == 2
@@ -206,7 +282,7 @@ def test_when_records_cannot_be_written_nobody_else_is_disconnected() -> None:
     run = enforce(planned(*many(1000)), connect=world.connect, keep=keep, parallelism=1, stop=threading.Event())
     reported: list[Outcome] = []
     with pytest.raises(StateUnwritable):
-        reported.extend(run)
+        reported.extend(outcome for outcome in run if outcome is not None)
     assert reported == []
     assert len(world.did("called")) < 1000
 
