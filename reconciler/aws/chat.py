@@ -6,8 +6,8 @@ Facts about the service come from its model (`ivschat` 2020-07-14), as botocore 
 import os
 import random
 import socket
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -38,6 +38,8 @@ BACK_OFF: Final = {Cause.THROTTLED: 1.0}
 BACK_OFF_ELSE: Final = 0.05
 BACK_OFF_MAX: Final = 20.0
 LAST_ATTEMPT: Final = 1.0  # seconds that an attempt has even if the call has less
+# The key of a client that calls nothing: without one, the SDK looks for credentials, which can take as long as it likes.
+_NOBODY: Final = "nobody"
 STS_TIMEOUT: Final = 6.0  # seconds
 
 
@@ -122,23 +124,19 @@ class Chat:
     def endpoint(self, places: Iterable[AccountRegion]) -> str | None:
         """What calls to these accounts and regions will reach, if that is not AWS: its URL, to be shown and recorded.
 
-        Nothing is called, and no credentials are needed.
+        Nothing is called, and no credentials are looked for. No setting of the AWS SDK names an endpoint for one region
+        alone, so the first place speaks for all.
 
         Raises:
             EndpointUnreachable: what is to be called has no URL.
             ChatError: the AWS configuration cannot be used.
         """
-        try:
-            self._clients |= {where: self._client(where) for where in places if where not in self._clients}
-            urls = [client.meta.endpoint_url for client in self._clients.values()]
-            return next(filter(None, map(elsewhere, urls)), None)
-        except boto.BotoCoreError as error:
-            raise answers.without_answer(error) from error
-        except ValueError as error:  # botocore's and urllib's for what is no URL
-            raise EndpointUnreachable(
-                f"The endpoint URL cannot be used: {error}. Check --endpoint-url, AWS_ENDPOINT_URL and the AWS"
-                " configuration."
-            ) from error
+        for where in places:
+            with self._translating():
+                client = self._client(where, key=_NOBODY)
+                client.close()
+                return elsewhere(client.meta.endpoint_url)
+        return None
 
     def connect(self, places: Iterable[AccountRegion]) -> None:
         """Get ready to call these accounts and regions.
@@ -148,16 +146,27 @@ class Chat:
             EndpointUnreachable: no connection to the service in one of the regions.
             CallAbandoned: the run was stopped meanwhile.
         """
-        self.endpoint(places)
-        try:
+        with self._translating():
             self._get_credentials()
+            self._clients |= {where: self._client(where) for where in places if where not in self._clients}
             reached: set[str] = set()
             for where, client in self._clients.items():
                 if client.meta.endpoint_url not in reached:
                     self._check_reachable(client.meta.endpoint_url, where.region)
                     reached.add(client.meta.endpoint_url)
+
+    @contextmanager
+    def _translating(self) -> Iterator[None]:
+        """Raise our errors for those of botocore while nothing is called yet."""
+        try:
+            yield
         except boto.BotoCoreError as error:
             raise answers.without_answer(error) from error
+        except ValueError as error:  # botocore's and urllib's for what is no URL
+            raise EndpointUnreachable(
+                f"The endpoint URL cannot be used: {error}. Check --endpoint-url, AWS_ENDPOINT_URL and the AWS"
+                " configuration."
+            ) from error
 
     def close(self) -> None:
         """Close the connections."""
@@ -244,9 +253,14 @@ class Chat:
         longest = min(BACK_OFF.get(cause, BACK_OFF_ELSE) * 2.0 ** (attempt - 1), BACK_OFF_MAX)
         return min(self._chance() * longest, left, self._limits.fruitless - fruitless)
 
-    def _client(self, where: AccountRegion) -> "IvschatClient":
+    def _client(self, where: AccountRegion, *, key: str | None = None) -> "IvschatClient":
         client = self._session.client(
-            "ivschat", region_name=where.region, endpoint_url=self._endpoint_url, config=self._config
+            "ivschat",
+            region_name=where.region,
+            endpoint_url=self._endpoint_url,
+            config=self._config,
+            aws_access_key_id=key,
+            aws_secret_access_key=key,
         )
         wire.bound(client)
         return client
