@@ -38,7 +38,7 @@ BACK_OFF: Final = {Cause.THROTTLED: 1.0}
 BACK_OFF_ELSE: Final = 0.05
 BACK_OFF_MAX: Final = 20.0
 LAST_ATTEMPT: Final = 1.0  # seconds that an attempt has even if the call has less
-# The key of a client that calls nothing: without one, the SDK looks for credentials, which can take as long as it likes.
+# The key of a client that calls nothing. Without one, the SDK looks for credentials, however long that takes.
 _NOBODY: Final = "nobody"
 STS_TIMEOUT: Final = 6.0  # seconds
 
