@@ -13,7 +13,7 @@ from time import monotonic
 from typing import Final
 
 from reconciler.bans import AccountRegion, BanKey, Record, account_region_of
-from reconciler.errors import AccessDenied, CallAbandoned, ChatError, RunError, StateError
+from reconciler.errors import AccessDenied, CallAbandoned, ChatError, RunError, ServiceFailed, StateError, Throttled
 from reconciler.plan.change import Change
 from reconciler.plan.outcome import Outcome, Receipt
 
@@ -219,7 +219,7 @@ class _Lane:
                 self._denials += 1
             if error.hopeless or (self._denials >= DENIALS_TO_STOP and not self._open):
                 self.waiting.clear()
-            elif not isinstance(error, AccessDenied):
+            elif not isinstance(error, AccessDenied | Throttled | ServiceFailed):
                 self._open = True
             return Outcome(change, error=error)
         self._open = True

@@ -17,8 +17,10 @@ from reconciler.errors import (
     EndpointUnreachable,
     RoomNotFound,
     RunError,
+    ServiceFailed,
     Stalled,
     StateUnwritable,
+    Throttled,
 )
 from reconciler.plan.change import Change
 from reconciler.plan.outcome import Outcome, Receipt
@@ -157,6 +159,19 @@ def test_a_region_where_nothing_can_succeed_does_not_stop_another(error: ChatErr
     outcomes = world.run(planned(*many(50), *finals))
     assert sorted(world.did("recorded")) == [f"f{number}" for number in range(5)]
     assert len(outcomes) == 6
+
+
+@pytest.mark.parametrize("error", [Throttled("429"), ServiceFailed("500"), AccessDenied("no")])
+def test_until_a_call_shows_that_calls_can_succeed_they_go_one_at_a_time(error: ChatError) -> None:
+    lock = threading.Lock()
+
+    def answer(_key: BanKey) -> None:
+        assert lock.acquire(blocking=False)
+        time.sleep(0.01)
+        lock.release()
+        raise error
+
+    assert len(World(answer).run(planned(*many(5)), parallelism=16)) == 5
 
 
 def test_denied_everywhere_stops_after_a_handful() -> None:
