@@ -32,8 +32,9 @@
     │   ├── CredentialsRejected    missing, expired or unknown credentials
     │   ├── EndpointUnreachable    no connection to the service
     │   ├── ServiceFailed          5xx, cut connections, and whatever the service model does not list
+    │   ├── Stalled                no call to the account and region has succeeded for a minute
     │   ├── RoomsUnknown           what `everywhere` means cannot be found out, so nobody was disconnected there
-    │   └── CallAbandoned          the run was told to stop before the call left
+    │   └── CallAbandoned          the run was told to stop before the call left, or left again
     └── DenylistError
         ├── DenylistUnreadable     it cannot be opened, or its location is not one we know
         ├── DenylistUnwritable     it cannot be written
@@ -261,12 +262,18 @@ class ServiceFailed(ChatError):
     """The service failed: 5xx answers, cut connections, time-outs, after all retries."""
 
 
+class Stalled(ChatError):
+    """No call to the account and region has succeeded for so long that the rest is left alone."""
+
+    hopeless = True
+
+
 class RoomsUnknown(ChatError):
     """The rooms from which to disconnect a user who is banned everywhere cannot be found out."""
 
 
 class CallAbandoned(ChatError):
-    """The run was told to stop before this call left."""
+    """The run was told to stop before this call left, or was made again."""
 
 
 class DenylistError(ReconcilerError):

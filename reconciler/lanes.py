@@ -14,7 +14,16 @@ from time import monotonic
 from typing import Final
 
 from reconciler.bans import AccountRegion, BanKey, Record, account_region_of
-from reconciler.errors import AccessDenied, CallAbandoned, ChatError, RoomNotFound, RunError, StateError
+from reconciler.errors import (
+    AccessDenied,
+    CallAbandoned,
+    ChatError,
+    RoomNotFound,
+    RunError,
+    ServiceFailed,
+    StateError,
+    Throttled,
+)
 from reconciler.plan.change import Change
 from reconciler.plan.outcome import Outcome, Receipt
 
@@ -89,7 +98,8 @@ def disconnect(
     if done := [Outcome(kick.change, recorded(kick.change, None, clock())) for kick in kicks if not kick.rooms]:
         keep([(outcome.change.key, outcome.record) for outcome in done])
         yield from done
-    calls = [_Call(_Progress(kick, recorded), room) for kick in kicks for room in kick.rooms]
+    progress = [_Progress(kick, recorded) for kick in kicks]
+    calls = [_Call(each, room) for each in progress for room in each.kick.rooms]
     if not calls:
         return
     try:
@@ -290,7 +300,7 @@ class _Lane:
                 self._denials += 1
             if error.hopeless or (self._denials >= DENIALS_TO_STOP and not self._open):
                 self._give_up(error)
-            elif not isinstance(error, AccessDenied):
+            elif not isinstance(error, AccessDenied | Throttled | ServiceFailed):
                 self._open = True
             return _Ended(self, call, began, error=error)
         self._open = True

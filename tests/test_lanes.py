@@ -1,14 +1,14 @@
-"""enforce: what is called, in which order it is recorded, and what happens when something goes wrong."""
+"""Calls side by side: what is called, in which order it is recorded, and what happens when something goes wrong."""
 
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
+from typing import Any
 
 import pytest
 
-from reconciler import BanKey, Record, State, diff
-from reconciler.bans import AccountRegion
-from reconciler.enforce import DENIALS_TO_STOP, Disconnect, enforce
+from reconciler import Ban, BanKey, Record, State, diff
+from reconciler.bans import EVERYWHERE, AccountRegion
 from reconciler.errors import (
     AccessDenied,
     CallAbandoned,
@@ -17,13 +17,26 @@ from reconciler.errors import (
     EndpointUnreachable,
     RoomNotFound,
     RunError,
+    ServiceFailed,
+    Stalled,
     StateUnwritable,
+    Throttled,
 )
+from reconciler.lanes import DENIALS_TO_STOP, Disconnect, Kick, disconnect
 from reconciler.plan.change import Change
 from reconciler.plan.outcome import Outcome, Receipt
 from tests.builders import FINALS, LOBBY, NOW, ban, ban_list, many, recorded
 
 RECEIPT = Receipt(NOW, "id")
+
+
+def recording(change: Change, receipt: Receipt | None, _began: float) -> Record | None:
+    return change.recorded(receipt.disconnected_at, receipt.request_id) if receipt is not None else change.recorded()
+
+
+def enforce(changes: Sequence[Change], **options: Any) -> Generator[Outcome | None]:
+    """Disconnect the user of each change from its room."""
+    return disconnect([Kick(change, [change.key.room_arn]) for change in changes], recording, **options)
 
 
 class World:
@@ -35,6 +48,7 @@ class World:
         self.connected: list[Collection[AccountRegion]] = []
         self.stop = threading.Event()
         self._answer = answer
+        self.grace = 10.0
 
     def connect(self, places: Collection[AccountRegion]) -> Disconnect:
         self.connected.append(places)
@@ -50,7 +64,10 @@ class World:
         self.events += [("recorded", key.user_id) for key, _ in changes]
 
     def run(self, changes: Sequence[Change], parallelism: int = 4) -> list[Outcome]:
-        return list(enforce(changes, connect=self.connect, keep=self.keep, parallelism=parallelism, stop=self.stop))
+        run = enforce(
+            changes, connect=self.connect, keep=self.keep, parallelism=parallelism, stop=self.stop, grace=self.grace
+        )
+        return [outcome for outcome in run if outcome is not None]
 
     def did(self, what: str) -> list[str]:
         return [user_id for event, user_id in self.events if event == what]
@@ -75,16 +92,6 @@ def test_a_ban_is_called_with_its_reason_and_then_recorded() -> None:
     assert world.reasons == {key: "Spam"}
     assert world.events == [("called", "zed"), ("recorded", "zed")]
     assert outcome.record == Record(terms, NOW, "id")
-
-
-def test_updates_and_lifts_are_recorded_without_a_call() -> None:
-    world = World()
-    changes = diff(ban_list(ban("a", reason="new")), recorded(ban("a"), ban("b")), NOW).changes
-    outcomes = world.run(changes)
-    assert world.did("called") == []
-    assert world.connected == []
-    assert world.did("recorded") == ["a", "b"]
-    assert [outcome.record is None for outcome in outcomes] == [False, True]
 
 
 def test_calls_start_in_the_order_of_the_plan() -> None:
@@ -141,16 +148,30 @@ def test_bad_credentials_cost_one_call_and_stop_the_rest() -> None:
     assert world.did("recorded") == []
 
 
-def test_a_region_that_cannot_be_reached_does_not_stop_another() -> None:
+@pytest.mark.parametrize("error", [EndpointUnreachable("no route"), Stalled("no success for a minute")])
+def test_a_region_where_nothing_can_succeed_does_not_stop_another(error: ChatError) -> None:
     def answer(key: BanKey) -> None:
         if key.room_arn == LOBBY:
-            raise EndpointUnreachable("no route")
+            raise error
 
     world = World(answer)
     finals = [ban(f"f{number}", room=FINALS) for number in range(5)]
     outcomes = world.run(planned(*many(50), *finals))
     assert sorted(world.did("recorded")) == [f"f{number}" for number in range(5)]
     assert len(outcomes) == 6
+
+
+@pytest.mark.parametrize("error", [Throttled("429"), ServiceFailed("500"), AccessDenied("no")])
+def test_until_a_call_shows_that_calls_can_succeed_they_go_one_at_a_time(error: ChatError) -> None:
+    lock = threading.Lock()
+
+    def answer(_key: BanKey) -> None:
+        assert lock.acquire(blocking=False)
+        time.sleep(0.01)
+        lock.release()
+        raise error
+
+    assert len(World(answer).run(planned(*many(5)), parallelism=16)) == 5
 
 
 def test_denied_everywhere_stops_after_a_handful() -> None:
@@ -177,6 +198,76 @@ def test_nothing_new_starts_after_a_stop_and_what_was_in_flight_is_recorded() ->
     outcomes = world.run(planned(*many(1000)), parallelism=2)
     assert sorted(world.did("called")) == sorted(world.did("recorded"))
     assert 8 <= len(outcomes) <= 9
+
+
+def test_a_call_that_does_not_end_after_a_stop_is_left_behind_and_never_recorded() -> None:
+    before = threading.active_count()
+    over = threading.Event()
+    world = World()
+
+    def answer(key: BanKey) -> None:
+        if key.user_id != "user0":
+            world.stop.set()
+            over.wait(timeout=60)
+
+    world._answer = answer
+    world.grace = 0.1
+    outcomes = world.run(planned(*many(100)), parallelism=4)
+    assert [outcome.change.key.user_id for outcome in outcomes] == ["user0"]
+    over.set()
+    while threading.active_count() > before:  # the threads end all the same
+        time.sleep(0.01)
+    assert world.did("called")[:2] == ["user0", "user1"]
+    assert world.did("recorded") == ["user0"]
+
+
+def test_an_answer_that_comes_within_the_grace_is_recorded() -> None:
+    world = World()
+
+    def answer(_key: BanKey) -> None:
+        world.stop.set()
+        time.sleep(0.6)  # longer than anything else waits
+
+    world._answer = answer
+    assert len(world.run(planned(*many(10)), parallelism=1)) == 1
+    assert world.did("recorded") == ["user0"]
+
+
+def test_a_stop_while_connecting_does_nothing() -> None:
+    world = World()
+
+    def connect(_places: Collection[AccountRegion]) -> Disconnect:
+        raise CallAbandoned("stopped")
+
+    assert list(enforce(planned(*many(3)), connect=connect, keep=world.keep, parallelism=2, stop=world.stop)) == []
+    assert world.events == []
+
+
+def test_while_nothing_ends_that_is_said_now_and_then() -> None:
+    over = threading.Event()
+    world = World(lambda _key: over.wait(timeout=60))
+    run = enforce(planned(*many(1)), connect=world.connect, keep=world.keep, parallelism=1, stop=world.stop)
+    assert [next(run), next(run)] == [None, None]
+    over.set()
+    assert [outcome.error for outcome in run if outcome is not None] == [None]
+
+
+def test_when_records_cannot_be_written_a_call_that_does_not_end_is_left_behind() -> None:
+    over = threading.Event()
+
+    def answer(key: BanKey) -> None:
+        if key.user_id != "user0":
+            over.wait(timeout=60)
+
+    def keep(_changes: Sequence[tuple[BanKey, Record | None]]) -> None:
+        raise StateUnwritable("disk full")
+
+    run = enforce(
+        planned(*many(9)), connect=World(answer).connect, keep=keep, parallelism=4, stop=threading.Event(), grace=0.1
+    )
+    with pytest.raises(StateUnwritable):
+        list(run)
+    over.set()
 
 
 def test_a_call_that_was_abandoned_counts_as_not_started() -> None:
@@ -206,7 +297,7 @@ def test_when_records_cannot_be_written_nobody_else_is_disconnected() -> None:
     run = enforce(planned(*many(1000)), connect=world.connect, keep=keep, parallelism=1, stop=threading.Event())
     reported: list[Outcome] = []
     with pytest.raises(StateUnwritable):
-        reported.extend(run)
+        reported.extend(outcome for outcome in run if outcome is not None)
     assert reported == []
     assert len(world.did("called")) < 1000
 
@@ -271,3 +362,82 @@ def test_without_any_thread_nobody_is_disconnected(monkeypatch: pytest.MonkeyPat
     with pytest.raises(RunError, match="lower --parallelism"):
         world.run(planned(*many(100)))
     assert world.events == []
+
+
+# Changes that need several calls
+
+
+def everywhere(user_id: str, *rooms: str, gone: Collection[str] = ()) -> Kick:
+    [change] = diff(ban_list(ban(user_id, room=EVERYWHERE)), State(), NOW).changes
+    return Kick(change, rooms, gone)
+
+
+def kicked(world: World, *kicks: Kick, **options: Any) -> list[Outcome]:
+    run = disconnect(
+        kicks, recording, connect=world.connect, keep=world.keep, parallelism=4, stop=world.stop, **options
+    )
+    return [outcome for outcome in run if outcome is not None]
+
+
+def test_a_change_is_recorded_once_after_the_last_of_its_calls() -> None:
+    world = World()
+    [outcome] = kicked(world, everywhere("zed", LOBBY, FINALS))
+    assert world.events == [("called", "zed"), ("called", "zed"), ("recorded", "zed")]
+    assert set(world.reasons) == {BanKey(LOBBY, "zed"), BanKey(FINALS, "zed")}
+    assert (outcome.error, outcome.record) == (None, Record(Ban(), NOW, "id"))
+
+
+def test_a_change_has_failed_if_one_of_its_calls_has() -> None:
+    def answer(key: BanKey) -> None:
+        if key.room_arn == LOBBY:
+            raise RoomNotFound("gone")
+
+    world = World(answer)
+    [outcome] = kicked(world, everywhere("zed", LOBBY, FINALS))
+    assert (type(outcome.error), world.did("recorded")) == (RoomNotFound, [])
+
+
+def test_a_room_that_may_be_gone_and_is_gone_has_nothing_left_to_do() -> None:
+    world = World(raising(RoomNotFound("gone")))
+    [done] = kicked(world, everywhere("zed", LOBBY, gone={LOBBY}))
+    assert (done.error, done.record) == (None, Record(Ban()))
+    [failed] = kicked(world, everywhere("zed", LOBBY, FINALS, gone={LOBBY}))
+    assert isinstance(failed.error, RoomNotFound)
+
+
+def test_a_user_who_is_nowhere_is_recorded_without_a_call() -> None:
+    world = World()
+    [outcome] = kicked(world, everywhere("zed"))
+    assert (world.events, world.connected) == ([("recorded", "zed")], [])
+    assert outcome.record == Record(Ban())
+
+
+def test_the_record_knows_when_the_first_call_began() -> None:
+    began: list[float] = []
+
+    def noting(change: Change, receipt: Receipt | None, first: float) -> Record | None:
+        began.append(first)
+        return recording(change, receipt, first)
+
+    ticks = iter(range(100))
+    world = World()
+    run = disconnect(
+        [everywhere("zed", LOBBY, FINALS)],
+        noting,
+        connect=world.connect,
+        keep=world.keep,
+        parallelism=1,
+        stop=world.stop,
+        clock=lambda: float(next(ticks)),
+    )
+    list(run)
+    assert began == [0.0]
+
+
+def test_where_no_call_can_succeed_a_change_with_several_has_failed_and_says_why() -> None:
+    world = World(raising(CredentialsRejected("expired")))
+    outcomes = kicked(world, everywhere("a", LOBBY, FINALS), everywhere("b", LOBBY, FINALS))
+    assert sorted((outcome.change.key.user_id, str(outcome.error)) for outcome in outcomes) == [
+        ("a", "expired"),
+        ("b", "expired"),
+    ]

@@ -15,10 +15,10 @@ _SUFFIXES: Final = (
     *("amazonaws.eu", "api.amazonwebservices.eu", "c2s.ic.gov", "api.aws.ic.gov", "sc2s.sgov.gov", "api.aws.scloud"),
     *("cloud.adc-e.uk", "api.cloud-aws.adc-e.uk", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
 )
-_SUFFIX: Final = "|".join(map(re.escape, _SUFFIXES))
-_HOST: Final = re.compile(
-    rf"(?:ivschat(?:-fips)?|(?P<vpce>vpce-[a-z0-9-]+\.ivschat(?:-fips)?))\.[a-z]+(?:-[a-z]+)+-[0-9]+"
-    rf"(?(vpce)\.vpce)\.(?:{_SUFFIX})\.?"
+# Compiled when it is first needed, which most plans never do.
+_HOST: Final = (
+    r"(?:ivschat(?:-fips)?|(?P<vpce>vpce-[a-z0-9-]+\.ivschat(?:-fips)?))\.[a-z]+(?:-[a-z]+)+-[0-9]+(?(vpce)\.vpce)"
+    rf"\.(?:{'|'.join(map(re.escape, _SUFFIXES))})\.?"
 )
 
 
@@ -32,7 +32,7 @@ def elsewhere(url: str) -> str | None:
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or re.search(r"\s", url):
         raise ValueError(f"no URL of the web: {url}")
     # Parsers disagree about where a host with these begins.
-    if _HOST.fullmatch(parts.hostname) and "@" not in parts.netloc and "\\" not in url:
+    if re.fullmatch(_HOST, parts.hostname) and "@" not in parts.netloc and "\\" not in url:
         return None
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}{parts.path.rstrip('/')}"[:2048]
 

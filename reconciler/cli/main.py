@@ -87,7 +87,6 @@ def main() -> NoReturn:
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a terminal without UTF-8 shows escapes, not a traceback
-    signal.signal(signal.SIGTERM, _terminated)
     # Reading a long list makes millions of objects and no cycles. Looking for cycles as often as usual takes a fifth of
     # a plan of 100,000 bans.
     gc.set_threshold(50_000, 20, 100)
@@ -97,6 +96,9 @@ def main() -> NoReturn:
 def _run() -> int:
     told = Told()
     try:
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in the background of a shell
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, _terminated)
         result = cli.main(prog_name="reconciler", standalone_mode=False, obj=told)
         sys.stdout.flush()
     except click.ClickException as error:

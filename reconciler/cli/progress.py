@@ -4,30 +4,34 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from reconciler import escape
 from reconciler.cli import console
+from reconciler.views import wording
 
 if TYPE_CHECKING:
     from types import ModuleType
 
     from reconciler.plan.outcome import Outcome
+    from reconciler.views.report import Troubles
 
-SECONDS_BETWEEN_LINES: Final = 10
+SECONDS_BETWEEN_LINES: Final = 10.0
+SECONDS_BETWEEN_LOOKS: Final = 1.0
 SECONDS_BEFORE_BUSY: Final = 1
 
 
 @contextmanager
-def progress(total: int) -> "Iterator[Callable[[Outcome], None]]":
-    """Show how many of `total` changes have ended; what it yields is told of each outcome."""
+def progress(total: int, troubles: "Troubles" = list) -> "Iterator[Callable[[Outcome], None]]":
+    """Show how many of `total` changes have ended, and what `troubles` says; it yields what is told of each outcome."""
     if not total:
         yield lambda _outcome: None
     elif sys.stderr.isatty():
-        with _bars().applying(total) as advance:
+        with _bars().applying(total, troubles) as advance:
             yield advance
     else:
-        with _lines(total) as advance:
+        with _lines(total, troubles) as advance:
             yield advance
 
 
@@ -63,13 +67,19 @@ def _bars() -> "ModuleType":
 
 
 @contextmanager
-def _lines(total: int) -> "Iterator[Callable[[Outcome], None]]":
+def _lines(total: int, troubles: "Troubles") -> "Iterator[Callable[[Outcome], None]]":
     ended = failed = 0
     over = Event()
 
     def print_now_and_then() -> None:
-        while not over.wait(SECONDS_BETWEEN_LINES):  # also while nothing ends
-            console.diagnostic(f"Applying: {ended:,} of {total:,}, {failed:,} failed.")
+        due, stalled = monotonic() + SECONDS_BETWEEN_LINES, False
+        while not over.wait(min(SECONDS_BETWEEN_LOOKS, SECONDS_BETWEEN_LINES)):  # also while nothing ends
+            found = troubles()
+            stalled, before = any(trouble.stalled for trouble in found), stalled
+            if monotonic() >= due or (stalled and not before):
+                due = monotonic() + SECONDS_BETWEEN_LINES
+                note = f" {wording.troubles(found)}." if found else ""
+                console.diagnostic(f"Applying: {ended:,} of {total:,}, {failed:,} failed.{note}")
 
     def advance(outcome: "Outcome") -> None:
         nonlocal ended, failed

@@ -30,7 +30,7 @@ class Stopping:
             os._exit(128 + number)
         self.signal = number
         self.event.set()
-        os.write(2, b"\nStopping after the calls in flight. Interrupt again to stop at once.\n")
+        os.write(2, b"\nStopping: the calls in flight have a few seconds to end. Interrupt again to stop at once.\n")
 
 
 @contextmanager

@@ -1,11 +1,13 @@
-"""What became of the changes of a plan."""
+"""What became of the changes of a plan, and why the rest takes so long."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from typing import Final
 
-from reconciler.bans import BanKey, Record
+from reconciler.bans import AccountRegion, BanKey, Record
 from reconciler.errors import ChatError, DenylistError
 from reconciler.plan.change import Action, Change
 
@@ -36,6 +38,42 @@ class Outcome:
     change: Change
     record: Record | None = None
     error: ChatError | DenylistError | None = None
+
+
+class Cause(StrEnum):
+    """What is wrong with calls that may succeed when they are made again."""
+
+    NO_ANSWER = "no_answer"
+    UNREACHABLE = "unreachable"
+    THROTTLED = "throttled"
+    SERVICE_FAILS = "service_fails"
+
+
+SECONDS_TO_STALL: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Calls to an account and region that do not succeed at the moment, or more slowly than asked.
+
+    Attributes:
+        where: the account and region.
+        cause: what went wrong last, or no answer if nothing has ended yet.
+        seconds: since a call last succeeded there, or since the first was made.
+        attempt: how many times the call that has been made most often has been made, the first included.
+        attempts: after how many it fails.
+    """
+
+    where: AccountRegion
+    cause: Cause
+    seconds: float
+    attempt: int
+    attempts: int
+
+    @property
+    def stalled(self) -> bool:
+        """Whether no call succeeds, as opposed to fewer than asked."""
+        return self.seconds >= SECONDS_TO_STALL
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from functools import partial
+from math import inf
 from typing import Final
 
 from typing_extensions import override  # in typing since Python 3.12
@@ -12,19 +13,24 @@ from reconciler import escape
 from reconciler.bans import AccountRegion, address
 from reconciler.errors import BanListInvalid, PlanRefused, Problem, ReconcilerError
 from reconciler.plan.change import Action, Because, Change, Plan
-from reconciler.plan.outcome import Outcome, Tally
+from reconciler.plan.outcome import Outcome, Tally, Trouble
 from reconciler.state.value import to_plain
 from reconciler.views import wording
 from reconciler.views.notices import Setting
-from reconciler.views.report import Ending, Format
+from reconciler.views.report import Ending, Format, Output, Troubles
 
 FORMAT_VERSION: Final = 1
+SECONDS_BETWEEN_NEWS: Final = 10
 
 
 class JsonLinesFormat(Format):
     """Objects with a `type`: what is about to happen, what became of each change, and how it ended."""
 
     tells_refusals = False
+
+    def __init__(self, output: Output) -> None:
+        super().__init__(output)
+        self._told: dict[AccountRegion, float] = {}
 
     @override
     def failed(self, error: ReconcilerError) -> None:
@@ -43,7 +49,9 @@ class JsonLinesFormat(Format):
             self._line("refused", refusals=[asdict(refusal) for refusal in plan.refusals])
 
     @override
-    def applying(self, plan: Plan, skipped: Iterable[Change]) -> AbstractContextManager[Callable[[Outcome], object]]:
+    def applying(
+        self, plan: Plan, skipped: Iterable[Change], troubles: Troubles
+    ) -> AbstractContextManager[Callable[[Outcome], object]]:
         """`apply_start`, then `ban_skipped`, `update_skipped` or `repeat_skipped` for each change that is left out."""
         counts = plan.counts
         summary = {action.value: counts[action] for action in Action} | {"disconnect_calls": plan.calls.total()}
@@ -66,6 +74,24 @@ class JsonLinesFormat(Format):
     def throttled(self, where: AccountRegion) -> None:
         """`throttled`."""
         self._line("throttled", account=where.account, region=where.region)
+
+    @override
+    def waiting(self, troubles: Iterable[Trouble]) -> None:
+        """`waiting`, for each account and region where no call succeeds, at first and then every ten seconds."""
+        stalled = [trouble for trouble in troubles if trouble.stalled]
+        self._told = {trouble.where: self._told.get(trouble.where, -inf) for trouble in stalled}
+        for trouble in stalled:
+            if not self._told[trouble.where] <= trouble.seconds < self._told[trouble.where] + SECONDS_BETWEEN_NEWS:
+                self._told[trouble.where] = trouble.seconds
+                self._line(
+                    "waiting",
+                    account=trouble.where.account,
+                    region=trouble.where.region,
+                    because=trouble.cause,
+                    seconds=int(trouble.seconds),
+                    attempt=trouble.attempt,
+                    attempts=trouble.attempts,
+                )
 
     @override
     def applied(self, plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> None:

@@ -4,7 +4,7 @@ Commands hand over values as they are. A report takes the user IDs out before th
 command nor a format can forget to.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,11 +15,14 @@ from reconciler.banlist.value import BanList
 from reconciler.bans import AccountRegion
 from reconciler.errors import BanListError, BanListInvalid, PlanRefused, ReconcilerError
 from reconciler.plan.change import Change, Plan
-from reconciler.plan.outcome import Outcome, Tally
+from reconciler.plan.outcome import Outcome, Tally, Trouble
 from reconciler.redaction import Redaction
 from reconciler.state.value import State
 from reconciler.views import wording
 from reconciler.views.notices import Setting
+
+Troubles = Callable[[], Sequence[Trouble]]
+"""What holds up the calls of an apply at the moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,8 @@ class Output:
         colour: with ANSI colours.
         width: cells of a line on the terminal; None for no limit.
         everything: show every change, however many there are, and whole.
-        progress: shows how many of so many changes have ended, and yields what outcomes go to.
+        progress: shows how many of so many changes have ended and what holds up the rest, and yields what outcomes
+            go to.
         contents: reads files, to show what stands in them; it leaves out those that cannot be read any more.
         list_exists: whether there is such a list.
         from_root: the path of a file from the root of the repository, as GitHub names it.
@@ -45,8 +49,8 @@ class Output:
     colour: bool = False
     width: int | None = None
     everything: bool = False
-    progress: Callable[[int], AbstractContextManager[Callable[[Outcome], object]]] = lambda _total: nullcontext(
-        lambda _outcome: None
+    progress: Callable[[int, Troubles], AbstractContextManager[Callable[[Outcome], object]]] = (
+        lambda _total, _troubles: nullcontext(lambda _outcome: None)
     )
     contents: Callable[[Iterable[str]], Mapping[str, bytes]] = lambda _files: {}
     list_exists: bool = True
@@ -101,12 +105,17 @@ class Format:
     def state(self, state: State, room_names: Mapping[str, str], location: str, now: datetime) -> None:
         """Who is banned where."""
 
-    def applying(self, plan: Plan, skipped: Iterable[Change]) -> AbstractContextManager[Callable[[Outcome], object]]:
+    def applying(
+        self, plan: Plan, skipped: Iterable[Change], troubles: Troubles
+    ) -> AbstractContextManager[Callable[[Outcome], object]]:
         """A plan is carried out now, without the changes whose ban has expired since; it yields what outcomes go to."""
         raise NotImplementedError("an apply has no such format")
 
     def throttled(self, where: AccountRegion) -> None:
         """The service has throttled a call, and the pace has been reduced."""
+
+    def waiting(self, troubles: Iterable[Trouble]) -> None:
+        """What holds up calls now, if anything does; told again and again."""
 
     def applied(self, plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> None:
         """The apply has ended."""
@@ -174,14 +183,20 @@ class Report:
         self._format.state(self._redact.state(state), room_names, location, now)
 
     @contextmanager
-    def applying(self, plan: Plan, skipped: Iterable[Change]) -> Iterator[Callable[[Outcome], object]]:
+    def applying(
+        self, plan: Plan, skipped: Iterable[Change], troubles: Troubles = list
+    ) -> Iterator[Callable[[Outcome], object]]:
         """See `Format.applying`."""
-        with self._format.applying(self._redact.plan(plan), map(self._redact.change, skipped)) as ended:
+        with self._format.applying(self._redact.plan(plan), map(self._redact.change, skipped), troubles) as ended:
             yield lambda outcome: ended(self._redact.outcome(outcome))
 
     def throttled(self, where: AccountRegion) -> None:
         """See `Format.throttled`."""
         self._format.throttled(where)
+
+    def waiting(self, troubles: Iterable[Trouble]) -> None:
+        """See `Format.waiting`."""
+        self._format.waiting(troubles)
 
     def applied(self, plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> None:
         """See `Format.applied`."""

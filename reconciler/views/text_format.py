@@ -14,7 +14,7 @@ from reconciler.state.endpoints import recorded
 from reconciler.state.value import State
 from reconciler.views import text
 from reconciler.views.notices import Setting, notices, where_calls_go
-from reconciler.views.report import Ending, Format
+from reconciler.views.report import Ending, Format, Troubles
 from reconciler.views.wording import count
 from reconciler.views.wrapping import wrapped
 
@@ -50,10 +50,12 @@ class TextFormat(Format):
         self.output.write(text.state(state, room_names, location, now))
 
     @override
-    def applying(self, plan: Plan, skipped: Iterable[Change]) -> AbstractContextManager[Callable[[Outcome], object]]:
+    def applying(
+        self, plan: Plan, skipped: Iterable[Change], troubles: Troubles
+    ) -> AbstractContextManager[Callable[[Outcome], object]]:
         if bans := len(list(skipped)):
             self.output.write(f"Skipped: {count(bans, 'ban')} that expired since the plan was made.\n")
-        return self.output.progress(len(plan.changes))
+        return self.output.progress(len(plan.changes), troubles)
 
     @override
     def applied(self, plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 from reconciler.bans import Record
 from reconciler.errors import Problem
 from reconciler.plan.change import Action, Because, Change, Plan
-from reconciler.plan.outcome import Tally
+from reconciler.plan.outcome import Cause, Tally, Trouble
 
 NOTHING_DONE: Final = "Nothing was done."
 
@@ -143,6 +143,29 @@ def done(tally: Tally, *, recorded: bool, saved_plan: bool) -> str:
         f"Done{' and recorded' if recorded else ''}: {parts}; {left:,} left."
         f" {'Make a new plan' if saved_plan else 'Apply again'} to go on from here."
     )
+
+
+# What holds up an apply
+
+
+def troubles(troubles: Sequence[Trouble]) -> str:
+    """`us-west-2: no answer for 12 s, attempt 2 of 8`; empty if there is none."""
+    return some([_trouble(trouble) for trouble in troubles], 3)
+
+
+def _trouble(trouble: Trouble) -> str:
+    lasting = f" for {trouble.seconds:.0f} s"
+    what = {
+        Cause.NO_ANSWER: f"no answer{lasting}",
+        Cause.UNREACHABLE: f"no connection{lasting}",
+        Cause.THROTTLED: "slowed down by AWS (429)",
+        Cause.SERVICE_FAILS: f"errors of AWS (5xx){lasting}",
+    }[trouble.cause]
+    if not trouble.stalled:
+        return f"{trouble.where.region}: {what}"
+    if trouble.cause is Cause.THROTTLED:
+        what += f", no success{lasting}"
+    return f"{trouble.where.region}: {what}, attempt {trouble.attempt} of {trouble.attempts}"
 
 
 # One change, or one record

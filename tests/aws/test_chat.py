@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,17 +35,23 @@ def sandbox(credentials: None) -> Iterator[Sandbox]:
         yield sandbox
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No waiting between attempts."""
-    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+def chat(url: str | None = None, **more: Any) -> Chat:
+    """A service that is called without any pause, and whose run goes on."""
+    defaults: dict[str, Any] = {
+        "now": lambda: NOW,
+        "before_attempt": lambda _where: None,
+        "parallelism": 2,
+        "endpoint_url": url,
+        "sleep": lambda _seconds: False,
+    }
+    return Chat(**{**defaults, **more})
 
 
 def connected(sandbox: Sandbox, attempts: list[AccountRegion] | None = None) -> Chat:
     log = attempts if attempts is not None else []
-    chat = Chat(now=lambda: NOW, before_attempt=log.append, parallelism=2, endpoint_url=sandbox.url)
-    chat.connect([account_region_of(LOBBY), account_region_of(FINALS)])
-    return chat
+    connected = chat(sandbox.url, before_attempt=log.append)
+    connected.connect([account_region_of(LOBBY), account_region_of(FINALS)])
+    return connected
 
 
 def failure(sandbox: Sandbox, key: BanKey = ZED) -> ChatError:
@@ -87,7 +94,6 @@ def test_any_user_id_arrives_as_it_is(sandbox: Sandbox, user_id: str) -> None:
         ("cut", ServiceFailed, "No answer from the service"),
     ],
 )
-@pytest.mark.usefixtures("quick")
 def test_each_failure_has_its_own_error_that_says_what_to_do(
     sandbox: Sandbox, fault: FaultKind, error: type[ChatError], advice: str
 ) -> None:
@@ -120,7 +126,6 @@ def test_what_will_not_change_is_tried_once(sandbox: Sandbox, fault: FaultKind) 
 
 
 @pytest.mark.parametrize("fault", ["500", "503", "429", "cut"])
-@pytest.mark.usefixtures("quick")
 def test_what_may_pass_is_tried_again_and_every_attempt_is_paced(sandbox: Sandbox, fault: FaultKind) -> None:
     sandbox.fault_next(fault, fault)
     attempts: list[AccountRegion] = []
@@ -130,19 +135,12 @@ def test_what_may_pass_is_tried_again_and_every_attempt_is_paced(sandbox: Sandbo
     assert sandbox.disconnected == ((LOBBY, "zed"),)
 
 
-@pytest.mark.usefixtures("quick")
 def test_every_throttled_attempt_is_told(sandbox: Sandbox) -> None:
     sandbox.fault_next("429", "500", "429")
     told: list[AccountRegion] = []
-    chat = Chat(
-        now=lambda: NOW,
-        before_attempt=lambda _endpoint: None,
-        throttled=told.append,
-        parallelism=1,
-        endpoint_url=sandbox.url,
-    )
-    chat.connect([account_region_of(LOBBY)])
-    chat.disconnect(ZED, None)
+    service = chat(sandbox.url, throttled=told.append)
+    service.connect([account_region_of(LOBBY)])
+    service.disconnect(ZED, None)
     assert told == [account_region_of(LOBBY)] * 2
 
 
@@ -150,29 +148,29 @@ def test_a_run_that_is_to_stop_abandons_the_call_before_it_leaves(sandbox: Sandb
     def stop(_endpoint: AccountRegion) -> None:
         raise CallAbandoned("stopped")
 
-    chat = Chat(now=lambda: NOW, before_attempt=stop, parallelism=1, endpoint_url=sandbox.url)
-    chat.connect([account_region_of(LOBBY)])
+    service = chat(sandbox.url, before_attempt=stop)
+    service.connect([account_region_of(LOBBY)])
     with pytest.raises(CallAbandoned):
-        chat.disconnect(ZED, None)
+        service.disconnect(ZED, None)
     assert sandbox.requests == ()
 
 
 def test_without_credentials_nothing_is_called() -> None:
-    chat = Chat(now=lambda: NOW, before_attempt=print, parallelism=1, endpoint_url="http://127.0.0.1:9")
+    service = chat("http://127.0.0.1:9")
     with pytest.raises(CredentialsRejected, match="There are no AWS credentials"):
-        chat.connect([account_region_of(LOBBY)])
+        service.connect([account_region_of(LOBBY)])
 
 
 def test_half_credentials_are_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
-    chat = Chat(now=lambda: NOW, before_attempt=print, parallelism=1, endpoint_url="http://127.0.0.1:9")
+    service = chat("http://127.0.0.1:9")
     with pytest.raises(CredentialsRejected, match="AWS_SECRET_ACCESS_KEY"):
-        chat.connect([account_region_of(LOBBY)])
+        service.connect([account_region_of(LOBBY)])
 
 
 def test_an_unknown_profile_is_named(tmp_path: Path) -> None:
     with pytest.raises(CredentialsRejected, match="moderation"):
-        Chat(now=lambda: NOW, before_attempt=print, parallelism=1, profile="moderation")
+        chat(profile="moderation")
 
 
 @pytest.mark.usefixtures("credentials")
@@ -180,16 +178,16 @@ def test_an_endpoint_that_cannot_be_reached_is_reported_before_the_first_call() 
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{unused.getsockname()[1]}"
-        chat = Chat(now=lambda: NOW, before_attempt=print, parallelism=1, endpoint_url=url)
+        service = chat(url)
         with pytest.raises(EndpointUnreachable, match=f"No connection to {url}: Connection refused"):
-            chat.connect([account_region_of(LOBBY)])
+            service.connect([account_region_of(LOBBY)])
 
 
 @pytest.mark.usefixtures("credentials")
 def test_what_is_no_url_is_said() -> None:
-    chat = Chat(now=lambda: NOW, before_attempt=print, parallelism=1, endpoint_url="no url")
+    service = chat("no url")
     with pytest.raises(EndpointUnreachable, match="Check --endpoint-url"):
-        chat.connect([account_region_of(LOBBY)])
+        service.connect([account_region_of(LOBBY)])
 
 
 @pytest.mark.parametrize("options", [{"rooms": (LOBBY,), "deny": (LOBBY,)}, {}])
@@ -208,9 +206,9 @@ def test_credentials_of_another_account_are_recognised(
 
 def test_the_endpoint_url_of_the_environment_works(monkeypatch: pytest.MonkeyPatch, sandbox: Sandbox) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_IVSCHAT", sandbox.url)
-    chat = Chat(now=lambda: NOW, before_attempt=lambda _endpoint: None, parallelism=1)
-    chat.connect([account_region_of(LOBBY)])
-    chat.disconnect(ZED, None)
+    service = chat()
+    service.connect([account_region_of(LOBBY)])
+    service.disconnect(ZED, None)
     assert len(sandbox.disconnected) == 1
 
 
@@ -253,11 +251,11 @@ def test_an_answer_that_is_none_of_the_service_s_is_one_failed_ban(status: int, 
     with HTTPServer(("127.0.0.1", 0), stranger) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
-        chat = Chat(now=lambda: NOW, before_attempt=lambda _endpoint: None, parallelism=1, endpoint_url=url)
-        chat.connect([account_region_of(LOBBY)])
+        service = chat(url)
+        service.connect([account_region_of(LOBBY)])
         with pytest.raises(ChatError) as caught:
-            chat.disconnect(ZED, None)
-        chat.close()
+            service.disconnect(ZED, None)
+        service.close()
         server.shutdown()
     assert len(str(caught.value)) < 2000
 
@@ -267,9 +265,9 @@ def test_credentials_with_a_line_break_are_refused_and_not_shown(
     monkeypatch: pytest.MonkeyPatch, credentials: None, variable: str
 ) -> None:
     monkeypatch.setenv(variable, "SECRET\n")
-    chat = Chat(now=lambda: NOW, before_attempt=print, parallelism=1, endpoint_url="http://127.0.0.1:9")
+    service = chat("http://127.0.0.1:9")
     with pytest.raises(CredentialsRejected, match="contain a line break") as caught:
-        chat.connect([account_region_of(LOBBY)])
+        service.connect([account_region_of(LOBBY)])
     assert "SECRET" not in str(caught.value)
 
 

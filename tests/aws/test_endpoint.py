@@ -21,7 +21,7 @@ WHERE = account_region_of(LOBBY)
 
 
 def chat(**options: str) -> Chat:
-    return Chat(now=lambda: NOW, before_attempt=print, parallelism=1, **options)  # type: ignore[arg-type]
+    return Chat(now=lambda: NOW, before_attempt=print, parallelism=1, sleep=lambda _: False, **options)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("partition", PARTITIONS, ids=lambda partition: str(partition["id"]))

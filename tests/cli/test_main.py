@@ -10,6 +10,7 @@ import subprocess
 import sys
 import termios
 import time
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -251,3 +252,29 @@ def test_a_signal_at_the_prompt_does_nothing(folder: Path, sandbox: Sandbox, num
     assert "Nothing was done." in err
     assert sandbox.requests == ()
     assert not Path("bans.state.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "said"), [(signal.SIGINT, 130, "Interrupted"), (signal.SIGTERM, 143, "Terminated")]
+)
+def test_a_signal_while_modules_are_imported_is_no_traceback(
+    folder: Path, number: signal.Signals, code: int, said: str
+) -> None:
+    Path("click.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(60)\n")
+    with subprocess.Popen(
+        [sys.executable, "-m", "reconciler", "plan"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(number)
+        _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (code, f"{said}. Nothing was done.\n")
+
+
+def test_the_console_script_begins_where_the_module_does() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert project["scripts"] == {"reconciler": "reconciler.__main__:main"}

@@ -11,8 +11,9 @@ from threading import Event
 import pytest
 
 from reconciler import State, diff
+from reconciler.bans import AccountRegion
 from reconciler.cli import console, progress
-from reconciler.plan.outcome import Outcome
+from reconciler.plan.outcome import Cause, Outcome, Trouble
 from tests.builders import NOW, ban_list, many
 from tests.command_line import Reconciler, banning_many
 
@@ -40,6 +41,58 @@ def test_a_line_comes_now_and_then_also_while_nothing_ends(monkeypatch: pytest.M
     assert len(lines) == count
 
 
+def test_when_calls_stall_a_line_comes_at_once_and_then_no_more_often_than_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks, enough = iter(range(1000)), Event()
+
+    def troubles() -> list[Trouble]:
+        if next(looks) > 50:
+            enough.set()
+        return [Trouble(AccountRegion("1", "us-west-2"), Cause.NO_ANSWER, 6, 2, 8)]
+
+    lines: list[str] = []
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LOOKS", 0.001)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 1000)
+    monkeypatch.setattr(console, "diagnostic", lines.append)
+    with progress.progress(3, troubles):
+        assert enough.wait(10)
+    assert lines == ["Applying: 0 of 3, 0 failed. us-west-2: no answer for 6 s, attempt 2 of 8."]
+
+
+def test_calls_that_are_slowed_down_are_in_the_usual_lines_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks, enough = iter(range(1000)), Event()
+
+    def troubles() -> list[Trouble]:
+        if next(looks) > 50:
+            enough.set()
+        return [Trouble(AccountRegion("1", "us-west-2"), Cause.THROTTLED, 1, 2, 8)]
+
+    lines: list[str] = []
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LOOKS", 0.001)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 1000)
+    monkeypatch.setattr(console, "diagnostic", lines.append)
+    with progress.progress(3, troubles):
+        assert enough.wait(10)
+    assert lines == []
+
+
+BAR = """
+import time
+from reconciler.bans import AccountRegion
+from reconciler.cli import progress
+from reconciler.plan.outcome import Cause, Trouble
+with progress.progress(3, lambda: [Trouble(AccountRegion("1", "us-west-2"), Cause.NO_ANSWER, 6, 2, 8)]):
+    time.sleep(0.5)
+"""
+
+
+def test_what_holds_up_the_calls_stands_below_the_bar() -> None:
+    shown = shown_on_a_terminal([sys.executable, "-c", BAR])
+    assert "Applying" in shown
+    assert "us-west-2: no answer for 6 s, attempt 2 of 8" in shown
+
+
 def test_nothing_is_shown_of_nothing(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0.001)
     with progress.progress(0):
@@ -58,8 +111,11 @@ main()
 
 def on_a_terminal(*arguments: str, seconds_before_busy: float = 0) -> str:
     """What a command writes to stderr where that is a terminal, if it says at once what may take long."""
+    return shown_on_a_terminal([sys.executable, "-c", AT_ONCE, str(seconds_before_busy), *arguments])
+
+
+def shown_on_a_terminal(command: list[str]) -> str:
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-c", AT_ONCE, str(seconds_before_busy), *arguments]
     shown = b""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs) as process:
         os.close(theirs)

@@ -5,12 +5,12 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from reconciler import escape
+from reconciler.aws.headway import Headway
 from reconciler.aws.pacing import Pace
 from reconciler.bans import AccountRegion, account_region_of
 from reconciler.cli import console
@@ -67,7 +67,7 @@ class _Service:
     def __init__(self, calling: Calling, plan: Plan, profile: str | None) -> None:
         self.calling = calling
         self.stop = Stopping()
-        self.throttled: SimpleQueue[AccountRegion] = SimpleQueue()
+        self.headway = Headway()
         self._plan = plan
         self._profile = profile
 
@@ -76,19 +76,17 @@ class _Service:
         """Made when first asked for. Raises ChatError."""
         from reconciler.aws.chat import Chat  # noqa: PLC0415 - boto3 takes longer to import than all the rest
 
-        pace = Pace(self._plan.rate if self.calling.rate is None else self.calling.rate, sleep=self.stop.event.wait)
-
-        def slow_down(where: AccountRegion) -> None:
-            pace.throttled(where)
-            self.throttled.put(where)
-
+        wait = self.stop.event.wait
+        pace = Pace(self._plan.rate if self.calling.rate is None else self.calling.rate, sleep=wait)
         return Chat(
             now=lambda: datetime.now(UTC),
             before_attempt=pace.wait,
-            throttled=slow_down,
+            throttled=pace.throttled,
             parallelism=self.calling.parallelism,
             endpoint_url=self.calling.endpoint_url,
             profile=self._profile,
+            sleep=wait,
+            headway=self.headway,
         )
 
     def endpoint(self) -> str | None:
@@ -220,12 +218,14 @@ def _carry_out(
         )
         try:
             try:
-                with closing(run), report.applying(plan, skipped) as ended:
+                with closing(run), report.applying(plan, skipped, service.headway.troubles) as ended:
                     for outcome in run:
-                        outcomes.append(outcome)
-                        while not service.throttled.empty():
-                            report.throttled(service.throttled.get())
-                        ended(outcome)
+                        for where in service.headway.newly_throttled():
+                            report.throttled(where)
+                        report.waiting(service.headway.troubles())
+                        if outcome is not None:
+                            outcomes.append(outcome)
+                            ended(outcome)
             except ChatError as error:  # before the first call
                 console.error(str(report.failed(error)))
             finally:

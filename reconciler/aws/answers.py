@@ -1,0 +1,174 @@
+"""What botocore's errors and the service's answers mean to us. Every error of a call becomes one of ours here."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, Final
+
+from botocore import exceptions as boto
+
+from reconciler.aws.wire import AnswerTooLong
+from reconciler.bans import BanKey, account_region_of
+from reconciler.errors import (
+    AccessDenied,
+    ChatError,
+    CredentialsRejected,
+    EndpointUnreachable,
+    RequestInvalid,
+    RoomNotFound,
+    ServiceFailed,
+    Throttled,
+    VerificationPending,
+)
+from reconciler.plan.outcome import Cause
+
+_NO_CREDENTIALS: Final = (
+    boto.NoCredentialsError,
+    boto.PartialCredentialsError,
+    boto.CredentialRetrievalError,
+    boto.TokenRetrievalError,
+    boto.NoAuthTokenError,
+    boto.SSOError,
+    boto.LoginError,
+)
+# What AWS answers to credentials that it does not take, before it looks at the request (AWS General Reference,
+# "Common errors"; with temporary credentials, ExpiredTokenException).
+_BAD_CREDENTIALS: Final = {
+    "ExpiredToken": "have expired",
+    "ExpiredTokenException": "have expired",
+    "RequestExpired": "are refused, since this machine's clock is wrong",
+    "InvalidSignatureException": "have a wrong secret key, or this machine's clock is wrong",
+    "SignatureDoesNotMatch": "have a wrong secret key",
+    "UnrecognizedClientException": "are not known to AWS",
+    "InvalidClientTokenId": "are not known to AWS",
+    "IncompleteSignature": "are not complete",
+    "MissingAuthenticationToken": "are missing from the request",
+    "MissingAuthenticationTokenException": "are missing from the request",
+    "OptInRequired": "are of an account that is not signed up for the service",
+}
+_THROTTLED: Final = {"ThrottlingException", "TooManyRequestsException"}
+_MAY_PASS: Final = {
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+}
+HOW_TO_GET_CREDENTIALS: Final = (
+    "Give AWS credentials as for the AWS CLI: environment variables, --profile, or the role of the CI job."
+)
+
+_NOT_THE_SERVICE: Final = "The answer did not come from Amazon IVS Chat. Check the endpoint URL and any proxy."
+_ANSWER_MAX: Final = 1000  # characters of an answer that are shown
+
+OF_ONE_CALL: Final = (AccessDenied, VerificationPending, RoomNotFound, RequestInvalid)
+"""What the service says of one call, while others may succeed."""
+
+
+def cause_of(error: BaseException | None) -> Cause | None:
+    """Why an attempt failed that may succeed when it is made again; None if it would fail again.
+
+    As botocore's own `standard` retry mode has it.
+    """
+    if isinstance(error, boto.ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+        if status == HTTPStatus.TOO_MANY_REQUESTS or _code(error) in _THROTTLED:
+            return Cause.THROTTLED
+        return Cause.SERVICE_FAILS if status in _MAY_PASS else None
+    if isinstance(error, boto.ConnectionError):
+        return Cause.UNREACHABLE
+    return Cause.NO_ANSWER if isinstance(error, boto.HTTPClientError) and not _is_too_long(error) else None
+
+
+def failure(error: Exception, key: BanKey, other_account: Callable[[], str | None]) -> ChatError:
+    """Our error for a call that failed.
+
+    Args:
+        error: what botocore raised.
+        key: whom the call was to disconnect, and where.
+        other_account: what to say when the credentials belong to another account than the room; it may ask AWS.
+    """
+    if isinstance(error, boto.ClientError):
+        return _answered(error, key, other_account)
+    if _is_too_long(error):
+        return not_the_service("It is too long.")
+    if isinstance(error, boto.BotoCoreError):
+        return without_answer(error)
+    # Something else than the service answered, and botocore's parsers failed on it.
+    return not_the_service(type(error).__name__)
+
+
+def not_the_service(answer: str) -> ServiceFailed:
+    """The answer came from something else, such as a proxy or a login portal."""
+    return ServiceFailed(_NOT_THE_SERVICE, answer)
+
+
+def _is_too_long(error: BaseException | None) -> bool:
+    return error is not None and isinstance(error.__context__, AnswerTooLong)  # which botocore wraps
+
+
+def _code(error: boto.ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "Unknown")
+
+
+def _answered(error: boto.ClientError, key: BanKey, other_account: Callable[[], str | None]) -> ChatError:
+    """Our error for an error that the service answered."""
+    code = _code(error)
+    account, region = account_region_of(key.room_arn)
+    said = _answer(error, code)
+    if code in _BAD_CREDENTIALS:
+        return CredentialsRejected(f"The AWS credentials {_BAD_CREDENTIALS[code]}. Renew them, and apply again.", said)
+    if cause_of(error) is Cause.THROTTLED:
+        return Throttled(
+            "Still over the quota after several attempts. Apply again with a lower --rate, and find out"
+            f" what else uses the quota of account {account} in {region}.",
+            said,
+        )
+    match code:
+        case "AccessDeniedException" | "AccessDenied":
+            return AccessDenied(
+                other_account()
+                or "The AWS credentials may not disconnect users from this room. Allow ivschat:DisconnectUser on"
+                f" {key.room_arn} in their policy, and check that they belong to account {account}.",
+                said,
+            )
+        case "PendingVerification":
+            return VerificationPending(
+                f"AWS has not finished verifying account {account}. Wait for AWS's mail, or open a case with AWS"
+                " Support; then apply again.",
+                said,
+            )
+        case "ResourceNotFoundException":
+            return RoomNotFound(
+                other_account()
+                or f"There is no room {key.room_arn}. Correct its ARN under `rooms`, or take it out of the list if"
+                " it was deleted.",
+                said,
+            )
+        case "ValidationException":
+            return RequestInvalid("The service does not accept this ban. Correct its entry in the list.", said)
+    return ServiceFailed("The service failed. Apply again later.", said)
+
+
+def _answer(error: boto.ClientError, code: str) -> str:
+    """What the service answered, with what AWS Support will ask for."""
+    meta = error.response.get("ResponseMetadata", {})
+    field_list: Any = error.response.get("fieldList")  # of ValidationException
+    fields = [field for field in field_list if isinstance(field, dict)] if isinstance(field_list, list) else []
+    parts = [
+        f"{code}: {error.response.get('Error', {}).get('Message') or 'no message'}",
+        *(f"{field.get('name')}: {field.get('message')}" for field in fields),
+        f"(HTTP {meta.get('HTTPStatusCode')}, request ID {meta.get('RequestId')})",
+    ]
+    answer = " ".join(parts)
+    return answer if len(answer) <= _ANSWER_MAX else answer[:_ANSWER_MAX] + "…"
+
+
+def without_answer(error: boto.BotoCoreError) -> ChatError:
+    """Our error for a call that got no answer, or could not even be made."""
+    if isinstance(error, _NO_CREDENTIALS):
+        return CredentialsRejected(f"The AWS credentials cannot be used: {error}. {HOW_TO_GET_CREDENTIALS}")
+    if isinstance(error, boto.ParamValidationError):
+        return RequestInvalid(f"The service would not accept this ban: {error}. Correct its entry in the list.")
+    if isinstance(error, boto.ConnectionError):
+        return EndpointUnreachable(f"{error}. Check the network, the region in the room's ARN, and the endpoint URL.")
+    # Its text may contain what was sent, including headers and credentials.
+    return ServiceFailed("No answer from the service. Apply again later.", type(error).__name__)
