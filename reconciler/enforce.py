@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from reconciler.bans import EVERYWHERE, BanKey, Record
-from reconciler.errors import ChatError, DenylistError
+from reconciler.errors import CallAbandoned, ChatError
 from reconciler.lanes import Kick, Recorded
 from reconciler.plan.change import Because, Change
 from reconciler.plan.outcome import Outcome, Receipt
@@ -61,7 +61,6 @@ class Rooms(Protocol):
 
         Raises:
             ChatError: they cannot be found out.
-            DenylistError: the token records cannot be read.
         """
 
     @property
@@ -101,7 +100,7 @@ class Enforcement:
     Args:
         ledger: where what is done is recorded.
         disconnect: disconnects users, and records it.
-        rooms: where users are who are banned everywhere.
+        find_rooms: gives where users are who are banned everywhere; called only if somebody is.
         clock: what time it is.
         stop: once it is set, nothing new starts.
         denylist: where bans are published; None publishes none.
@@ -115,7 +114,7 @@ class Enforcement:
         *,
         ledger: Ledger,
         disconnect: Disconnect,
-        rooms: Rooms,
+        find_rooms: Callable[[], Rooms],
         clock: Clock,
         stop: threading.Event,
         denylist: Publishing | None = None,
@@ -124,7 +123,7 @@ class Enforcement:
     ) -> None:
         self._ledger = ledger
         self._disconnect = disconnect
-        self._rooms = rooms
+        self._find_rooms = find_rooms
         self._clock = clock
         self._stop = stop
         self._denylist = denylist
@@ -201,21 +200,26 @@ class Enforcement:
         if not changes or self._stop.is_set():
             return
         everywhere = [change for change in changes if change.key.room_arn == EVERYWHERE]
-        found: Mapping[str, Collection[str]] = {}
+        kicks = {change.key: Kick(change, [change.key.room_arn]) for change in changes}
         if everywhere:
             try:
                 # Read after the publication: a token issued since then is refused, and any other has its record.
-                found = self._rooms.of([change.key.user_id for change in everywhere])
-            except (ChatError, DenylistError) as error:
+                kicks |= self._kicks_everywhere(everywhere)
+            except CallAbandoned:
+                return
+            except ChatError as error:
                 yield from (Outcome(change, error=error) for change in everywhere)
-                changes = [change for change in changes if change.key.room_arn != EVERYWHERE]
-        yield from self._disconnect([self._kick(change, found) for change in changes], recorded)
+                kicks = {key: kick for key, kick in kicks.items() if key.room_arn != EVERYWHERE}
+        yield from self._disconnect(list(kicks.values()), recorded)
 
-    def _kick(self, change: Change, found: Mapping[str, Collection[str]]) -> Kick:
-        if change.key.room_arn != EVERYWHERE:
-            return Kick(change, [change.key.room_arn])
-        rooms = found.get(change.key.user_id, ())
-        return Kick(change, rooms, gone=frozenset(rooms).difference(self._rooms.named))
+    def _kicks_everywhere(self, changes: Sequence[Change]) -> dict[BanKey, Kick]:
+        rooms = self._find_rooms()
+        found = rooms.of([change.key.user_id for change in changes])
+        kicks = {}
+        for change in changes:
+            where = found.get(change.key.user_id, ())
+            kicks[change.key] = Kick(change, where, gone=frozenset(where).difference(rooms.named))
+        return kicks
 
     def _recorded(self, change: Change, receipt: Receipt | None, began: float) -> Record | None:
         publication = self._publication

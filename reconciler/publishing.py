@@ -28,6 +28,11 @@ class Publishing:
         self._outdated = True  # what the head says is not what it is to say
         self._begun: Head | None = None
 
+    @property
+    def is_on_aws(self) -> bool:
+        """Whether it is where real token services read. Raises DenylistError."""
+        return self._publisher.is_on_aws
+
     def look(
         self, state: State, lineage: str | None, now: datetime, *, resumed: bool = False, refresh: bool = False
     ) -> Drift | None:

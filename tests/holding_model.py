@@ -260,7 +260,7 @@ class World:
         enforcement = Enforcement(
             ledger=self,
             disconnect=self.disconnect,
-            rooms=self,
+            find_rooms=lambda: self,
             clock=Clock(self.now, lambda: self.time),
             stop=threading.Event(),
             denylist=publishing,

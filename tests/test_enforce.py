@@ -12,7 +12,7 @@ from reconciler.banlist.value import DenylistSettings
 from reconciler.bans import EVERYWHERE
 from reconciler.denylist.value import Bans, Drift
 from reconciler.enforce import SKEW, Clock, Enforcement
-from reconciler.errors import DenylistError, DenylistUnreadable, DenylistUnwritable, RoomNotFound
+from reconciler.errors import DenylistError, DenylistUnwritable, RoomNotFound, RoomsUnknown
 from reconciler.lanes import Kick, Recorded
 from reconciler.plan.outcome import Outcome, Receipt
 from reconciler.state.value import Place, Published
@@ -134,7 +134,7 @@ class World:
         enforcement = Enforcement(
             ledger=self,
             disconnect=self.disconnect,
-            rooms=self,
+            find_rooms=lambda: self,
             clock=Clock(self.now, lambda: self.monotonic),
             stop=self.stop,
             denylist=self if denylist else None,  # type: ignore[arg-type]
@@ -417,12 +417,12 @@ def test_only_a_room_that_the_list_does_not_name_may_be_gone() -> None:
 def test_if_the_rooms_cannot_be_found_out_only_bans_everywhere_fail() -> None:
     class Lost(World):
         def of(self, user_ids: Sequence[str]) -> Mapping[str, Collection[str]]:
-            raise DenylistUnreadable("no table")
+            raise RoomsUnknown("no table")
 
     world = Lost(State())
     outcomes = world.apply(changes(world, ban("a", room=EVERYWHERE), ban("b")))
     assert [(outcome.change.key.user_id, type(outcome.error)) for outcome in outcomes[:2]] == [
-        ("a", DenylistUnreadable),
+        ("a", RoomsUnknown),
         ("b", type(None)),
     ]
     assert world.first == ["published a", "published b", "kicked b", "recorded b"]

@@ -37,6 +37,12 @@ def elsewhere(url: str) -> str | None:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2].lower()}{parts.path.rstrip('/')}"[:2048]
 
 
+def is_host_of_aws(url: str) -> bool:
+    """Whether a URL is on some host of AWS, whatever service that is."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    return any(host.endswith(f".{suffix}") for suffix in _SUFFIXES)
+
+
 def of_environment(environment: Mapping[str, str], given: str | None = None) -> str | None:
     """The endpoint that is not AWS, if the environment alone says so; the AWS configuration may name one too.
 

@@ -153,6 +153,7 @@ replace_option = option(
 )
 all_option = option("--all", "everything", is_flag=True, help="Show every change, even if there are hundreds.")
 approve_option = option("--auto-approve", is_flag=True, help="Do not ask.")
+refresh_option = option("--refresh", is_flag=True, help="Read all of the denylist, for what is wrong with it.")
 lock_timeout_option = option(
     "--lock-timeout",
     type=Number(min=0),

@@ -4,7 +4,7 @@ import getpass
 import os
 import socket
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -31,10 +31,15 @@ from reconciler.cli.options import (
     target_option,
 )
 from reconciler.cli.progress import busy, progress
+from reconciler.denylist.value import Drift
 from reconciler.errors import BanListError
 from reconciler.plan.change import Plan
+from reconciler.plan.drifting import place_of
+from reconciler.publishers import open_publisher
+from reconciler.publishers.publisher import Publisher
+from reconciler.publishing import Publishing
 from reconciler.redaction import HIDDEN, Redaction
-from reconciler.state.value import State
+from reconciler.state.value import Place, State
 from reconciler.stores import open_store
 from reconciler.stores.holder import Holder
 from reconciler.stores.store import Store
@@ -124,8 +129,29 @@ class Workspace:
         who = Holder(operation, user, socket.gethostname(), os.getpid(), datetime.now(UTC))
         return self.store.locked(who, timeout, lineage=str(uuid4()))
 
-    def plan(self, state: State, selection: "Selection | None" = None) -> Plan:
-        """What makes the state match the list now.
+    def publisher(self, place: Place, sleep: Callable[[float], bool]) -> Publisher:
+        """What publishes at a place of the list. Raises DenylistError."""
+        location = self.ban_list.seen_from_here(place.location)
+        return open_publisher(location, place.name, now=lambda: datetime.now(UTC), sleep=sleep, profile=self.profile)
+
+    def publishing(self, sleep: Callable[[float], bool], *, adopt: bool = False) -> Publishing | None:
+        """The denylist of the list; None if it has none.
+
+        Args:
+            sleep: waits that many seconds; returns True if the run is to stop.
+            adopt: take over that of another state.
+
+        Raises:
+            DenylistError: there can be no denylist where the list says.
+        """
+        denylist = self.ban_list.denylist
+        if denylist is None:
+            return None
+        place = place_of(denylist)
+        return Publishing(self.publisher(place, sleep), place, denylist.settle_after, adopt=adopt)
+
+    def plan(self, state: State, selection: "Selection | None" = None, drift: Drift | None = None) -> Plan:
+        """What makes the state, and the denylist, match the list now; `drift` as for `diff`.
 
         Raises:
             AddressUnknown: a selected ban is not known.
@@ -138,6 +164,7 @@ class Workspace:
                 now=datetime.now(UTC),
                 targets=self.keys(selection.target, "--target", state) if selection.target else None,
                 replace=self.keys(selection.replace, "--replace", state),
+                drift=drift,
             )
 
     @property
@@ -202,6 +229,7 @@ class Workspace:
         """The report of a command, on standard output."""
         output = Output(
             write=console.out,
+            note=console.diagnostic,
             ban_list=self.file,
             colour=console.wants_colour(sys.stdout),
             width=console.width(),

@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
 from reconciler.bans import AccountRegion, BanKey, Record
 from reconciler.errors import ChatError, DenylistError
-from reconciler.plan.change import Action, Change
+from reconciler.plan.change import Action, Because, Change
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +86,7 @@ class Tally:
     repeated: int
     failed: int
     not_started: int
+    settled: int = 0
 
     @property
     def complete(self) -> bool:
@@ -94,9 +95,13 @@ class Tally:
 
 
 def tally(changes: Sequence[Change], outcomes: Sequence[Outcome]) -> Tally:
-    """Count outcomes; what has none was not started."""
-    done = Counter(outcome.change.action for outcome in outcomes if outcome.error is None)
-    return _tally(changes, done, len(outcomes) - done.total())
+    """Count outcomes, also of calls that settle bans; what has none was not started."""
+    settling = [outcome for outcome in outcomes if outcome.change.because is Because.UNSETTLED]
+    of_changes = [outcome for outcome in outcomes if outcome.change.because is not Because.UNSETTLED]
+    settled = sum(outcome.error is None for outcome in settling)
+    done = Counter(outcome.change.action for outcome in of_changes if outcome.error is None)
+    counted = _tally(changes, done, len(of_changes) - done.total())
+    return replace(counted, failed=counted.failed + len(settling) - settled, settled=settled)
 
 
 def tally_of(changes: Sequence[Change], records: Mapping[BanKey, Record], outcomes: Sequence[Outcome]) -> Tally:

@@ -50,6 +50,11 @@ class DynamoDBPublisher(Publisher):
         self._ours: Head | None = None  # the head of the publication that has begun
         self._provisional: Collection[BanKey] | None = None  # what was there, if we have read it
 
+    @property
+    @override
+    def is_on_aws(self) -> bool:
+        return self._table.is_on_aws
+
     @override
     def read_head(self) -> Head | None:
         row = self._table.get(rows.head_key(self.name))

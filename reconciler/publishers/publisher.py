@@ -31,6 +31,11 @@ class Publisher(ABC):
     always_compare = True
     """Whether an apply compares everything each time: what is one document is read as a whole anyway."""
 
+    @property
+    def is_on_aws(self) -> bool:
+        """Whether the place is on AWS, as opposed to this machine or a stand-in for AWS. Raises DenylistError."""
+        return False
+
     def __init__(
         self,
         location: str,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from typing_extensions import override  # in typing since Python 3.12
 
 from reconciler.aws.clients import ERRORS, code_of, config, session, why
+from reconciler.aws.endpoint import is_host_of_aws
 from reconciler.errors import DenylistUnreadable, DenylistUnwritable
 from reconciler.publishers.document import DocumentPublisher, Overtaken
 
@@ -48,6 +49,11 @@ class S3Publisher(DocumentPublisher[_ETag]):
             raise DenylistUnreadable(
                 f"{location}: a denylist on S3 is s3://BUCKET/KEY, such as s3://moderation/denylist.json"
             )
+
+    @property
+    @override
+    def is_on_aws(self) -> bool:
+        return is_host_of_aws(self._s3.meta.endpoint_url)
 
     @override
     def _load(self, known: _ETag | None) -> tuple[bytes | None, _ETag]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from botocore import exceptions as boto
 
 from reconciler.aws.clients import ERRORS, code_of, config, session, why
+from reconciler.aws.endpoint import is_host_of_aws
 from reconciler.bans import BanKey
 from reconciler.denylist.rows import Row, RowKey, Value
 from reconciler.errors import DenylistError, DenylistUnreadable, DenylistUnwritable
@@ -91,6 +92,11 @@ class Table:
         self._region, self._table = match["region"], match["table"]
         self._sleep = sleep
         self._profile = profile
+
+    @property
+    def is_on_aws(self) -> bool:
+        """Whether the table is on AWS, as opposed to a stand-in for it. Raises DenylistUnreadable."""
+        return is_host_of_aws(self._client.meta.endpoint_url)
 
     def get(self, key: RowKey) -> Row | None:
         """The row as it is now; None if there is none. Raises DenylistUnreadable."""

@@ -35,6 +35,11 @@ class Published:
     serial: int = 0
     to_retire: tuple[Place, ...] = ()
 
+    def without(self, place: Place) -> "Published":
+        """The same once nothing of ours is in a place any more."""
+        to_retire = tuple(left for left in self.to_retire if left != place)
+        return Published(None, 0, to_retire) if place == self.place else replace(self, to_retire=to_retire)
+
 
 @dataclass(frozen=True, slots=True)
 class State:

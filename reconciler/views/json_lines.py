@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from functools import partial
-from math import inf
+from math import ceil, inf
 from typing import Final
 
 from typing_extensions import override  # in typing since Python 3.12
@@ -61,14 +61,20 @@ class JsonLinesFormat(Format):
         return nullcontext(partial(self._ended, plan.room_names))
 
     def _ended(self, room_names: Mapping[str, str], outcome: Outcome) -> None:
-        """`ban_complete`, `update_complete`, `lift_complete`, `repeat_complete`, or the same with `_failed`."""
+        """`ban_complete`, `update_complete`, `lift_complete`, `repeat_complete`, `settle_complete`, or `_failed`."""
         change = outcome.change
+        what = "settle" if change.because is Because.UNSETTLED else change.action
         if outcome.error is not None:
             error = {"code": type(outcome.error).__name__, "message": str(outcome.error)}
-            self._line(f"{change.action}_failed", **_ban(change, room_names), error=error)
+            self._line(f"{what}_failed", **_ban(change, room_names), error=error)
         else:
             record = None if outcome.record is None else to_plain(outcome.record)
-            self._line(f"{change.action}_complete", **_ban(change, room_names), record=record)
+            self._line(f"{what}_complete", **_ban(change, room_names), record=record)
+
+    @override
+    def settling(self, bans: int, seconds: float) -> None:
+        """`settling`."""
+        self._line("settling", bans=bans, seconds=ceil(seconds))
 
     @override
     def throttled(self, where: AccountRegion) -> None:

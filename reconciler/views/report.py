@@ -31,6 +31,7 @@ class Output:
 
     Attributes:
         write: takes finished text, or JSON in UTF-8.
+        note: takes a sentence that is no part of the output.
         ban_list: path of the list that the command was given.
         redacted: whether hashes stand in place of user IDs.
         colour: with ANSI colours.
@@ -45,6 +46,7 @@ class Output:
 
     write: Callable[[str | bytes], object]
     ban_list: str
+    note: Callable[[str], object] = lambda _sentence: None
     redacted: bool = False
     colour: bool = False
     width: int | None = None
@@ -66,12 +68,16 @@ class Ending:
         state_location: where what was done is recorded.
         saved_plan: whether it carried out a saved plan.
         interrupted: whether a signal ended it.
+        owed: how many bans have yet to settle.
+        retired: denylists that were emptied, since the list no longer names them.
     """
 
     tally: Tally
     state_location: str
     saved_plan: bool
     interrupted: bool
+    owed: int = 0
+    retired: tuple[str, ...] = ()
 
 
 class Format:
@@ -116,6 +122,9 @@ class Format:
 
     def waiting(self, troubles: Iterable[Trouble]) -> None:
         """What holds up calls now, if anything does; told again and again."""
+
+    def settling(self, bans: int, seconds: float) -> None:
+        """Nothing happens for so many seconds, until bans can settle."""
 
     def applied(self, plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> None:
         """The apply has ended."""
@@ -197,6 +206,10 @@ class Report:
     def waiting(self, troubles: Iterable[Trouble]) -> None:
         """See `Format.waiting`."""
         self._format.waiting(troubles)
+
+    def settling(self, bans: int, seconds: float) -> None:
+        """See `Format.settling`."""
+        self._format.settling(bans, seconds)
 
     def applied(self, plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> None:
         """See `Format.applied`."""

@@ -144,7 +144,7 @@ def applied(plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> str:
         lines += ["", f"Failed: {wording.some(addresses, 10)}", f"  {escape.line(advice)}"]
         if (error := failed[0].error) is not None and error.answer:
             lines.append(f"  {escape.line(error.answer)}")
-    lines += ["", _totals(tally)]
+    lines += ["", *(wording.retired(escape.terminal(place)) for place in ending.retired), _totals(tally)]
     if tally.not_started and failures and not ending.interrupted:
         lines.append("The rest was not tried, since calls to its account and region could not succeed.")
     if not tally.complete:
@@ -153,6 +153,8 @@ def applied(plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> str:
             f"What is done is recorded in {escape.terminal(ending.state_location)}." if done else "Nothing is recorded."
         )
         lines.append(f"{kept} {'Make a new plan' if ending.saved_plan else 'Apply again'} to go on from here.")
+    if ending.owed:
+        lines.append(wording.owed(ending.owed))
     return "\n".join(lines) + "\n"
 
 
@@ -162,6 +164,7 @@ def _totals(tally: Tally) -> str:
         "updated": tally.updated,
         "lifted": tally.lifted,
         "repeated": tally.repeated,
+        "settled": tally.settled,
         "failed": tally.failed,
         "not started": tally.not_started,
     }

@@ -1,18 +1,18 @@
 """A report as text, for a terminal or a log."""
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 
 from typing_extensions import override  # in typing since Python 3.12
 
 from reconciler import escape
 from reconciler.banlist.value import BanList
-from reconciler.plan.change import Change, Plan
+from reconciler.plan.change import Because, Change, Plan
 from reconciler.plan.outcome import Outcome
 from reconciler.state.endpoints import recorded
 from reconciler.state.value import State
-from reconciler.views import text
+from reconciler.views import text, wording
 from reconciler.views.notices import Setting, notices, where_calls_go
 from reconciler.views.report import Ending, Format, Troubles
 from reconciler.views.wording import count
@@ -55,12 +55,22 @@ class TextFormat(Format):
     ) -> AbstractContextManager[Callable[[Outcome], object]]:
         if bans := len(list(skipped)):
             self.output.write(f"Skipped: {count(bans, 'ban')} that expired since the plan was made.\n")
-        return self.output.progress(len(plan.changes), troubles)
+        return self._progress(len(plan.changes), troubles)
+
+    @contextmanager
+    def _progress(self, changes: int, troubles: Troubles) -> Iterator[Callable[[Outcome], object]]:
+        with self.output.progress(changes, troubles) as ended:
+            yield lambda outcome: ended(outcome) if outcome.change.because is not Because.UNSETTLED else None
+
+    @override
+    def settling(self, bans: int, seconds: float) -> None:
+        self.output.note(wording.settling(bans, seconds))
 
     @override
     def applied(self, plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> None:
-        if plan.changes:
-            self.output.write(text.applied(plan, outcomes, ending))
+        ended = list(outcomes)
+        if plan.changes or ended or ending.owed or ending.retired:
+            self.output.write(text.applied(plan, ended, ending))
 
 
 def _valid(ban_list: BanList) -> str:

@@ -145,6 +145,37 @@ def done(tally: Tally, *, recorded: bool, saved_plan: bool) -> str:
     )
 
 
+def question(plan: Plan, shown: Callable[[str], str]) -> str:
+    """What to ask before a plan is carried out; `shown` makes a URL safe for where it is shown."""
+    where = "" if plan.endpoint is None else f" at {shown(plan.endpoint)}, which is not AWS"
+    if plan.calls or any(change.disconnects for change in plan.changes):
+        return f"Disconnect these users{where}, and record it?"
+    if plan.settle_calls:
+        return f"Publish these bans, and disconnect their users once more{where}?"
+    return f"Record these changes as made{where}?" if where else "Record these changes?"
+
+
+def settling(bans: int, seconds: float) -> str:
+    """Why nothing happens at the moment."""
+    users = "its user is" if bans == 1 else "their users are"
+    return (
+        f"Waiting {math.ceil(seconds)} s for {count(bans, 'ban')} to settle: {users} disconnected once more, as tokens"
+        " from before the ban may have let them in."
+    )
+
+
+def owed(bans: int) -> str:
+    """That bans have yet to settle, and what does it."""
+    users = "its user" if bans == 1 else "their users"
+    have = "has" if bans == 1 else "have"
+    return f"{count(bans, 'ban')} {have} yet to settle: the next apply disconnects {users} once more."
+
+
+def retired(place: str) -> str:
+    """That a denylist was emptied."""
+    return f"{place} holds no bans of this list any more."
+
+
 # What holds up an apply
 
 

@@ -1,126 +1,31 @@
 """`reconciler apply`: make it so."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from reconciler import escape
-from reconciler.aws.headway import Headway
-from reconciler.aws.pacing import Pace
-from reconciler.bans import AccountRegion, account_region_of
 from reconciler.cli import console
-from reconciler.cli.options import (
-    Misuse,
-    Number,
-    all_option,
-    approve_option,
-    format_option,
-    gathered,
-    lock_timeout_option,
-    option,
-    together,
-)
-from reconciler.cli.stopping import Stopping, stopping
+from reconciler.cli.options import Misuse, all_option, approve_option, format_option, lock_timeout_option, together
+from reconciler.cli.progress import busy
+from reconciler.cli.service import Calling, Holding, Service, with_calling, with_holding
+from reconciler.cli.stopping import stopping
 from reconciler.cli.workspace import Selection, Workspace, with_selection, with_workspace_on_aws
-from reconciler.enforce import Disconnect, enforce
-from reconciler.errors import BanListInvalid, ChatError, PlanRefused, ReconcilerError, StateError
+from reconciler.denylist.value import Drift
+from reconciler.errors import BanListInvalid, ChatError, DenylistError, PlanRefused, ReconcilerError, StateError
 from reconciler.plan.change import Plan
 from reconciler.plan.diff import still_valid
+from reconciler.plan.drifting import to_retire
 from reconciler.plan.outcome import Outcome, tally, tally_of
 from reconciler.views import wording
 from reconciler.views.report import Ending, Report
 
 if TYPE_CHECKING:
-    from reconciler.aws.chat import Chat
     from reconciler.stores.session import Session
-
-
-@dataclass(frozen=True, slots=True)
-class Calling:
-    """How DisconnectUser is called.
-
-    Attributes:
-        rate: calls a second in each account and region; 0 means no limit, None the rate of the list.
-        parallelism: how many calls may be in flight at once in each account and region.
-        endpoint_url: what to call in place of AWS.
-    """
-
-    rate: float | None
-    parallelism: int
-    endpoint_url: str | None
-
-
-class _Service:
-    """The chat service, as one apply calls it.
-
-    Args:
-        calling: how.
-        plan: what is to be carried out.
-        profile: of the AWS configuration.
-    """
-
-    def __init__(self, calling: Calling, plan: Plan, profile: str | None) -> None:
-        self.calling = calling
-        self.stop = Stopping()
-        self.headway = Headway()
-        self._plan = plan
-        self._profile = profile
-
-    @cached_property
-    def chat(self) -> "Chat":
-        """Made when first asked for. Raises ChatError."""
-        from reconciler.aws.chat import Chat  # noqa: PLC0415 - boto3 takes longer to import than all the rest
-
-        wait = self.stop.event.wait
-        pace = Pace(self._plan.rate if self.calling.rate is None else self.calling.rate, sleep=wait)
-        return Chat(
-            now=lambda: datetime.now(UTC),
-            before_attempt=pace.wait,
-            throttled=pace.throttled,
-            parallelism=self.calling.parallelism,
-            endpoint_url=self.calling.endpoint_url,
-            profile=self._profile,
-            sleep=wait,
-            headway=self.headway,
-        )
-
-    def endpoint(self) -> str | None:
-        """What carrying out the plan calls, if that is not AWS. Raises ChatError."""
-        places = self._plan.calls or [account_region_of(change.key.room_arn) for change in self._plan.changes[:1]]
-        return self.chat.endpoint(places)
-
-    def connect(self, places: Collection[AccountRegion]) -> Disconnect:
-        """Get ready to call. Raises ChatError."""
-        if places:
-            self.chat.connect(places)
-        return self.chat.disconnect
-
-
-with_calling: Final = gathered(
-    "calling",
-    Calling,
-    option(
-        "--rate",
-        type=Number(min=0),
-        metavar="N",
-        help="DisconnectUser calls a second in each account and region; 0 means no limit. [default: `rate` of the list,"
-        " else 100]",
-    ),
-    option(
-        "--parallelism",
-        type=click.IntRange(min=1, max=500),
-        default=32,
-        show_default=True,
-        metavar="N",
-        help="How many calls may be in flight at once in each account and region.",
-    ),
-    option("--endpoint-url", metavar="URL", help="Call this instead of AWS, such as a sandbox."),
-)
 
 
 @click.command("apply")
@@ -129,6 +34,7 @@ with_calling: Final = gathered(
     with_selection,
     approve_option,
     with_calling,
+    with_holding,
     format_option("text", "json", help="How to print what happens."),
     all_option,
     lock_timeout_option,
@@ -140,6 +46,7 @@ def command(
     selection: Selection,
     auto_approve: bool,
     calling: Calling,
+    holding: Holding,
     format: str,
     everything: bool,
     lock_timeout: float,
@@ -167,15 +74,16 @@ def command(
             saved = workspace.saved_plan(plan)
             workspace = workspace.of(saved, plan)
         session = opened.enter_context(workspace.locked("apply", lock_timeout))
+        service = Service(calling, holding, workspace)
+        drift = _drift(service, session, holding)
         if saved is None:
-            todo = workspace.plan(session.state, selection)
+            todo = workspace.plan(session.state, selection, drift)
         else:
-            todo = still_valid(saved.plan, workspace.ban_list, session.state, datetime.now(UTC))
-        service = _Service(calling, todo, workspace.profile)
+            todo = still_valid(saved.plan, workspace.ban_list, session.state, datetime.now(UTC), drift)
         endpoint = workspace.endpoint
-        if todo.changes and not todo.refusals:
-            opened.enter_context(closing(service.chat))
-            endpoint = service.endpoint()
+        if (todo.changes or todo.denylist) and not todo.refusals:
+            opened.callback(service.close)
+            endpoint = service.endpoint(todo)
             session.against(endpoint)
             todo = replace(todo, endpoint=endpoint)
         report.plan(todo, workspace.setting(endpoint), rate=calling.rate)
@@ -183,11 +91,24 @@ def command(
             report.refused(todo)
             return 1
         if asks and todo.changes:
-            service.connect(todo.calls)  # what can be known to fail is to be known before anybody is asked
-            if not console.approved(_question(todo)):
+            service.connect(todo.calls or todo.settle_calls)  # what fails is to be known before anybody is asked
+            if not console.approved(wording.question(todo, escape.terminal)):
                 console.out("Apply cancelled. Nothing was done.\n")
                 return 1
-        return _carry_out(todo, session, service, workspace, report, saved_plan=saved is not None)
+        # What nobody knows is taken out of the denylist by a plan without targets alone.
+        whole = drift is None or not (drift.unknown and todo.left_out)
+        return _carry_out(todo, session, service, workspace, report, saved_plan=saved is not None, whole=whole)
+
+
+def _drift(service: Service, session: "Session[Any]", holding: Holding) -> Drift | None:
+    """How the denylist differs from the state, where that has to be known. Raises DenylistError."""
+    publishing = service.publishing
+    if publishing is None:
+        return None
+    with busy("Reading the denylist"):
+        return publishing.look(
+            session.state, session.lineage, datetime.now(UTC), resumed=session.resumed, refresh=holding.refresh
+        )
 
 
 @contextmanager
@@ -204,18 +125,22 @@ def _saying_what_was_done() -> Iterator[None]:
 
 
 def _carry_out(
-    plan: Plan, session: "Session[Any]", service: _Service, workspace: Workspace, report: Report, *, saved_plan: bool
+    plan: Plan,
+    session: "Session[Any]",
+    service: Service,
+    workspace: Workspace,
+    report: Report,
+    *,
+    saved_plan: bool,
+    whole: bool,
 ) -> int:
     now = datetime.now(UTC)
     skipped = [change for change in plan.changes if change.after is not None and not change.after.in_force(now)]
     if skipped:
         plan = replace(plan, changes=tuple(c for c in plan.changes if c.after is None or c.after.in_force(now)))
     outcomes: list[Outcome] = []
-    parallelism = service.calling.parallelism
     with stopping(service.stop) as stop:
-        run = enforce(
-            plan.changes, connect=service.connect, keep=session.keep, parallelism=parallelism, stop=stop.event
-        )
+        run = service.enforcement(session, report).carry_out(plan.changes, whole=whole)
         try:
             try:
                 with closing(run), report.applying(plan, skipped, service.headway.troubles) as ended:
@@ -228,23 +153,35 @@ def _carry_out(
                             ended(outcome)
             except ChatError as error:  # before the first call
                 console.error(str(report.failed(error)))
-            finally:
-                # Also what an interrupted run has left in the journal, and what was done before an error.
-                session.save()
-        except StateError as error:
+            retired = _retire(workspace, session, service) if service.holding.retire_denylist else ()
+        except (StateError, DenylistError) as error:
             done = tally_of(plan.changes, session.state.records, outcomes)
             report.stopped(done)
             error.add_note(wording.done(done, recorded=session.is_saved, saved_plan=saved_plan))
             raise
-        ending = Ending(tally(plan.changes, outcomes), workspace.store.location, saved_plan, stop.signal is not None)
+        owed = sum(1 for _ in session.state.unsettled)
+        ending = Ending(
+            tally(plan.changes, outcomes),
+            workspace.store.location,
+            saved_plan,
+            stop.signal is not None,
+            owed=owed if workspace.ban_list.denylist is not None else 0,
+            retired=tuple(retired),
+        )
         report.applied(plan, outcomes, ending)
     if stop.signal is not None:
         return 128 + stop.signal
     return 0 if ending.tally.complete else 1
 
 
-def _question(plan: Plan) -> str:
-    where = "" if plan.endpoint is None else f" at {escape.terminal(plan.endpoint)}, which is not AWS"
-    if plan.calls:
-        return f"Disconnect these users{where}, and record it?"
-    return f"Record these changes as made{where}?" if where else "Record these changes?"
+def _retire(workspace: Workspace, session: "Session[Any]", service: Service) -> Iterator[str]:
+    """Empty the denylists that the list no longer names, and forget them; yields where they were.
+
+    Raises:
+        DenylistError: one of them cannot be emptied, or is not ours.
+        StateError: that cannot be recorded.
+    """
+    for place in to_retire(workspace.ban_list, session.state):
+        workspace.publisher(place, service.stop.event.wait).retire(session.lineage)
+        session.save(session.state.published.without(place))
+        yield place.location
