@@ -275,6 +275,15 @@ def test_a_signal_while_modules_are_imported_is_no_traceback(
     assert (process.returncode, err) == (code, f"{said}. Nothing was done.\n")
 
 
+def test_a_command_that_is_interrupted_can_clean_up(reconciler: Reconciler) -> None:
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # as it is during the imports
+    try:
+        reconciler("--version")
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_the_console_script_begins_where_the_module_does() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
     assert project["scripts"] == {"reconciler": "reconciler.__main__:main"}
