@@ -3,17 +3,24 @@
 import os
 import shutil
 import sys
-from typing import TextIO
+from importlib import import_module
+from typing import Any, TextIO
 
 import click
 
 from reconciler import escape
 from reconciler.cli.options import Misuse
+from reconciler.views.layout import wrapped
 
 
 def out(text: str | bytes) -> None:
     """Print finished text, which is escaped already, or JSON in UTF-8."""
     click.echo(text, nl=False, color=True)  # whoever made the text decided on its colours
+
+
+def say(text: str) -> None:
+    """Print a text for people, escaped already, whose lines end between words on a terminal."""
+    out(wrapped(text, width()))
 
 
 def diagnostic(*messages: str) -> None:
@@ -45,8 +52,28 @@ def require_terminal(instead: str) -> None:
 
 
 def wants_colour(stream: TextIO) -> bool:
-    """Whether to colour: only on a terminal, and without --no-color and NO_COLOR (https://no-color.org)."""
-    return not os.environ.get("NO_COLOR") and stream.isatty()
+    """Whether to colour: only where the cursor moves, and without --no-color and NO_COLOR (https://no-color.org)."""
+    return not os.environ.get("NO_COLOR") and moves_cursor(stream)
+
+
+def moves_cursor(stream: TextIO) -> bool:
+    """Whether what stands on a stream can be drawn over: only on a terminal, and not on one that is like paper."""
+    return stream.isatty() and not _is_paper(os.environ.get("TERM", ""))
+
+
+def _is_paper(kind: str) -> bool:
+    """Whether a kind of terminal can only write on, by its name or by what terminfo says of it."""
+    if kind.lower() in ("", "dumb", "unknown"):
+        return True
+    try:
+        curses: Any = import_module("curses")
+    except ImportError:  # some Pythons are built without it
+        return False
+    try:
+        curses.setupterm(kind, 2)
+    except curses.error:  # terminfo does not know it: it is newer than that
+        return False
+    return curses.tigetstr("cuu1") is None
 
 
 def width() -> int | None:

@@ -23,7 +23,7 @@ def progress(total: int) -> "Iterator[Callable[[Outcome], None]]":
     """Show how many of `total` changes have ended; what it yields is told of each outcome."""
     if not total:
         yield lambda _outcome: None
-    elif sys.stderr.isatty():
+    elif console.moves_cursor(sys.stderr):
         with _bars().applying(total) as advance:
             yield advance
     else:
@@ -38,7 +38,7 @@ def busy(what: str) -> Iterator[None]:
     Args:
         what: such as `Reading bans.yaml`.
     """
-    if not sys.stderr.isatty():
+    if not console.moves_cursor(sys.stderr):
         yield
         return
     over = Event()

@@ -147,35 +147,6 @@ def test_a_terminal_without_utf_8_shows_escapes(folder: Path) -> None:
     assert result.stdout.startswith("  + lobby/\\u738b   disconnect\n")
 
 
-def test_no_color_goes_for_errors_too(folder: Path) -> None:
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "reconciler", "plan", "-f", "missing.yaml"]
-    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-    for option, coloured in ((["--no-color"], False), ([], True)):
-        subprocess.run([*command, *option], stderr=theirs, check=False, env=environment)
-        assert (b"\x1b[" in os.read(ours, 10_000)) is coloured
-    os.close(ours)
-    os.close(theirs)
-
-
-@pytest.mark.parametrize("command", ["plan", "show", "apply"])
-def test_reasons_are_cut_to_the_width_of_a_terminal_and_nowhere_else(reconciler: Reconciler, command: str) -> None:
-    Path("bans.yaml").write_text(banning("a") + f"    reason: {'word ' * 40}\n")
-    whole = f'"{("word " * 40).strip()}"'
-    assert reconciler("plan", "--out", "plan.json").out.splitlines()[0].endswith(whole)
-    arguments = {"plan": ["plan"], "show": ["show", "plan.json"], "apply": ["apply", "plan.json"]}[command]
-    for columns, options, cut in (("60", [], True), ("300", [], False), ("60", ["--all"], False)):
-        environment = {**os.environ, "COLUMNS": columns, "AWS_ENDPOINT_URL_IVSCHAT": "http://127.0.0.1:9"}
-        ours, theirs = pty.openpty()
-        program = [sys.executable, "-m", "reconciler", *arguments, *options, "--no-color"]
-        subprocess.run(program, stdout=theirs, stderr=subprocess.DEVNULL, check=False, env=environment)
-        first = os.read(ours, 10_000).decode().splitlines()[0]
-        os.close(ours)
-        os.close(theirs)
-        assert first.endswith('…"' if cut else whole)
-        assert not cut or len(first) == 60
-
-
 # Signals
 
 

@@ -134,7 +134,7 @@ def _write(files: Sequence[_Formatted]) -> None:
             click.echo(file.formatted, nl=False)
         elif file.changes:
             _replace(file)
-            console.out(f"{escape.line(file.name)} was changed.\n")
+            console.say(f"{escape.line(file.name)} was changed.\n")
     if not any(file.changes or file.path == _STDIN for file in files):
         console.out("No changes.\n")
 

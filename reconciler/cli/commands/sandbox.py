@@ -155,8 +155,8 @@ def _running(options: "SandboxOptions", on_request: Callable[["Request"], None] 
 
 def _serve(options: "SandboxOptions", names: Mapping[str, str], redact: Redaction) -> int:
     """Run until somebody stops it, and show each request as it comes."""
-    with _running(options, lambda request: console.out(_line(request, names, redact))) as box:
-        console.out(f"A local IVS Chat with {count(len(options.rooms), 'room')} listens on {box.url}\n")
+    with _running(options, lambda request: console.say(_line(request, names, redact))) as box:
+        console.say(f"A local IVS Chat with {count(len(options.rooms), 'room')} listens on {box.url}\n")
         console.out(
             "Use it with any AWS client and made-up credentials:"
             f" AWS_ENDPOINT_URL_IVSCHAT={box.url} AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n"
@@ -174,9 +174,9 @@ def _try(command: tuple[str, ...], options: "SandboxOptions", ban_list: BanList,
         with _state_for(ban_list, workspace.given_state) as location:
             status = _run(command, box.url, location)
         requests = box.requests
-    console.out(f"\nThe sandbox received {count(len(requests), 'request')}{':' if requests else '.'}\n")
+    console.say(f"\nThe sandbox received {count(len(requests), 'request')}{':' if requests else '.'}\n")
     for request in requests[:_SHOWN_REQUESTS]:
-        console.out("  " + _line(request, ban_list.room_names, workspace.redact))
+        console.say("  " + _line(request, ban_list.room_names, workspace.redact))
     if (more := len(requests) - _SHOWN_REQUESTS) > 0:
         console.out(f"  … and {more:,} more\n")
     return status

@@ -38,7 +38,8 @@ def show(workspace: Workspace, address: str) -> int:
     state = workspace.read()
     [key] = _recorded(workspace, [address], state)
     record = workspace.redact.record(state.records[key], key.user_id)
-    console.out(text.record(workspace.redact.key(key), record, workspace.ban_list.room_names, datetime.now(UTC)))
+    shown, names = workspace.redact.key(key), workspace.ban_list.room_names
+    console.out(text.record(shown, record, names, datetime.now(UTC), width=console.width()))
     return 0
 
 
@@ -55,7 +56,7 @@ def remove(workspace: Workspace, address: tuple[str, ...], lock_timeout: float) 
         session.keep([(key, None) for key in forgotten])
         session.save()
     console.out(text.addresses(workspace.ban_list, map(workspace.redact.key, forgotten)))
-    console.out(f"Forgot {count(len(forgotten), 'ban')}. Nobody was disconnected.\n")
+    console.say(f"Forgot {count(len(forgotten), 'ban')}. Nobody was disconnected.\n")
     return 0
 
 
@@ -93,7 +94,7 @@ def push(workspace: Workspace, path: str, lock_timeout: float) -> int:
         raise StateDamaged(f"{path} is not a state file: {error}.") from error
     with workspace.locked("state push", lock_timeout) as session:
         session.push(pushed)
-    console.out(f"Pushed serial {pushed.serial} with {count(len(pushed.records), 'ban')}.\n")
+    console.say(f"Pushed serial {pushed.serial} with {count(len(pushed.records), 'ban')}.\n")
     return 0
 
 
