@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-# Where a line may end. What follows is never `::`, which would begin a workflow command at the start of a line.
-_GAP: Final = re.compile(r"( +)(?! |::)")
+# What is quoted in backticks, such as a command, is one word: it is there to be copied.
+_WORD: Final = re.compile(r"( *)(`[^`]+`[^ ]*|[^ ]+)")
+_SHORT_WORD: Final = re.compile(r"( *)([^ ]+)")
 
 
 def cells(text: str) -> int:
@@ -43,16 +44,25 @@ def _parts(line: str, width: int) -> Iterator[str]:
 
 def broken(line: str, width: int, indent: str = "") -> Iterator[str]:
     """One line as several that fit a width in cells, each after the first behind `indent`."""
-    words = _GAP.split(line)
-    part, used = words[0], cells(words[0])
-    for gap, word in zip(words[1::2], words[2::2], strict=True):
+    part, used = "", 0
+    for gap, word in _words(line, width):
         more = cells(word)
-        if used + len(gap) + more > width and part.strip():
+        # At the start of a line, `::` would begin a workflow command.
+        if part and used + len(gap) + more > width and not word.startswith("::"):
             yield part
             part, used = indent + word, len(indent) + more
         else:
             part, used = part + gap + word, used + len(gap) + more
     yield part
+
+
+def _words(line: str, width: int) -> Iterator[tuple[str, str]]:
+    """The words of a line, each with the spaces before it."""
+    for match in _WORD.finditer(line):
+        if " " in match[2] and cells(match[2]) > width:
+            yield from _SHORT_WORD.findall(match[0])
+        else:
+            yield match[1], match[2]
 
 
 def folded(text: str, width: int) -> str:

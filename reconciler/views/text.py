@@ -59,7 +59,7 @@ def plan(
     if plan.left_out:
         foot.append(wording.left_out(plan, "--target"))
     if plan.expired:
-        foot += ["", wording.hint([address(plan, key) for key in plan.expired], ban_list)]
+        foot += ["", wording.hint([address(key, plan.room_names) for key in plan.expired], ban_list)]
     lines += [wrapped(line, width) for line in foot]
     if plan.refusals:
         refused = "\n".join([*wording.refused(plan, escape.terminal), wording.THE_LINES])
@@ -112,7 +112,7 @@ def _rows(
     plan: Plan, ban_list: str, changes: Sequence[Change], *, colour: bool, cut: bool, width: int | None
 ) -> tuple[list[str], bool]:
     """A row for each change, and whether one has a date without its time."""
-    addresses = [address(plan, change.key) for change in changes]
+    addresses = [address(change.key, plan.room_names) for change in changes]
     rows = (
         Row(
             f"  {_SIGNS[change.action]} ",
@@ -164,7 +164,7 @@ def applied(plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> str:
         if outcome.error is not None:
             failures.setdefault(outcome.error.advice, []).append(outcome)
     for advice, failed in failures.items():
-        addresses = [address(plan, outcome.change.key) for outcome in failed]
+        addresses = [address(outcome.change.key, plan.room_names) for outcome in failed]
         lines += ["", f"Failed: {wording.some(addresses, 10)}", f"  {escape.line(advice)}"]
         if (error := failed[0].error) is not None and error.answer:
             lines.append(f"  {escape.line(error.answer)}")
@@ -207,7 +207,7 @@ def state(
         width: cells of a line on the terminal; None for no limit.
     """
     records = sorted(state.records.items())
-    addresses = [_address(key, room_names) for key, _ in records]
+    addresses = [address(key, room_names) for key, _ in records]
     rows = (
         Row("  ", shown, "", partial(_record_details, record, now))
         for shown, (_, record) in zip(addresses, records, strict=True)
@@ -255,15 +255,11 @@ def record(
 
 def addresses(names: Named, keys: Iterable[BanKey], indent: str = "  ") -> str:
     """One address a line."""
-    return "".join(f"{indent}{escape.line(_address(key, names.room_names))}\n" for key in keys)
+    return "".join(f"{indent}{escape.line(address(key, names.room_names))}\n" for key in keys)
 
 
-def address(plan: Plan, key: BanKey) -> str:
+def address(key: BanKey, room_names: Mapping[str, str]) -> str:
     """`ROOM/USER_ID`, escaped; a user ID with spaces, quotes or invisible characters is in quotes."""
-    return _address(key, plan.room_names)
-
-
-def _address(key: BanKey, room_names: Mapping[str, str]) -> str:
     return f"{escape.terminal(room_names.get(key.room_arn, key.room_arn))}/{escape.user_id(key.user_id)}"
 
 

@@ -49,6 +49,17 @@ def test_every_option_reads_an_environment_variable(reconciler: Reconciler) -> N
                 assert f"RECONCILER_{option.removeprefix('--').replace('-', '_').upper()}" in text, option
 
 
+@pytest.mark.parametrize("command", [["schema"], ["state"], ["state", "push"], ["fmt"], ["show"], ["sandbox"]])
+def test_the_help_of_a_command_imports_little(command: list[str]) -> None:
+    code = (
+        "import sys\nfrom reconciler.cli.main import main\ntry: main()\n"
+        "except SystemExit: print({'pydantic_core', 'ruamel.yaml', 'rich.console', 'boto3', 'socket', 'getpass'}"
+        " & set(sys.modules), file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, *command, "--help"], capture_output=True, text=True, check=True)
+    assert ran.stderr == "set()\n"
+
+
 def test_completion_is_offered_for_shells(folder: Path) -> None:
     environment = os.environ | {"_RECONCILER_COMPLETE": "bash_source"}
     assert "_RECONCILER_COMPLETE=bash_complete" in in_a_process(env=environment).stdout

@@ -36,7 +36,7 @@ def test_an_address_that_is_wider_than_the_terminal_stays_whole() -> None:
 
 
 def test_no_line_begins_a_workflow_command() -> None:
-    assert wrapped("aaaa bbbb ::error::x", 10) == "aaaa\nbbbb ::error::x"
+    assert wrapped("aaaa bbbb ::error::x cc", 10) == "aaaa bbbb ::error::x\ncc"
 
 
 def test_wide_characters_count_twice() -> None:
@@ -44,7 +44,13 @@ def test_wide_characters_count_twice() -> None:
     assert wrapped("違反違反 違反", 13) == "違反違反 違反"
 
 
-texts = st.text(st.sampled_from("ab :違e\u0301"), max_size=60)
+def test_a_command_is_one_word_if_it_fits() -> None:
+    said = "Save it with `reconciler plan --out plan.json`, then go on."
+    assert wrapped(said, 40) == "Save it with\n`reconciler plan --out plan.json`, then\ngo on."
+    assert wrapped(said, 20) == "Save it with\n`reconciler plan\n--out plan.json`,\nthen go on."
+
+
+texts = st.text(st.sampled_from("ab :`違e\u0301"), max_size=60)
 
 
 @given(texts, st.integers(2, 30))

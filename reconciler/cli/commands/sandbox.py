@@ -5,6 +5,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
@@ -21,7 +22,6 @@ from reconciler.cli.workspace import Workspace
 from reconciler.errors import ReconcilerError
 from reconciler.redaction import Redaction
 from reconciler.sandbox.kinds import DEFAULT_FAULTS, FAULT_KINDS, FaultKind
-from reconciler.state import file as state_file
 from reconciler.state.value import State
 from reconciler.stores import open_store
 from reconciler.views.wording import count
@@ -193,7 +193,7 @@ def _state_for(ban_list: BanList, given: str | None) -> Iterator[str]:
     with TemporaryDirectory(prefix="reconciler-") as folder:
         path = Path(folder) / "bans.state.json"
         if state.lineage is not None:
-            path.write_bytes(state_file.dumps(state))
+            path.write_bytes(import_module("reconciler.state.file").dumps(state))  # which needs pydantic
         yield str(path)
     console.diagnostic(f"The command used a copy of the state; {location} is unchanged.")
 

@@ -1,22 +1,30 @@
 """`reconciler state …`: inspect and repair the state, without disconnecting anybody."""
 
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
+from typing import Final
 
 import click
 
 from reconciler.bans import BanKey, room_and_user
 from reconciler.cli import console
+from reconciler.cli.groups import INSTEAD_OF_STATE, Group
 from reconciler.cli.options import Misuse, lock_timeout_option, together
 from reconciler.cli.workspace import Workspace, with_workspace_for_looking
 from reconciler.errors import AddressUnknown, StateDamaged, StateUnreadable
-from reconciler.state import file as statefile
 from reconciler.state.value import State
 from reconciler.views import text
 from reconciler.views.wording import count
 
+_STATE_FILE: Final = "reconciler.state.file"  # which needs pydantic, and the help does not
 
-@click.group("state")
+
+class _Commands(Group):
+    instead = INSTEAD_OF_STATE
+
+
+@click.group("state", cls=_Commands)
 def command() -> None:
     """Inspect and repair the state, without disconnecting anybody."""
 
@@ -73,6 +81,7 @@ def pull(workspace: Workspace) -> int:
             "`state pull` prints the state itself and cannot redact it; `show --format json` can. To pull it anyway,"
             " unset RECONCILER_REDACT."
         )
+    statefile = import_module(_STATE_FILE)
     console.out(statefile.dumps(workspace.read()))
     return 0
 
@@ -85,6 +94,7 @@ def push(workspace: Workspace, path: str, lock_timeout: float) -> int:
 
     Refused if FILE has another lineage, or its serial is not higher.
     """
+    statefile = import_module(_STATE_FILE)
     try:
         pushed = statefile.loads(Path(path).read_bytes())
     except (OSError, ValueError) as error:
