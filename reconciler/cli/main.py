@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "sandbox": ("sandbox", "Run a local IVS Chat, to try things out."),
     "schema": ("schema", "Print the JSON Schema of the ban list."),
 }
+_COMPLETE: Final = "_RECONCILER_COMPLETE"  # the variable by which a shell asks
 _HIDDEN: Final = {"ci": "ci"}
 
 
@@ -99,6 +100,8 @@ def main() -> NoReturn:
 
 def _run() -> int:
     told = Told()
+    if _COMPLETE in os.environ:
+        importlib.import_module("reconciler.cli.completion")  # makes the shells known to click
     try:
         result = cli.main(prog_name="reconciler", standalone_mode=False, obj=told)
         sys.stdout.flush()

@@ -14,7 +14,7 @@ import reconciler
 from reconciler import escape
 from reconciler.atomic import replace_file
 from reconciler.cli import console
-from reconciler.cli.options import Misuse, option
+from reconciler.cli.options import FilePath, Misuse, option
 from reconciler.cli.progress import busy
 from reconciler.cli.workspace import Workspace, with_list
 from reconciler.errors import BanListError, BanListInvalid, BanListUnwritable
@@ -42,7 +42,7 @@ class _Formatted:
 
 
 @click.command("fmt")
-@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.argument("files", nargs=-1, type=FilePath(), metavar="[FILE]...")
 @option("--check", is_flag=True, help="Write nothing; exit with 1 when a file would change, and name it.")
 @option("--diff", is_flag=True, help="Write nothing; print what would change.")
 @option("--sort", is_flag=True, help="Sort the bans by user ID; comments go with their entry.")

@@ -17,7 +17,16 @@ from reconciler import escape, sandbox
 from reconciler.banlist.value import BanList
 from reconciler.bans import BanKey, address
 from reconciler.cli import console
-from reconciler.cli.options import file_option, gathered, no_color_option, option, redact_option, together
+from reconciler.cli.options import (
+    FilePath,
+    RoomArn,
+    file_option,
+    gathered,
+    no_color_option,
+    option,
+    redact_option,
+    together,
+)
 from reconciler.cli.workspace import Workspace
 from reconciler.errors import ReconcilerError
 from reconciler.redaction import Redaction
@@ -55,7 +64,7 @@ _with_settings = gathered(
     option(
         "--latency", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="How long to delay each answer."
     ),
-    option("--deny", multiple=True, metavar="ARN", help="A room to which calls are denied; repeatable."),
+    option("--deny", multiple=True, type=RoomArn(), metavar="ARN", help="A room that denies calls; repeatable."),
     option("--account", default="123456789012", show_default=True, metavar="N", help="The caller's account."),
     option("--seed", type=int, default=0, metavar="N", help="Decides which calls fail, and the IDs of new rooms."),
     option(
@@ -88,6 +97,7 @@ _with_workspace = gathered(
     file_option,
     option(
         "--state",
+        type=FilePath(),
         metavar="LOCATION",
         help="The state that COMMAND works on. [default: a copy of the state that the list names]",
     ),

@@ -10,7 +10,7 @@ import click
 
 from reconciler import escape
 from reconciler.bans import BanKey, address
-from reconciler.cli.options import Misuse, all_option, format_option, together
+from reconciler.cli.options import FilePath, Misuse, all_option, format_option, together
 from reconciler.cli.workspace import Workspace, with_workspace_for_looking
 from reconciler.errors import PlanUnreadable, ReconcilerError
 from reconciler.views import text, wording
@@ -19,7 +19,7 @@ _MOST: Final = 5  # addresses
 
 
 @click.command("show")
-@click.argument("plan", required=False, metavar="[PLAN]")
+@click.argument("plan", required=False, type=FilePath(), metavar="[PLAN]")
 @together(
     format_option(
         "text", "markdown", "json", help="How to print it: markdown is for a PLAN, as a comment in a pull request."

@@ -10,7 +10,7 @@ import click
 from reconciler.bans import BanKey, room_and_user
 from reconciler.cli import console
 from reconciler.cli.groups import INSTEAD_OF_STATE, Group
-from reconciler.cli.options import Misuse, lock_timeout_option, together
+from reconciler.cli.options import Address, FilePath, Misuse, lock_timeout_option, together
 from reconciler.cli.workspace import Workspace, with_workspace_for_looking
 from reconciler.errors import AddressUnknown, StateDamaged, StateUnreadable
 from reconciler.state.value import State
@@ -39,7 +39,7 @@ def list_(workspace: Workspace) -> int:
 
 
 @command.command("show")
-@click.argument("address")
+@click.argument("address", type=Address(listed=False, recorded=True))
 @with_workspace_for_looking
 def show(workspace: Workspace, address: str) -> int:
     """Show the record of one ban, such as lobby/ABC123def456."""
@@ -52,7 +52,7 @@ def show(workspace: Workspace, address: str) -> int:
 
 
 @command.command("rm")
-@click.argument("address", nargs=-1, required=True)
+@click.argument("address", nargs=-1, required=True, type=Address(listed=False, recorded=True))
 @together(lock_timeout_option, with_workspace_for_looking)
 def remove(workspace: Workspace, address: tuple[str, ...], lock_timeout: float) -> int:
     """Forget a recorded ban, without disconnecting anybody.
@@ -87,7 +87,7 @@ def pull(workspace: Workspace) -> int:
 
 
 @command.command("push")
-@click.argument("path", metavar="FILE")
+@click.argument("path", type=FilePath(), metavar="FILE")
 @together(lock_timeout_option, with_workspace_for_looking)
 def push(workspace: Workspace, path: str, lock_timeout: float) -> int:
     """Replace the state with a later generation of it, from a file.
