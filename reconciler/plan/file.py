@@ -1,7 +1,7 @@
 """A plan as JSON: what `--format json` prints, and what `--out` saves for `apply PLAN`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from hashlib import sha256
 from typing import Any, Final
@@ -65,7 +65,7 @@ def _head(plan: Plan, state_location: str, changes: bytes, *, redacted: bool = F
         "recorded": plan.recorded,
         "summary": {action.value: counts[action] for action in Action} | {"disconnect_calls": plan.calls.total()},
         "left_out_by_target": plan.left_out,
-        "refusals": [{"key": refusal.key, "message": refusal.message} for refusal in plan.refusals],
+        "refusals": [asdict(refusal) for refusal in plan.refusals],
         "rate": plan.rate,
         "expired": [{"room_arn": key.room_arn, "user_id": key.user_id} for key in plan.expired],
         "rooms": {name: arn for arn, name in plan.room_names.items()},
@@ -165,7 +165,7 @@ _SHAPE: Final = closed(
     state=opened({"endpoint": ENDPOINT}, location=TEXT, lineage=core.nullable_schema(TEXT), serial=SERIAL),
     summary=core.dict_schema(TEXT, core.int_schema()),
     left_out_by_target=_COUNT,
-    refusals=core.list_schema(opened(key=TEXT, message=TEXT)),
+    refusals=core.list_schema(opened(key=TEXT, message=TEXT, needed=SERIAL)),
     rate=core.float_schema(ge=1e-3, le=1e6),
     expired=core.list_schema(_KEY),
     rooms=core.dict_schema(TEXT, ROOM_ARN),

@@ -15,6 +15,7 @@ from reconciler.aws.pacing import Pace
 from reconciler.bans import AccountRegion, account_region_of
 from reconciler.cli import console
 from reconciler.cli.options import (
+    FilePath,
     Misuse,
     Number,
     all_option,
@@ -124,7 +125,7 @@ with_calling: Final = gathered(
 
 
 @click.command("apply")
-@click.argument("plan", required=False, metavar="[PLAN]")
+@click.argument("plan", required=False, type=FilePath(), metavar="[PLAN]")
 @together(
     with_selection,
     approve_option,
