@@ -1,12 +1,16 @@
 """The policies in the docs: who gets a role by them, and who does not."""
 
 import json
+import operator
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DOCS = Path(__file__).parents[2] / "docs"
 GITHUB = (DOCS / "github.md").read_text(encoding="utf-8")
@@ -31,12 +35,12 @@ def lets_in(policy: dict[str, Any], claims: dict[str, str]) -> bool:
     All operators and keys of a condition have to match, of a list of values one. StringEquals is exact; in StringLike,
     `*` and `?` stand for other characters. (IAM User Guide, "Condition operators".)
     """
-    operators = {"StringEquals": str.__eq__, "StringLike": fnmatchcase}
+    operators: dict[str, Callable[[str, str], bool]] = {"StringEquals": operator.eq, "StringLike": fnmatchcase}
     [statement] = policy["Statement"]
     assert (statement["Effect"], statement["Action"]) == ("Allow", "sts:AssumeRoleWithWebIdentity")
     return all(
-        any(operators[operator](claims[key], value) for value in ([values] if isinstance(values, str) else values))
-        for operator, keys in statement["Condition"].items()
+        any(operators[name](claims[key], value) for value in ([values] if isinstance(values, str) else values))
+        for name, keys in statement["Condition"].items()
         for key, values in keys.items()
     )
 
