@@ -9,7 +9,7 @@ RECONCILER_STATE=$scratch/bans.state.json
 export RECONCILER_STATE
 
 say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-[ -t 1 ] && [ -z "${NO_COLOR:-}" ] || say() { printf '\n%s\n' "$*"; }
+[ -t 1 ] && [ -z "${NO_COLOR:-}" ] && [ "${TERM:-dumb}" != dumb ] || say() { printf '\n%s\n' "$*"; }
 
 say '$ reconciler validate'
 reconciler validate

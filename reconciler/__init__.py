@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from reconciler.banlist.format import format_content as format_content
     from reconciler.banlist.value import BanList
     from reconciler.bans import Ban, BanKey, Record
     from reconciler.errors import ReconcilerError
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from reconciler.plan.diff import diff
     from reconciler.sources import contents as contents
     from reconciler.sources import load_ban_list
+    from reconciler.sources import read_file as read_file
     from reconciler.state.value import State
     from reconciler.stores import load_state
     from reconciler.stores.plans import load_plan, save_plan
@@ -50,9 +52,11 @@ _MODULES = {
     "diff": "plan.diff",
     "commit_of": "git",
     "contents": "sources",
+    "format_content": "banlist.format",
     "load_ban_list": "sources",
     "load_plan": "stores.plans",
     "load_state": "stores",
+    "read_file": "sources",
     "save_plan": "stores.plans",
 }
 

@@ -188,7 +188,9 @@ class Enforcement:
             return changes
         bans = {change.key: change.after.expires_at for change in changes if change.after is not None}
         lifted = [change.key for change in changes if change.after is None]
-        failed = self._denylist.publish(bans, remove=lifted, superseded=[change.key for change in changes])
+        # What ended by itself says nothing of a provisional ban that somebody has made since.
+        reviewed = [change.key for change in changes if change.because is not Because.EXPIRED]
+        failed = self._denylist.publish(bans, remove=lifted, superseded=reviewed)
         now = self._clock.now()
         self._publication = Publication(now, self._clock.monotonic() + self._settle_after)
         yield from (Outcome(change, error=failed[change.key]) for change in changes if change.key in failed)

@@ -30,7 +30,7 @@ def terminal(text: str) -> str:
     What CI systems take for a command anywhere in a line of a log (`##[error]`, `##vso[`) is broken up the same way.
     """
     if text.isprintable() and not _IGNORABLE.search(text):
-        return _CI_COMMAND.sub(r"#\\x23", text)
+        return _CI_COMMAND.sub(r"#\\x23", text) if "##" in text else text
     return _CI_COMMAND.sub(r"#\\x23", "".join(_shown(character) for character in text))
 
 

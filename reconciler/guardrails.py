@@ -6,7 +6,7 @@ from fnmatch import translate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 MIN_STATE_FOR_LIFTS = 10  # in a smaller state any change is a large share
 _WILDCARD = re.compile(r"[*?\[]")
@@ -50,10 +50,12 @@ class Refusal:
     Attributes:
         key: the key of the ban list to change for an exception, such as `guardrails.max_bans`.
         message: the figures, for people.
+        needed: the least value of the key with which the plan may be applied.
     """
 
     key: str
     message: str
+    needed: int
 
 
 def check(guardrails: Guardrails, *, bans: int, everywhere: int, lifts: int, recorded: int) -> tuple[Refusal, ...]:
@@ -70,16 +72,26 @@ def check(guardrails: Guardrails, *, bans: int, everywhere: int, lifts: int, rec
     if bans > guardrails.max_bans:
         key = "guardrails.max_bans"
         new = f"{bans:,} new ban{'' if bans == 1 else 's'}"
-        refusals.append(Refusal(key, f"it has {new}, and {key} is {guardrails.max_bans:,}"))
+        refusals.append(Refusal(key, f"it has {new}, and {key} is {guardrails.max_bans:,}", bans))
     if everywhere > guardrails.max_everywhere:
         key = "guardrails.max_everywhere"
         new = f"{everywhere:,} new ban{'' if everywhere == 1 else 's'} everywhere"
-        refusals.append(Refusal(key, f"it has {new}, and {key} is {guardrails.max_everywhere:,}"))
+        refusals.append(Refusal(key, f"it has {new}, and {key} is {guardrails.max_everywhere:,}", everywhere))
     if recorded >= MIN_STATE_FOR_LIFTS and lifts * 100 > guardrails.max_lift_percent * recorded:
         key = "guardrails.max_lift_percent"
         share = f"{lifts:,} of the {recorded:,} bans in the state ({_percent(lifts, recorded)})"
-        refusals.append(Refusal(key, f"it lifts {share}, and {key} is {guardrails.max_lift_percent}"))
+        needed = -(-lifts * 100 // recorded)  # rounded up
+        refusals.append(Refusal(key, f"it lifts {share}, and {key} is {guardrails.max_lift_percent}", needed))
     return tuple(refusals)
+
+
+def lines(refusals: "Sequence[Refusal]") -> list[str]:
+    """What a ban list has to say so that these refuse its plan no longer: lines of YAML, raw.
+
+    They are a whole section, for a list without one; in a list with one, the keys are changed or added.
+    """
+    section = refusals[0].key.partition(".")[0]
+    return [f"{section}:", *(f"  {refusal.key.partition('.')[2]}: {refusal.needed}" for refusal in refusals)]
 
 
 def _percent(part: int, whole: int) -> str:

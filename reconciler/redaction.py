@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import chain
 from typing import Final
 
 from reconciler.bans import Ban, BanKey, Record
@@ -70,11 +71,13 @@ class Redaction:
             return plan
         changes = [self.change(change) for change in plan.changes]
         # A plan has these sorted by user ID, so a hidden one could be guessed from its neighbours.
-        removed = sorted((change for change in changes if change.because is Because.REMOVED), key=lambda c: c.key)
+        groups = (Because.REMOVED, Because.UNPUBLISHED, Because.UNKNOWN)
+        moved = [sorted((c for c in changes if c.because is because), key=lambda c: c.key) for because in groups]
         return replace(
             plan,
-            changes=(*(change for change in changes if change.because is not Because.REMOVED), *removed),
+            changes=(*(change for change in changes if change.because not in groups), *chain.from_iterable(moved)),
             expired=tuple(self.key(key) for key in plan.expired),
+            owed=tuple(sorted(self.key(key) for key in plan.owed)),
             ban_list_sha256=_hash(self.secret, plan.ban_list_sha256),
         )
 

@@ -28,6 +28,7 @@ def _no_settings_of_ones_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
             or name == "NO_COLOR"
         ):
             monkeypatch.delenv(name)
+    monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-aws-config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-aws-credentials"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")

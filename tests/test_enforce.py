@@ -212,6 +212,13 @@ def test_a_provisional_entry_is_superseded_by_whatever_is_decided() -> None:
     assert world.superseded == {BanKey(LOBBY, "old"), BanKey(LOBBY, "new")}
 
 
+def test_a_ban_that_ended_by_itself_supersedes_nothing() -> None:
+    ended = ban("old", until=YESTERDAY)
+    world = World(recorded(ended))
+    world.apply(changes(world, ended))
+    assert (world.first, world.superseded) == (["withdrew old", "forgot old"], set())
+
+
 def test_an_update_that_is_published_after_its_old_end_came_near_is_a_ban() -> None:
     world = World(recorded(ban("a", until=NOW + timedelta(seconds=100))))
     planned = changes(world, ban("a"))

@@ -78,7 +78,7 @@ def a_plan(said: str, *, user_id: bool = False, reason: bool = False, names: boo
         ),
         room_names={LOBBY: name},
         expired=(key, there),
-        refusals=(Refusal(name, name),),
+        refusals=(Refusal(name, name, 1),),
     )
 
 

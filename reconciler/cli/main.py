@@ -18,6 +18,7 @@ from typing_extensions import override  # in typing since Python 3.12
 
 from reconciler import __version__
 from reconciler.cli import console
+from reconciler.cli.groups import INSTEAD, Group, UnknownCommand, did_you_mean
 from reconciler.cli.options import Misuse, Told
 from reconciler.errors import BanListInvalid, ReconcilerError
 from reconciler.redaction import Redaction
@@ -36,11 +37,14 @@ COMMANDS: Final = {
     "sandbox": ("sandbox", "Run a local IVS Chat, to try things out."),
     "schema": ("schema", "Print the JSON Schema of the ban list."),
 }
+_COMPLETE: Final = "_RECONCILER_COMPLETE"  # the variable by which a shell asks
 _HIDDEN: Final = {"ci": "ci"}
 
 
-class _Commands(click.Group):
+class _Commands(Group):
     """Imports only the command that runs. The help and completion import none."""
+
+    instead = INSTEAD
 
     @override
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -95,6 +99,8 @@ def main() -> NoReturn:
 
 def _run() -> int:
     told = Told()
+    if _COMPLETE in os.environ:
+        importlib.import_module("reconciler.cli.completion")  # makes the shells known to click
     try:
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in the background of a shell
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -141,7 +147,10 @@ def _without_values(error: click.ClickException) -> str:
         case Misuse() | click.MissingParameter() | click.BadOptionUsage():
             return error.format_message()
         case click.NoSuchOption():
-            return "There is no such option."
+            close = error.possibilities
+            return f"There is no such option. {did_you_mean(close) if close else ''}".rstrip()
+        case UnknownCommand():
+            return f"There is no such command. {error.advice}".rstrip()
         case click.BadParameter():
             hint = error.param.get_error_hint(error.ctx) if error.param is not None else error.param_hint
             choices = error.param.type.choices if error.param and isinstance(error.param.type, click.Choice) else ()

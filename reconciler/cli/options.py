@@ -5,10 +5,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import reduce, wraps
+from importlib import import_module
 from math import isfinite
 from typing import Any, Final, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
+from typing_extensions import override  # in typing since Python 3.12
 
 from reconciler.redaction import MIN_KEY, Redaction
 
@@ -16,6 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[Any], Any]
 
 REDACT_KEY: Final = "RECONCILER_REDACT_KEY"
+_COMPLETION: Final = "reconciler.cli.completion"
 _OFF: Final = frozenset({"", "0", "false", "f", "no", "n", "off"})  # what click takes for false in a variable
 
 
@@ -40,10 +44,44 @@ class Told:
 
 
 class Address(click.ParamType[str]):
-    """`ROOM/USER_ID`. In an environment variable there is one a line, since user IDs may contain spaces."""
+    """`ROOM/USER_ID`. In an environment variable there is one a line, since user IDs may contain spaces.
+
+    Args:
+        listed: offer the bans of the list for completion.
+        recorded: offer the bans of the state.
+    """
 
     name = "address"
     envvar_list_splitter = "\n"
+
+    def __init__(self, *, listed: bool, recorded: bool) -> None:
+        self._of = {"listed": listed, "recorded": recorded}
+
+    @override
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        items: list[CompletionItem] = import_module(_COMPLETION).addresses(ctx, incomplete, **self._of)
+        return items
+
+
+class RoomArn(click.ParamType[str]):
+    """The ARN of a room. Completion offers those of the list."""
+
+    name = "arn"
+
+    @override
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        items: list[CompletionItem] = import_module(_COMPLETION).room_arns(ctx, incomplete)
+        return items
+
+
+class FilePath(click.ParamType[str]):
+    """A path as it was typed. Completion offers files."""
+
+    name = "path"
+
+    @override
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        return [CompletionItem(incomplete, type="file")]
 
 
 class Number(click.FloatRange):
@@ -119,9 +157,12 @@ def _redaction(context: click.Context, _option: click.Parameter, given: bool) ->
     return redaction
 
 
-file_option = option("-f", "--file", default="bans.yaml", show_default=True, metavar="PATH", help="The ban list.")
+file_option = option(
+    "-f", "--file", type=FilePath(), default="bans.yaml", show_default=True, metavar="PATH", help="The ban list."
+)
 state_option = option(
     "--state",
+    type=FilePath(),
     metavar="LOCATION",
     help="Where the state is kept. [default: as the list says, else bans.state.json beside it]",
 )
@@ -139,14 +180,14 @@ profile_option = option("--profile", metavar="NAME", help="The profile of the AW
 target_option = option(
     "--target",
     multiple=True,
-    type=Address(),
+    type=Address(listed=True, recorded=True),
     metavar="ADDRESS",
     help="Only this ban, such as lobby/ABC123def456. May be given several times (in the variable: one per line).",
 )
 replace_option = option(
     "--replace",
     multiple=True,
-    type=Address(),
+    type=Address(listed=True, recorded=False),
     metavar="ADDRESS",
     help="Disconnect this user again although the ban is recorded. May be given several times (in the variable: one"
     " per line).",

@@ -27,7 +27,7 @@ def progress(total: int, troubles: "Troubles" = list) -> "Iterator[Callable[[Out
     """Show how many of `total` changes have ended, and what `troubles` says; it yields what is told of each outcome."""
     if not total:
         yield lambda _outcome: None
-    elif sys.stderr.isatty():
+    elif console.moves_cursor(sys.stderr):
         with _bars().applying(total, troubles) as advance:
             yield advance
     else:
@@ -42,7 +42,7 @@ def busy(what: str) -> Iterator[None]:
     Args:
         what: such as `Reading bans.yaml`.
     """
-    if not sys.stderr.isatty():
+    if not console.moves_cursor(sys.stderr):
         yield
         return
     over = Event()

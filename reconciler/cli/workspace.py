@@ -1,16 +1,14 @@
 """What nearly every command works on: a ban list and its state, loaded, opened and planned in one way for all."""
 
-import getpass
 import os
-import socket
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
+from importlib import import_module
 from json import loads
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
 
 import click
 
@@ -122,12 +120,13 @@ class Workspace:
 
     def locked(self, operation: str, timeout: float) -> "AbstractContextManager[Session[Any]]":
         """Hold the state, as `Store.locked`; `operation` is the command, for others to see."""
+        getpass, socket, uuid = map(import_module, ("getpass", "socket", "uuid"))  # only locking needs them
         try:
             user = getpass.getuser()
         except (KeyError, OSError):  # a container's user without a name
             user = str(os.getuid())
         who = Holder(operation, user, socket.gethostname(), os.getpid(), datetime.now(UTC))
-        return self.store.locked(who, timeout, lineage=str(uuid4()))
+        return self.store.locked(who, timeout, lineage=str(uuid.uuid4()))
 
     def publisher(self, place: Place, sleep: Callable[[float], bool]) -> Publisher:
         """What publishes at a place of the list. Raises DenylistError."""

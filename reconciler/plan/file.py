@@ -1,7 +1,7 @@
 """A plan as JSON: what `--format json` prints, and what `--out` saves for `apply PLAN`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache
 from hashlib import sha256
 from typing import Any, Final
@@ -10,14 +10,15 @@ from pydantic_core import SchemaValidator, ValidationError, from_json, to_json
 from pydantic_core import core_schema as core
 
 from reconciler import escape
-from reconciler.bans import Ban, BanKey, format_time, room_name
+from reconciler.bans import EVERYWHERE, Ban, BanKey, format_time, room_name
 from reconciler.errors import PlanEdited, PlanUnreadable
 from reconciler.guardrails import Refusal
 from reconciler.plan.change import Action, Because, Change, Plan
 from reconciler.state.shapes import ENDPOINT, RECORD, ROOM, ROOM_ARN, SERIAL, TEXT, TIME, USER_ID, closed, opened
 from reconciler.state.value import from_plain, to_plain
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+"""The latest. A plan says 2 only if it has a denylist, or bans somebody everywhere."""
 _LINE_BREAK: Final = b",\n    "  # between changes
 _WORDS: Final = {because: (because.action.value, because.value) for because in Because}  # as pydantic encodes fastest
 
@@ -50,7 +51,7 @@ def _head(plan: Plan, state_location: str, changes: bytes, *, redacted: bool = F
     """Everything but the changes, with the checksum of it all."""
     counts = plan.counts
     head: dict[str, object] = {
-        "format_version": FORMAT_VERSION,
+        "format_version": FORMAT_VERSION if _is_new(plan) else 1,
         **({"redacted": True} if redacted else {}),
         "created_at": format_time(plan.created_at),
         "commit": plan.commit,
@@ -63,14 +64,38 @@ def _head(plan: Plan, state_location: str, changes: bytes, *, redacted: bool = F
         },
         "listed": plan.listed,
         "recorded": plan.recorded,
-        "summary": {action.value: counts[action] for action in Action} | {"disconnect_calls": plan.calls.total()},
+        **_holding(plan),
+        "summary": {
+            **{action.value: counts[action] for action in Action},
+            "disconnect_calls": plan.calls.total(),
+            **({} if plan.denylist is None else {"settle_calls": plan.settle_calls.total()}),
+        },
         "left_out_by_target": plan.left_out,
-        "refusals": [{"key": refusal.key, "message": refusal.message} for refusal in plan.refusals],
+        "refusals": [asdict(refusal) for refusal in plan.refusals],
         "rate": plan.rate,
         "expired": [{"room_arn": key.room_arn, "user_id": key.user_id} for key in plan.expired],
         "rooms": {name: arn for arn, name in plan.room_names.items()},
     }
     return {**head, "checksum": sha256(escape.to_json(head).encode() + changes).hexdigest()}
+
+
+def _holding(plan: Plan) -> dict[str, object]:
+    """What a plan says of the denylist, and of rooms that are not known yet; empty for a list without either."""
+    said: dict[str, object] = {}
+    if plan.denylist is not None:
+        said["denylist"] = {"location": plan.denylist, "settle_after": plan.settle_after}
+    if plan.owed:
+        said["owed"] = [{"room_arn": key.room_arn, "user_id": key.user_id} for key in plan.owed]
+    if plan.to_retire:
+        said["to_retire"] = list(plan.to_retire)
+    if plan.rooms_found_at_apply:
+        said["rooms_found_at_apply"] = True
+    return said
+
+
+def _is_new(plan: Plan) -> bool:
+    """Whether a plan says something that format 1 has no words for."""
+    return bool(_holding(plan)) or any(change.key.room_arn == EVERYWHERE for change in plan.changes)
 
 
 def _rows(plan: Plan) -> list[bytes]:
@@ -128,6 +153,11 @@ def loads(content: bytes | str) -> SavedPlan:
         left_out=file["left_out_by_target"],
         rate=file["rate"],
         commit=file["commit"],
+        denylist=file["denylist"]["location"] if "denylist" in file else None,
+        settle_after=file["denylist"]["settle_after"] if "denylist" in file else 0,
+        owed=tuple(BanKey(**key) for key in file.get("owed", ())),
+        to_retire=tuple(file.get("to_retire", ())),
+        rooms_found_at_apply="rooms_found_at_apply" in file,
         endpoint=state.get("endpoint"),
         listed=file.get("listed", 0),
         recorded=file.get("recorded", 0),
@@ -157,15 +187,23 @@ _CHANGE: Final = opened(
 _COMMIT: Final = core.str_schema(pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")
 _COUNT: Final = core.int_schema(ge=0, lt=2**53)
 _SHAPE: Final = closed(
-    {"notices": core.list_schema(TEXT), "listed": _COUNT, "recorded": _COUNT},
-    format_version=core.literal_schema([1]),
+    {
+        "notices": core.list_schema(TEXT),
+        "listed": _COUNT,
+        "recorded": _COUNT,
+        "denylist": opened(location=TEXT, settle_after=_COUNT),
+        "owed": core.list_schema(_KEY),
+        "to_retire": core.list_schema(TEXT),
+        "rooms_found_at_apply": core.literal_schema([True]),
+    },
+    format_version=core.literal_schema([1, 2]),
     created_at=TIME,
     commit=core.nullable_schema(_COMMIT),
     ban_list=opened(path=TEXT, sha256=TEXT),
     state=opened({"endpoint": ENDPOINT}, location=TEXT, lineage=core.nullable_schema(TEXT), serial=SERIAL),
     summary=core.dict_schema(TEXT, core.int_schema()),
     left_out_by_target=_COUNT,
-    refusals=core.list_schema(opened(key=TEXT, message=TEXT)),
+    refusals=core.list_schema(opened(key=TEXT, message=TEXT, needed=SERIAL)),
     rate=core.float_schema(ge=1e-3, le=1e6),
     expired=core.list_schema(_KEY),
     rooms=core.dict_schema(TEXT, ROOM_ARN),

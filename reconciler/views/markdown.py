@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import PurePath
 from typing import Final
 
-from reconciler import escape
+from reconciler import escape, guardrails
 from reconciler.bans import room_name
 from reconciler.errors import Problem
 from reconciler.plan.change import Action, Change, Plan
@@ -23,7 +23,6 @@ from reconciler.views.wording import count
 
 LIMIT: Final = 65_000  # UTF-16 units: GitHub takes 65,536 characters
 _OPEN: Final = 20  # a table of at most so many rows is not folded; a plan of more changes has an overview
-_REASONS: Final = 3
 _REST: Final = 200  # units that the end of a table takes at most, with what is said of rows that are left out
 _MAX_SHOWN: Final = 150  # characters of a name that has no limit of its own
 _MAX_MESSAGE: Final = 500
@@ -62,6 +61,8 @@ def plan(plan: Plan, setting: Setting | None = None, *, rate: float | None = Non
     before = [marker(plan.ban_list) + odd + _verdict(plan, name, rate), *_refusals(plan, name)]
     if len(plan.changes) > _OPEN:
         before += _overview(plan, actions)
+    if plan.owed:
+        before.append(wording.owed(len(plan.owed)) + "\n")
     if plan.expired:
         expired = [f"{_name(plan, key.room_arn)}/{escape.clear(key.user_id)}" for key in plan.expired]
         before.append(wording.hint(list(map(_code, expired)), name) + "\n")
@@ -133,17 +134,18 @@ def _refusals(plan: Plan, name: str) -> list[str]:
     if not plan.refusals:
         return []
     few = plan.refusals[:5]  # there are two guardrails; a file may claim more
-    said = [f"> **Refused:** {_code(_cut(refusal.message, _MAX_MESSAGE))}.\n" for refusal in few]
-    advice = f"> {wording.exception([_code(_cut(refusal.key)) for refusal in few], name)}\n"
-    return [">\n".join([f"> [!CAUTION]\n{said[0]}", *said[1:], advice])]
+    said = [f"**Refused:** {_code(_cut(refusal.message, _MAX_MESSAGE))}." for refusal in few]
+    advice = wording.exception(few, name, lambda text: _code(_cut(text)))
+    yaml = [_cut(escape.terminal(line)) for line in guardrails.lines(few)]
+    lines = "\n\n".join([*said, f"{advice} {wording.THE_LINES}", "\n".join(["```yaml", *yaml, "```"])]).split("\n")
+    return ["> [!CAUTION]\n" + "".join(f"> {line}".rstrip() + "\n" for line in lines)]
 
 
 def _overview(plan: Plan, actions: dict[Action, list[Change]]) -> Iterator[str]:
     """What a reviewer has to know of a plan that is too long to be read."""
     if bans := actions.get(Action.BAN):
-        users, rooms = ({change.key[part] for change in bans} for part in (1, 0))
-        where = f"{count(len(bans), 'ban')} of {count(len(users), 'user')} in {count(len(rooms), 'room')}"
-        yield f"**{where}.** {_reasons(bans)}\n"
+        where, reasons = wording.banned(bans, lambda reason: _code(_cut(escape.clear(reason))))
+        yield f"**{where}** {reasons}\n"
     columns = [action for action in _ORDER if action in actions or action is not Action.REPEAT]
     rows = [_row("Room", *(f"To {action}" for action in columns)), _row("---", *["---:"] * len(columns))]
     by_room = overview.by_room(plan)
@@ -152,17 +154,6 @@ def _overview(plan: Plan, actions: dict[Action, list[Change]]) -> Iterator[str]:
         shown.append((f"and {count(len(rest), 'more room')}", sum((counts for _, counts in rest), Counter())))
     rows += [_row(room, *(f"{counts[action]:,}" for action in columns)) for room, counts in shown]
     yield "".join(rows)
-
-
-def _reasons(bans: Iterable[Change]) -> str:
-    counts = Counter(change.after.reason for change in bans if change.after is not None)
-    named = [
-        f"{'none' if reason is None else _code(_cut(escape.clear(reason)))} ({number:,})"
-        for reason, number in counts.most_common(_REASONS)
-    ]
-    if more := len(counts) - len(named):
-        named.append(f"and {more:,} {'other' if more == 1 else 'others'}")
-    return f"Reason{'' if len(counts) == 1 else 's'}: {', '.join(named)}."
 
 
 def _tables(plan: Plan, name: str, actions: dict[Action, list[Change]], limit: int) -> Iterator[str]:
@@ -198,7 +189,7 @@ def _change_row(plan: Plan, name: str, change: Change) -> str:
     elif change.action is Action.REPEAT:
         cells += [_reason(after.reason), wording.disconnected(before)]
     else:
-        again = wording.banned_again(change)
+        again = wording.banned_again(plan, change)
         cells += [_reason(after.reason), _until(after.expires_at) + (f", {again}" if again else "")]
     return _row(*cells)
 

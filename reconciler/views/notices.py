@@ -39,7 +39,12 @@ def notices(plan: Plan, setting: Setting, shown: Callable[[str], str] = str) -> 
         shown: makes a name safe for where it is shown.
     """
     names = shown(PurePath(plan.ban_list).name), shown(setting.state_location)
-    return [*_of_endpoint(plan, setting, shown), *_of_state(plan, setting, shown), *_of_list(plan, *names)]
+    return [
+        *_of_endpoint(plan, setting, shown),
+        *_of_state(plan, setting, shown),
+        *_of_list(plan, *names),
+        *_of_denylists(plan, shown),
+    ]
 
 
 def where_calls_go(plan: Plan, setting: Setting, shown: Callable[[str], str] = str) -> str:
@@ -84,6 +89,14 @@ def _of_list(plan: Plan, ban_list: str, location: str) -> Iterator[str]:
         yield (
             f"None of the {plan.recorded:,} bans that {location} records is in {ban_list}. Make sure that the two"
             " belong together."
+        )
+
+
+def _of_denylists(plan: Plan, shown: Callable[[str], str]) -> Iterator[str]:
+    for place in plan.to_retire:
+        yield (
+            f"{shown(place)} still holds bans of this list, which no longer names it. Once nobody reads it any more,"
+            " empty it with `reconciler apply --retire-denylist`."
         )
 
 

@@ -1,27 +1,28 @@
 """Plans and states as text for a terminal or a log. Everything that a list's author controls is escaped."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import PurePath
 from typing import Final, Protocol
 
-from reconciler import escape
-from reconciler.bans import REASON_MAX, BanKey, Record, room_name
-from reconciler.plan.change import Action, Change, Plan
+from reconciler import escape, guardrails
+from reconciler.bans import BanKey, Record, room_name
+from reconciler.plan.change import Action, Because, Change, Plan
 from reconciler.plan.outcome import Outcome, Tally
 from reconciler.state.value import State
 from reconciler.views import overview, wording
+from reconciler.views.layout import broken, folded, wrapped
 from reconciler.views.report import Ending
+from reconciler.views.rows import Row, column, laid_out
 from reconciler.views.wording import count
 
 _SIGNS: Final = {Action.BAN: "+", Action.UPDATE: "~", Action.LIFT: "-", Action.REPEAT: "±"}
 _COLOURS: Final = {Action.BAN: 31, Action.UPDATE: 33, Action.LIFT: 32, Action.REPEAT: 35}
 _WORDS: Final = {Action.BAN: "disconnect", Action.UPDATE: "update", Action.LIFT: "lift", Action.REPEAT: "repeat"}
-_WIDEST_ADDRESS: Final = 60  # terminal cells; a longer address shifts the columns of its own line
 _SHOWN: Final = 100  # changes of a longer plan
-_LEAST_REASON: Final = 20  # characters of a reason that are shown, however narrow the terminal
+_MOST_IN_OVERVIEW: Final = 60  # characters of a reason
 
 
 class Named(Protocol):
@@ -37,7 +38,8 @@ def plan(
 ) -> str:
     """A plan, change by change, with its summary, hints and refusals; ends with a line break.
 
-    A plan of more than a hundred changes is shown as the counts of each room and the first changes of each action.
+    A plan of more than a hundred changes is shown as who is banned where and why, in numbers, the counts of each room
+    and the first changes of each action.
 
     Args:
         plan: what to show.
@@ -45,35 +47,46 @@ def plan(
             None the rate of the list.
         colour: with ANSI colours.
         everything: show every change in full.
-        width: cells of a line on the terminal; reasons are cut to 20 characters at least to fit. None cuts nothing.
+        width: cells of a line on the terminal; None for no limit.
     """
     ban_list = escape.terminal(PurePath(plan.ban_list).name)
-    rows = partial(_rows, plan, ban_list, colour=colour, width=None if everything else width)
     headline, rest = wording.verdict(plan, ban_list, rate)
-    if not plan.changes:
-        lines = [f"{headline} {rest}".rstrip()]
-    elif everything or len(plan.changes) <= _SHOWN:
-        lines = [*rows(plan.changes), "", headline, rest]
-    else:
-        lines = [*_counts(plan), ""]
-        shown = 0
-        actions = overview.by_action(plan)
-        shares = _shares({action: len(changes) for action, changes in actions.items()})
-        for action, changes in actions.items():
-            first = changes[: shares[action]]
-            shown += len(first)
-            lines += rows(first)
-            if more := len(changes) - len(first):
-                lines.append(f"  … and {more:,} more to {action}")
-        lines += ["", f"{shown:,} of {len(plan.changes):,} changes are shown; --all shows every one."]
-        lines += ["", headline, rest]
+    lines: list[str] = []
+    foot = [f"{headline} {rest}".rstrip()]
+    if plan.changes:
+        lines, dated = _changes(plan, ban_list, colour=colour, everything=everything, width=width)
+        foot = ["", headline, rest, *([wording.A_DATE] if dated else [])]
     if plan.left_out:
-        lines.append(wording.left_out(plan, "--target"))
+        foot.append(wording.left_out(plan, "--target"))
+    if plan.owed:
+        foot.append(wording.owed(len(plan.owed)))
     if plan.expired:
-        lines += ["", wording.hint([address(plan, key) for key in plan.expired], ban_list)]
+        foot += ["", wording.hint([address(key, plan.room_names) for key in plan.expired], ban_list)]
+    lines += [wrapped(line, width) for line in foot]
     if plan.refusals:
-        lines += ["", *wording.refused(plan, escape.terminal)]
+        refused = "\n".join([*wording.refused(plan, escape.terminal), wording.THE_LINES])
+        lines += ["", wrapped(refused, width), "", *map(escape.line, guardrails.lines(plan.refusals))]
     return "\n".join(lines) + "\n"
+
+
+def _changes(plan: Plan, ban_list: str, *, colour: bool, everything: bool, width: int | None) -> tuple[list[str], bool]:
+    """The lines that show the changes, and whether one has a date without its time."""
+    rows = partial(_rows, plan, ban_list, colour=colour, cut=not everything, width=width)
+    if everything or len(plan.changes) <= _SHOWN:
+        return rows(plan.changes)
+    actions = overview.by_action(plan)
+    about = _overview(plan, actions.get(Action.BAN, ()))
+    lines = [wrapped(line if width is None else folded(line, width), width) for line in about]
+    shares = _shares({action: len(changes) for action, changes in actions.items()})
+    any_dated = False
+    for action, changes in actions.items():
+        shown, dated = rows(changes[: shares[action]])
+        lines += shown
+        any_dated |= dated
+        if more := len(changes) - shares[action]:
+            lines.append(wrapped(f"  … and {more:,} more to {action}", width))
+    are_shown = f"{sum(shares.values()):,} of {len(plan.changes):,} changes are shown; --all shows every one."
+    return [*lines, "", wrapped(are_shown, width)], any_dated
 
 
 def _shares(counts: Mapping[Action, int]) -> dict[Action, int]:
@@ -84,50 +97,63 @@ def _shares(counts: Mapping[Action, int]) -> dict[Action, int]:
     return shares
 
 
-def _counts(plan: Plan) -> Iterator[str]:
-    """How many changes of each action the rooms of a plan have, a room a line."""
+def _overview(plan: Plan, bans: Sequence[Change]) -> Iterator[str]:
+    """What a reviewer has to know of a plan that is too long to be read."""
+    if bans:
+        yield " ".join(wording.banned(bans, lambda reason: escape.quoted(_cut(reason, _MOST_IN_OVERVIEW))))
+        yield ""
     rooms = overview.by_room(plan)
     for name, counts in rooms[: overview.ROOMS]:
         yield f"{escape.line(name)}: {wording.changes(counts)}"
     if rest := rooms[overview.ROOMS :]:
         yield f"{count(len(rest), 'more room')}: {wording.changes(sum((counts for _, counts in rest), Counter()))}"
+    yield ""
 
 
-def _rows(plan: Plan, ban_list: str, changes: Sequence[Change], *, colour: bool, width: int | None) -> Iterator[str]:
-    addresses = [address(plan, change.key) for change in changes]
-    column = _column(addresses)
-    for change, shown in zip(changes, addresses, strict=True):
-        sign = _SIGNS[change.action]
-        if colour:
-            sign = f"\x1b[{_COLOURS[change.action]}m{sign}\x1b[0m"
-        what = f"{_padded(shown, column)}   {_WORDS[change.action]:10}   "
-        details = _details(plan, ban_list, change, REASON_MAX)
-        if width is not None and (over := 4 + _cells(what) + _cells(details) - width) > 0:
-            # Leaving out a character saves a cell or more, and the ellipsis takes one.
-            bans = (change.after, change.before and change.before.ban)
-            longest = max(len(ban.reason or "") if ban else 0 for ban in bans)
-            details = _details(plan, ban_list, change, max(_LEAST_REASON, longest - over - 1))
-        yield f"  {sign} {what}{details}".rstrip()
+def _rows(
+    plan: Plan, ban_list: str, changes: Sequence[Change], *, colour: bool, cut: bool, width: int | None
+) -> tuple[list[str], bool]:
+    """A row for each change, and whether one has a date without its time."""
+    addresses = [address(change.key, plan.room_names) for change in changes]
+    rows = (
+        Row(
+            f"  {_SIGNS[change.action]} ",
+            shown,
+            f"{'publish' if change.because is Because.UNPUBLISHED else _WORDS[change.action]:10}",
+            partial(_details, plan, ban_list, change),
+        )
+        for change, shown in zip(changes, addresses, strict=True)
+    )
+    laid = laid_out(rows, column(addresses, width), width=width, cut=cut)
+    lines, any_dated = [], False
+    for change, (line, dated) in zip(changes, laid, strict=True):
+        lines.append(f"  \x1b[{_COLOURS[change.action]}m{line[2]}\x1b[0m{line[3:]}" if colour else line)
+        any_dated |= dated
+    return lines, any_dated
 
 
-def _details(plan: Plan, ban_list: str, change: Change, most: int) -> str:
-    """What there is to say of a change, with at most so many characters of each reason."""
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def _details(plan: Plan, ban_list: str, change: Change, most: int, at: Callable[[datetime], str]) -> str:
+    """What there is to say of a change; see `Row.details`."""
 
     def quoted(reason: str) -> str:
-        return escape.quoted(reason if len(reason) <= most else f"{reason[:most]}…")
+        return escape.quoted(_cut(reason, most))
 
     after = change.after
     if after is None:
-        return wording.why_lifted(plan, change, ban_list)
+        return wording.why_lifted(plan, change, ban_list, at)
     if change.action is Action.UPDATE:
-        return "   ".join(wording.updated(change, quoted))
+        return "   ".join(wording.updated(change, quoted, at))
     parts = [
         "" if after.reason is None else quoted(after.reason),
-        "" if after.expires_at is None else f"until {wording.time(after.expires_at)}",
-        wording.banned_again(change),
+        "" if after.expires_at is None else f"until {at(after.expires_at)}",
+        wording.banned_again(plan, change, at),
     ]
     if change.action is Action.REPEAT and change.before is not None and change.before.disconnected_at is not None:
-        parts.append(f"disconnected before, {wording.disconnected(change.before)}")
+        parts.append(f"disconnected before, {wording.disconnected(change.before, at)}")
     return "   ".join(filter(None, parts))
 
 
@@ -140,7 +166,7 @@ def applied(plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> str:
         if outcome.error is not None:
             failures.setdefault(outcome.error.advice, []).append(outcome)
     for advice, failed in failures.items():
-        addresses = [address(plan, outcome.change.key) for outcome in failed]
+        addresses = [address(outcome.change.key, plan.room_names) for outcome in failed]
         lines += ["", f"Failed: {wording.some(addresses, 10)}", f"  {escape.line(advice)}"]
         if (error := failed[0].error) is not None and error.answer:
             lines.append(f"  {escape.line(error.answer)}")
@@ -173,29 +199,47 @@ def _totals(tally: Tally) -> str:
     return f"Apply {'complete' if tally.complete else 'incomplete'}: {', '.join(parts)}."
 
 
-def state(state: State, room_names: Mapping[str, str], location: str, now: datetime) -> str:
-    """Who is banned where, one ban a line, and the totals; ends with a line break."""
-    rows = [(_address(key, room_names), _record_details(record, now)) for key, record in sorted(state.records.items())]
-    width = _column(address for address, _ in rows)
-    lines = [f"  {_padded(address, width)}   {details}" for address, details in rows]
+def state(
+    state: State, room_names: Mapping[str, str], location: str, now: datetime, *, width: int | None = None
+) -> str:
+    """Who is banned where, one ban a line, and the totals; ends with a line break.
+
+    Args:
+        state: what is recorded.
+        room_names: ARN → name.
+        location: where the state is kept.
+        now: for which time to say what has expired.
+        width: cells of a line on the terminal; None for no limit.
+    """
+    records = sorted(state.records.items())
+    addresses = [address(key, room_names) for key, _ in records]
+    rows = (
+        Row("  ", shown, "", partial(_record_details, record, now))
+        for shown, (_, record) in zip(addresses, records, strict=True)
+    )
+    shown = list(laid_out(rows, column(addresses, width), width=width, cut=False))
     lapsed = sum(not record.ban.in_force(now) for record in state.records.values())
-    total = f"{count(len(rows), 'ban')} in {escape.terminal(location)}, serial {state.serial}"
+    total = f"{count(len(records), 'ban')} in {escape.terminal(location)}, serial {state.serial}"
     total += f"; {lapsed:,} of them expired, to be lifted by the next apply." if lapsed else "."
-    return "\n".join([*lines, "", total] if lines else [total]) + "\n"
+    foot = [total, *([wording.A_DATE] if any(dated for _, dated in shown) else [])]
+    lines = [line for line, _ in shown]
+    return "\n".join([*lines, *([""] if lines else []), *(wrapped(line, width) for line in foot)]) + "\n"
 
 
-def _record_details(record: Record, now: datetime) -> str:
+def _record_details(record: Record, now: datetime, most: int, at: Callable[[datetime], str]) -> str:
     ban = record.ban
-    since = f"disconnected {wording.time(record.disconnected_at)}" if record.disconnected_at is not None else "imported"
+    since = f"disconnected {at(record.disconnected_at)}" if record.disconnected_at is not None else "imported"
     parts = [f"{since:33}"]
     if ban.expires_at is not None:
-        parts.append(f"{'until' if ban.in_force(now) else 'expired'} {wording.time(ban.expires_at)}")
+        parts.append(f"{'until' if ban.in_force(now) else 'expired'} {at(ban.expires_at)}")
     if ban.reason is not None:
-        parts.append(escape.quoted(ban.reason))
+        parts.append(escape.quoted(_cut(ban.reason, most)))
     return "   ".join(parts).rstrip()
 
 
-def record(key: BanKey, record: Record, room_names: Mapping[str, str], now: datetime) -> str:
+def record(
+    key: BanKey, record: Record, room_names: Mapping[str, str], now: datetime, *, width: int | None = None
+) -> str:
     """Everything that the state knows of one ban, one line each; ends with a line break."""
     ban = record.ban
     ends = "never" if ban.expires_at is None else wording.time(ban.expires_at)
@@ -208,40 +252,22 @@ def record(key: BanKey, record: Record, room_names: Mapping[str, str], now: date
         "disconnected": wording.disconnected(record),
         "request ID": escape.terminal(record.request_id or "none"),
     }
-    return "".join(f"{name:14}{value}\n" for name, value in rows.items())
+    lines = [f"{name:14}{value}" for name, value in rows.items()]
+    if width is not None:
+        lines = [part for line in lines for part in broken(line, width, " " * 14)]
+    return "\n".join(lines) + "\n"
 
 
 def addresses(names: Named, keys: Iterable[BanKey], indent: str = "  ") -> str:
     """One address a line."""
-    return "".join(f"{indent}{escape.line(_address(key, names.room_names))}\n" for key in keys)
+    return "".join(f"{indent}{escape.line(address(key, names.room_names))}\n" for key in keys)
 
 
-def address(plan: Plan, key: BanKey) -> str:
+def address(key: BanKey, room_names: Mapping[str, str]) -> str:
     """`ROOM/USER_ID`, escaped; a user ID with spaces, quotes or invisible characters is in quotes."""
-    return _address(key, plan.room_names)
-
-
-def _address(key: BanKey, room_names: Mapping[str, str]) -> str:
     return f"{escape.terminal(room_name(key.room_arn, room_names))}/{escape.user_id(key.user_id)}"
 
 
 def made(plan: Plan) -> str:
     """When and at which commit a saved plan was made, if a commit is known; ends with a line break."""
     return "" if plan.commit is None else f"{wording.made(plan, plan.commit[:7])}\n"
-
-
-def _column(texts: Iterable[str]) -> int:
-    return min(max(map(_cells, texts), default=0), _WIDEST_ADDRESS)
-
-
-def _padded(text: str, width: int) -> str:
-    return text + " " * (width - _cells(text))
-
-
-def _cells(text: str) -> int:
-    """The width of an escaped text on a terminal."""
-    if text.isascii():
-        return len(text)
-    from rich.cells import cell_len  # noqa: PLC0415 - only lists in other scripts need it
-
-    return cell_len(text)

@@ -13,18 +13,21 @@ from reconciler.plan.outcome import Outcome
 from reconciler.state.endpoints import recorded
 from reconciler.state.value import State
 from reconciler.views import text, wording
+from reconciler.views.layout import wrapped
 from reconciler.views.notices import Setting, notices, where_calls_go
 from reconciler.views.report import Ending, Format, Troubles
 from reconciler.views.wording import count
-from reconciler.views.wrapping import wrapped
 
 
 class TextFormat(Format):
     """Text for people."""
 
+    def _say(self, said: str) -> None:
+        self.output.write(wrapped(said, self.output.width))
+
     @override
     def valid(self, ban_list: BanList) -> None:
-        self.output.write(_valid(ban_list))
+        self._say(_valid(ban_list))
 
     @override
     def plan(self, plan: Plan, setting: Setting, rate: float | None) -> None:
@@ -41,20 +44,20 @@ class TextFormat(Format):
     @override
     def made(self, plan: Plan) -> None:
         if plan.commit is not None:
-            self.output.write("\n" + text.made(plan))
+            self._say("\n" + text.made(plan))
 
     @override
     def state(self, state: State, room_names: Mapping[str, str], location: str, now: datetime) -> None:
         if state.endpoint is not None:
             self.output.write(self._sentence(f"{location} {recorded(state.endpoint)}.") + "\n")
-        self.output.write(text.state(state, room_names, location, now))
+        self.output.write(text.state(state, room_names, location, now, width=self.output.width))
 
     @override
     def applying(
         self, plan: Plan, skipped: Iterable[Change], troubles: Troubles
     ) -> AbstractContextManager[Callable[[Outcome], object]]:
         if bans := len(list(skipped)):
-            self.output.write(f"Skipped: {count(bans, 'ban')} that expired since the plan was made.\n")
+            self._say(f"Skipped: {count(bans, 'ban')} that expired since the plan was made.\n")
         return self._progress(len(plan.changes), troubles)
 
     @contextmanager
@@ -70,7 +73,7 @@ class TextFormat(Format):
     def applied(self, plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> None:
         ended = list(outcomes)
         if plan.changes or ended or ending.owed or ending.retired:
-            self.output.write(text.applied(plan, ended, ending))
+            self._say(text.applied(plan, ended, ending))
 
 
 def _valid(ban_list: BanList) -> str:

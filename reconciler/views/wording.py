@@ -4,19 +4,24 @@ What others wrote comes in as it is to be shown: escaped for a terminal, or as c
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Final
 
-from reconciler.bans import Record
+from reconciler.bans import EVERYWHERE, AccountRegion, Record
 from reconciler.errors import Problem
+from reconciler.guardrails import Refusal
 from reconciler.plan.change import Action, Because, Change, Plan
 from reconciler.plan.outcome import Cause, Tally, Trouble
 
 NOTHING_DONE: Final = "Nothing was done."
 
+A_DATE: Final = "A date without a time means 00:00 UTC."
+
 _YEAR: Final = 365 * 24 * 3600  # seconds
+_REASONS: Final = 3
 
 
 def count(number: int, noun: str) -> str:
@@ -34,6 +39,12 @@ def time(time: datetime) -> str:
     """`2027-01-31 00:00 UTC`, with seconds if there are any."""
     utc = time.astimezone(UTC)
     return utc.strftime("%Y-%m-%d %H:%M:%S UTC" if utc.second or utc.microsecond else "%Y-%m-%d %H:%M UTC")
+
+
+def short_time(when: datetime) -> str:
+    """The same, but midnight is `2027-01-31` alone; say `A_DATE` once then."""
+    shown = time(when)
+    return shown.removesuffix(" 00:00 UTC")
 
 
 def duration(seconds: float) -> str:
@@ -81,14 +92,54 @@ def verdict(plan: Plan, ban_list: str, rate: float | None = None) -> tuple[str, 
 
 
 def _calls(plan: Plan, rate: float) -> str:
-    calls = plan.calls
-    if not calls:
-        return "No DisconnectUser calls."
-    total = count(calls.total(), "DisconnectUser call")
+    first, second = plan.calls, settling_calls(plan, rate)
+    places = first | second
+    unknown = ""
+    if plan.rooms_found_at_apply and any(c.disconnects and c.key.room_arn == EVERYWHERE for c in plan.changes):
+        unknown = f" {'More' if places else 'Calls'} for bans everywhere: apply finds out in which rooms the users are."
+    if not places:
+        return unknown.lstrip() or "No DisconnectUser calls."
+    total = count(first.total(), "DisconnectUser call")
+    if second:
+        more = f"{second.total():,} more" if first else count(second.total(), "DisconnectUser call")
+        settling = f"{more} after {plan.settle_after} s, to settle"
+        total = f"{total}, {settling}" if first else settling
     if not rate:
-        return f"{total}."
-    where = f" in each of {len(calls)} regions" if len(calls) > 1 else ""
-    return f"{total}, {duration(max(calls.values()) / rate)} at {rate:g} calls/s{where}."
+        return f"{total}.{unknown}"
+    where = f" in each of {len(places)} regions" if len(places) > 1 else ""
+    wait = plan.settle_after if second else 0
+    seconds = max(max(first[place] / rate, wait if second[place] else 0) + second[place] / rate for place in places)
+    return f"{total}, {duration(seconds)} at {rate:g} calls/s{where}.{unknown}"
+
+
+def settling_calls(plan: Plan, rate: float) -> Counter[AccountRegion]:
+    """How many second calls a plan takes: those that are owed, and those for first calls that come early.
+
+    Args:
+        plan: the plan.
+        rate: DisconnectUser calls a second in each account and region; 0 means no limit.
+    """
+    early = plan.settle_after * rate if rate else math.inf
+    new = {place: min(calls, math.ceil(early)) if rate else calls for place, calls in plan.calls.items()}
+    return plan.settle_calls + Counter(new if plan.denylist is not None else {})
+
+
+def banned(bans: Collection[Change], shown: Callable[[str], str]) -> tuple[str, str]:
+    """How many users new bans are of and in how many rooms, and the most frequent reasons: two sentences.
+
+    Args:
+        bans: changes with the action `ban`.
+        shown: makes a reason safe for where it is shown.
+    """
+    rooms, users = ({change.key[part] for change in bans} for part in (0, 1))
+    where = f"{count(len(bans), 'ban')} of {count(len(users), 'user')} in {count(len(rooms), 'room')}."
+    counts = Counter(change.after.reason for change in bans if change.after is not None)
+    named = [
+        f"{'none' if reason is None else shown(reason)} ({number:,})" for reason, number in counts.most_common(_REASONS)
+    ]
+    if more := len(counts) - len(named):
+        named.append(f"and {more:,} {'other' if more == 1 else 'others'}")
+    return where, f"Reason{'' if len(counts) == 1 else 's'}: {', '.join(named)}."
 
 
 def left_out(plan: Plan, option: str) -> str:
@@ -104,15 +155,17 @@ def refused(plan: Plan, shown: Callable[[str], str] = str) -> list[str]:
         shown: makes a text safe for where it is shown.
     """
     sentences = [f"Refused: {shown(refusal.message)}." for refusal in plan.refusals]
-    return [
-        *sentences,
-        exception([shown(refusal.key) for refusal in plan.refusals], shown(PurePath(plan.ban_list).name)),
-    ]
+    return [*sentences, exception(plan.refusals, shown(PurePath(plan.ban_list).name), shown)]
 
 
-def exception(keys: Sequence[str], ban_list: str) -> str:
-    """What to do if a plan is right although a guardrail refuses it."""
-    return f"If this is meant, change {' and '.join(keys)} in {ban_list}, so that the exception is reviewed too."
+def exception(refusals: Sequence[Refusal], ban_list: str, shown: Callable[[str], str] = str) -> str:
+    """What to do if a plan is right although guardrails refuse it."""
+    settings = " and ".join(f"{shown(refusal.key)} to {shown(str(refusal.needed))}" for refusal in refusals)
+    return f"If this is meant, set {settings} in {ban_list}, so that the exception is reviewed too."
+
+
+THE_LINES: Final = "The lines to add there, or to change:"
+"""What comes before `guardrails.lines`."""
 
 
 def hint(expired: Sequence[str], ban_list: str) -> str:
@@ -202,40 +255,45 @@ def _trouble(trouble: Trouble) -> str:
 # One change, or one record
 
 
-def updated(change: Change, quoted: Callable[[str], str]) -> list[str]:
-    """What an update changes; `quoted` makes a reason safe to show."""
+def updated(change: Change, quoted: Callable[[str], str], at: Callable[[datetime], str] = time) -> list[str]:
+    """What an update changes; `quoted` makes a reason safe to show, `at` is `time` or `short_time`."""
     if change.before is None or change.after is None:
         return []
+    if change.because is Because.UNPUBLISHED:
+        return ["not in the denylist as it is recorded"]
     old, new = change.before.ban, change.after
     parts = []
     if old.reason != new.reason:
         shown = ("none" if reason is None else quoted(reason) for reason in (old.reason, new.reason))
         parts.append(f"reason {' → '.join(shown)}")
     if old.expires_at != new.expires_at:
-        shown = ("never" if end is None else time(end) for end in (old.expires_at, new.expires_at))
+        shown = ("never" if end is None else at(end) for end in (old.expires_at, new.expires_at))
         parts.append(f"expires {' → '.join(shown)}")
     return parts
 
 
-def why_lifted(plan: Plan, change: Change, ban_list: str) -> str:
-    """Why a plan lifts a ban."""
+def why_lifted(plan: Plan, change: Change, ban_list: str, at: Callable[[datetime], str] = time) -> str:
+    """Why a plan lifts a ban; `at` is `time` or `short_time`."""
     if change.because is Because.REMOVED:
         return f"removed from {ban_list}"
+    if change.because is Because.UNKNOWN:
+        return "only in the denylist: neither recorded nor in the list"
     ended = change.before.ban.expires_at if change.before is not None else None
     if ended is not None and ended <= plan.created_at:
-        return f"expired {time(ended)}"
+        return f"expired {at(ended)}"
     return f"expired according to {ban_list}"  # which now ends the ban earlier than the record does
 
 
-def banned_again(change: Change) -> str:
-    """That this user was banned before, and until when; empty if that is not known."""
+def banned_again(plan: Plan, change: Change, at: Callable[[datetime], str] = time) -> str:
+    """That this user was banned before, and until when; empty if that is not known. `at` is `time` or `short_time`."""
     if change.because is not Because.LAPSED or change.before is None or change.before.ban.expires_at is None:
         return ""
-    return f"again; the last ban ended {time(change.before.ban.expires_at)}"
+    ends = change.before.ban.expires_at
+    return f"again; the last ban {'ended' if ends <= plan.created_at else 'ends'} {at(ends)}"
 
 
-def disconnected(record: Record | None) -> str:
-    """When the user was last disconnected."""
+def disconnected(record: Record | None, at: Callable[[datetime], str] = time) -> str:
+    """When the user was last disconnected; `at` is `time` or `short_time`."""
     if record is None or record.disconnected_at is None:
         return "not by reconciler"
-    return time(record.disconnected_at)
+    return at(record.disconnected_at)

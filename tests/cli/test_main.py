@@ -21,7 +21,7 @@ from reconciler import __version__, load_state
 from reconciler.sandbox import Sandbox
 from reconciler.stores import open_store
 from reconciler.stores.holder import Holder
-from tests.command_line import AWS_EXAMPLE, Reconciler, banning, in_a_process, write_a_state
+from tests.command_line import AWS_EXAMPLE, Reconciler, banning, in_a_process
 
 # Help and usage
 
@@ -51,6 +51,17 @@ def test_every_option_reads_an_environment_variable(reconciler: Reconciler) -> N
         for option in {option.strip(",") for option in options} - {"--help", "--"}:
             if f" {option} " in text.split("Options:")[1]:
                 assert f"RECONCILER_{option.removeprefix('--').replace('-', '_').upper()}" in text, option
+
+
+@pytest.mark.parametrize("command", [["schema"], ["state"], ["state", "push"], ["fmt"], ["show"], ["sandbox"]])
+def test_the_help_of_a_command_imports_little(command: list[str]) -> None:
+    code = (
+        "import sys\nfrom reconciler.cli.main import main\ntry: main()\n"
+        "except SystemExit: print({'pydantic_core', 'ruamel.yaml', 'rich.console', 'boto3', 'socket', 'getpass'}"
+        " & set(sys.modules), file=sys.stderr)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, *command, "--help"], capture_output=True, text=True, check=True)
+    assert ran.stderr == "set()\n"
 
 
 def test_completion_is_offered_for_shells(folder: Path) -> None:
@@ -151,36 +162,6 @@ def test_a_terminal_without_utf_8_shows_escapes(folder: Path) -> None:
     assert "\n  + lobby/\\u738b   disconnect\n" in result.stdout
 
 
-def test_no_color_goes_for_errors_too(folder: Path) -> None:
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "reconciler", "plan", "-f", "missing.yaml"]
-    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-    for option, coloured in ((["--no-color"], False), ([], True)):
-        subprocess.run([*command, *option], stderr=theirs, check=False, env=environment)
-        assert (b"\x1b[" in os.read(ours, 10_000)) is coloured
-    os.close(ours)
-    os.close(theirs)
-
-
-@pytest.mark.parametrize("command", ["plan", "show", "apply"])
-def test_reasons_are_cut_to_the_width_of_a_terminal_and_nowhere_else(reconciler: Reconciler, command: str) -> None:
-    write_a_state()
-    Path("bans.yaml").write_text(banning("a") + f"    reason: {'word ' * 40}\n")
-    whole = f'"{("word " * 40).strip()}"'
-    assert reconciler("plan", "--out", "plan.json").out.splitlines()[0].endswith(whole)
-    arguments = {"plan": ["plan"], "show": ["show", "plan.json"], "apply": ["apply", "plan.json"]}[command]
-    for columns, options, cut in (("60", [], True), ("300", [], False), ("60", ["--all"], False)):
-        environment = {**os.environ, "COLUMNS": columns}
-        ours, theirs = pty.openpty()
-        program = [sys.executable, "-m", "reconciler", *arguments, *options, "--no-color"]
-        subprocess.run(program, stdout=theirs, stderr=subprocess.DEVNULL, check=False, env=environment)
-        first = os.read(ours, 10_000).decode().splitlines()[0]
-        os.close(ours)
-        os.close(theirs)
-        assert first.endswith('…"' if cut else whole)
-        assert not cut or len(first) == 60
-
-
 def test_an_error_on_a_narrow_terminal_is_broken_at_words_and_elsewhere_not_at_all(folder: Path) -> None:
     command = [sys.executable, "-m", "reconciler", "plan", "-f", "missing/folder/of/a/list.yaml", "--no-color"]
     ours, theirs = pty.openpty()
@@ -273,6 +254,15 @@ def test_a_signal_while_modules_are_imported_is_no_traceback(
         process.send_signal(number)
         _, err = process.communicate(timeout=30)
     assert (process.returncode, err) == (code, f"{said}. Nothing was done.\n")
+
+
+def test_a_command_that_is_interrupted_can_clean_up(reconciler: Reconciler) -> None:
+    before = signal.signal(signal.SIGINT, lambda *_: None)  # as it is during the imports
+    try:
+        reconciler("--version")
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_the_console_script_begins_where_the_module_does() -> None:

@@ -114,7 +114,7 @@ def test_a_variable_that_says_no_hides_nothing(
     reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch, value: str
 ) -> None:
     monkeypatch.setenv("RECONCILER_REDACT", value)
-    assert "lobby/alice: the plan cannot be read" in reconciler("show", "lobby/alice").err
+    assert "There is no file lobby/alice." in reconciler("show", "lobby/alice").err
 
 
 @pytest.mark.parametrize("secret", [None, "", "   ", "short"])

@@ -84,7 +84,7 @@ def test_an_empty_plan_can_be_saved() -> None:
     [
         ("", "EOF"),
         ("{}", "format_version"),
-        ('{"format_version": 2}', "later version"),
+        ('{"format_version": 3}', "later version"),
         ("[1]", "object"),
         ('{"format_version": 1, "changes": "x"}', "created_at"),
         ("\x00", "expected value"),

@@ -100,7 +100,13 @@ def test_a_refusal_stands_before_the_changes_with_its_figures_and_the_key() -> N
 > [!CAUTION]
 > **Refused:** `it has 3 new bans, and guardrails.max_bans is 2`.
 >
-> If this is meant, change `guardrails.max_bans` in `bans.yaml`, so that the exception is reviewed too.
+> If this is meant, set `guardrails.max_bans` to `3` in `bans.yaml`, so that the exception is reviewed too. The lines \
+to add there, or to change:
+>
+> ```yaml
+> guardrails:
+>   max_bans: 3
+> ```
 
 <details"""
     assert refusal in comment

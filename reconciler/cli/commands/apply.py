@@ -10,7 +10,15 @@ import click
 
 from reconciler import escape
 from reconciler.cli import console
-from reconciler.cli.options import Misuse, all_option, approve_option, format_option, lock_timeout_option, together
+from reconciler.cli.options import (
+    FilePath,
+    Misuse,
+    all_option,
+    approve_option,
+    format_option,
+    lock_timeout_option,
+    together,
+)
 from reconciler.cli.progress import busy
 from reconciler.cli.service import Calling, Holding, Service, with_calling, with_holding
 from reconciler.cli.stopping import stopping
@@ -29,7 +37,7 @@ if TYPE_CHECKING:
 
 
 @click.command("apply")
-@click.argument("plan", required=False, metavar="[PLAN]")
+@click.argument("plan", required=False, type=FilePath(), metavar="[PLAN]")
 @together(
     with_selection,
     approve_option,

@@ -10,15 +10,14 @@ from typing import Final
 
 import click
 
+import reconciler
 from reconciler import escape
 from reconciler.atomic import replace_file
-from reconciler.banlist.format import format_content
 from reconciler.cli import console
-from reconciler.cli.options import Misuse, option
+from reconciler.cli.options import FilePath, Misuse, option
 from reconciler.cli.progress import busy
 from reconciler.cli.workspace import Workspace, with_list
 from reconciler.errors import BanListError, BanListInvalid, BanListUnwritable
-from reconciler.sources import read_file
 from reconciler.views.unified_diff import unified
 
 _STDIN: Final = "-"
@@ -43,7 +42,7 @@ class _Formatted:
 
 
 @click.command("fmt")
-@click.argument("files", nargs=-1, metavar="[FILE]...")
+@click.argument("files", nargs=-1, type=FilePath(), metavar="[FILE]...")
 @option("--check", is_flag=True, help="Write nothing; exit with 1 when a file would change, and name it.")
 @option("--diff", is_flag=True, help="Write nothing; print what would change.")
 @option("--sort", is_flag=True, help="Sort the bans by user ID; comments go with their entry.")
@@ -96,8 +95,8 @@ def _read(paths: Sequence[str], *, sort: bool) -> tuple[list[_Formatted], list[B
 
 def _formatted(path: str, *, sort: bool) -> _Formatted:
     name = "<stdin>" if path == _STDIN else path
-    content = sys.stdin.buffer.read() if path == _STDIN else read_file(path)
-    return _Formatted(path, name, content, format_content(content, name, sort=sort))
+    content = sys.stdin.buffer.read() if path == _STDIN else reconciler.read_file(path)
+    return _Formatted(path, name, content, reconciler.format_content(content, name, sort=sort))
 
 
 def _report(failed: Sequence[BanListError], workspace: Workspace) -> int:
@@ -134,13 +133,13 @@ def _write(files: Sequence[_Formatted]) -> None:
             click.echo(file.formatted, nl=False)
         elif file.changes:
             _replace(file)
-            console.out(f"{escape.line(file.name)} was changed.\n")
+            console.say(f"{escape.line(file.name)} was changed.\n")
     if not any(file.changes or file.path == _STDIN for file in files):
         console.out("No changes.\n")
 
 
 def _replace(file: _Formatted) -> None:
-    if read_file(file.path) != file.content:
+    if reconciler.read_file(file.path) != file.content:
         raise BanListUnwritable(
             f"{file.name} was changed by somebody else in the meantime, and is left as it is. Try again."
         )

@@ -17,5 +17,5 @@ def command(workspace: Workspace, lock_id: str) -> int:
     """
     store = workspace.store
     who = store.force_unlock(lock_id)
-    console.out(f"Unlocked {escape.terminal(store.location)}, which was locked by {escape.terminal(str(who))}.\n")
+    console.say(f"Unlocked {escape.terminal(store.location)}, which was locked by {escape.terminal(str(who))}.\n")
     return 0

@@ -29,7 +29,7 @@ def command(
         plan = workspace.plan(session.state, Selection(target))
         new = [change for change in plan.changes if change.action is Action.BAN]
         if not new:
-            console.out("Nothing to import. The state records every ban of the list.\n")
+            console.say("Nothing to import. The state records every ban of the list.\n")
             return 0
         where = ""
         if workspace.endpoint is not None:
@@ -38,12 +38,12 @@ def command(
         shown = new if everything else new[:SHOWN]
         console.out(text.addresses(plan, [workspace.redact.key(change.key) for change in shown]))
         if len(shown) < len(new):
-            console.out(f"  … and {len(new) - len(shown):,} more; --all shows every one.\n")
+            console.say(f"  … and {len(new) - len(shown):,} more; --all shows every one.\n")
         bans = count(len(new), "ban")
         if not auto_approve and not console.approved(f"Record {bans} as done{where}, and disconnect nobody?"):
-            console.out("Import cancelled. Nothing was done.\n")
+            console.say("Import cancelled. Nothing was done.\n")
             return 1
         session.keep([(change.key, change.recorded()) for change in new])
         session.save()
-    console.out(f"Import complete: {bans} recorded. Nobody was disconnected.\n")
+    console.say(f"Import complete: {bans} recorded. Nobody was disconnected.\n")
     return 0

@@ -8,7 +8,7 @@ from time import sleep
 import click
 
 import reconciler
-from reconciler.cli.options import Misuse, all_option, format_option, option, refresh_option, together
+from reconciler.cli.options import FilePath, Misuse, all_option, format_option, option, refresh_option, together
 from reconciler.cli.progress import busy
 from reconciler.cli.workspace import Selection, Workspace, with_selection, with_workspace
 from reconciler.denylist.value import Drift
@@ -19,7 +19,7 @@ from reconciler.views import notices
 @click.command("plan")
 @together(
     with_selection,
-    option("--out", metavar="PATH", help="Save the plan here too, for `reconciler apply PATH`."),
+    option("--out", type=FilePath(), metavar="PATH", help="Save the plan here too, for `reconciler apply PATH`."),
     format_option("text", "markdown", "json", help="How to print it: markdown is for a comment in a pull request."),
     option("--detailed-exitcode", is_flag=True, help="Exit with 2 if there are changes, and 0 if there are none."),
     all_option,

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
@@ -17,12 +18,20 @@ from reconciler import escape, sandbox
 from reconciler.banlist.value import BanList
 from reconciler.bans import BanKey, address
 from reconciler.cli import console
-from reconciler.cli.options import file_option, gathered, no_color_option, option, redact_option, together
+from reconciler.cli.options import (
+    FilePath,
+    RoomArn,
+    file_option,
+    gathered,
+    no_color_option,
+    option,
+    redact_option,
+    together,
+)
 from reconciler.cli.workspace import Workspace
 from reconciler.errors import EndpointMixed, ReconcilerError
 from reconciler.redaction import Redaction
 from reconciler.sandbox.kinds import DEFAULT_FAULTS, FAULT_KINDS, FaultKind
-from reconciler.state import file as state_file
 from reconciler.state.endpoints import recorded
 from reconciler.state.value import State
 from reconciler.stores import open_store
@@ -72,7 +81,7 @@ _with_settings = gathered(
     option(
         "--latency", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="How long to delay each answer."
     ),
-    option("--deny", multiple=True, metavar="ARN", help="A room to which calls are denied; repeatable."),
+    option("--deny", multiple=True, type=RoomArn(), metavar="ARN", help="A room that denies calls; repeatable."),
     option("--account", default="123456789012", show_default=True, metavar="N", help="The caller's account."),
     option("--seed", type=int, default=0, metavar="N", help="Decides which calls fail, and the IDs of new rooms."),
     option(
@@ -105,6 +114,7 @@ _with_workspace = gathered(
     file_option,
     option(
         "--state",
+        type=FilePath(),
         metavar="LOCATION",
         help="The state that COMMAND works on. [default: a copy of the state that the list names]",
     ),
@@ -172,8 +182,8 @@ def _running(options: "SandboxOptions", on_request: Callable[["Request"], None] 
 
 def _serve(options: "SandboxOptions", names: Mapping[str, str], redact: Redaction) -> int:
     """Run until somebody stops it, and show each request as it comes."""
-    with _running(options, lambda request: console.out(_line(request, names, redact))) as box:
-        console.out(f"A local IVS Chat with {count(len(box.rooms), 'room')} listens on {box.url}\n")
+    with _running(options, lambda request: console.say(_line(request, names, redact))) as box:
+        console.say(f"A local IVS Chat with {count(len(box.rooms), 'room')} listens on {box.url}\n")
         console.out(
             "Use it with any AWS client and made-up credentials:"
             f" AWS_ENDPOINT_URL_IVSCHAT={box.url} AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n"
@@ -191,9 +201,9 @@ def _try(command: tuple[str, ...], options: "SandboxOptions", ban_list: BanList,
         with _state_for(ban_list, workspace.given_state, box.url) as location:
             status = _run(command, box.url, location)
         requests = box.requests
-    console.out(f"\nThe sandbox received {count(len(requests), 'request')}{':' if requests else '.'}\n")
+    console.say(f"\nThe sandbox received {count(len(requests), 'request')}{':' if requests else '.'}\n")
     for request in requests[:_SHOWN_REQUESTS]:
-        console.out("  " + _line(request, ban_list.room_names, workspace.redact))
+        console.say("  " + _line(request, ban_list.room_names, workspace.redact))
     if (more := len(requests) - _SHOWN_REQUESTS) > 0:
         console.out(f"  … and {more:,} more\n")
     return status
@@ -220,7 +230,8 @@ def _state_for(ban_list: BanList, given: str | None, url: str) -> Iterator[str]:
     with TemporaryDirectory(prefix="reconciler-") as folder:
         path = Path(folder) / "bans.state.json"
         if state.lineage is not None:
-            path.write_bytes(state_file.dumps(replace(state, endpoint=url)))
+            dumps = import_module("reconciler.state.file").dumps  # which needs pydantic
+            path.write_bytes(dumps(replace(state, endpoint=url)))
         yield str(path)
     console.diagnostic(f"The command used a copy of the state; {location} is unchanged.")
 

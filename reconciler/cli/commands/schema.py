@@ -1,10 +1,10 @@
 """`reconciler schema`: prints the JSON Schema of the ban list, for editors."""
 
 import json
+from importlib import import_module
 
 import click
 
-from reconciler.banlist import jsonschema
 from reconciler.cli import console
 from reconciler.cli.options import option
 
@@ -17,6 +17,7 @@ def command(included: bool) -> int:
     With it, an editor offers the keys, explains them, and marks mistakes as you type. Save it, and name it in the first
     line of the list: # yaml-language-server: $schema=bans.schema.json
     """
+    jsonschema = import_module("reconciler.banlist.jsonschema")  # which needs pydantic, and the help does not
     schema = jsonschema.included() if included else jsonschema.ban_list()
     console.out(json.dumps(schema, indent=2, ensure_ascii=False) + "\n")
     return 0

@@ -3,22 +3,30 @@
 import os
 import shlex
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
+from typing import Final
 
 import click
 
 from reconciler.bans import BanKey, room_and_user
 from reconciler.cli import console
-from reconciler.cli.options import Misuse, lock_timeout_option, together
+from reconciler.cli.groups import INSTEAD_OF_STATE, Group
+from reconciler.cli.options import Address, FilePath, Misuse, lock_timeout_option, together
 from reconciler.cli.workspace import Workspace, with_workspace_for_looking
 from reconciler.errors import AddressUnknown, PushRefused, StateDamaged, StateUnreadable
-from reconciler.state import file as statefile
 from reconciler.state.value import State
 from reconciler.views import text
 from reconciler.views.wording import count
 
+_STATE_FILE: Final = "reconciler.state.file"  # which needs pydantic, and the help does not
 
-@click.group("state")
+
+class _Commands(Group):
+    instead = INSTEAD_OF_STATE
+
+
+@click.group("state", cls=_Commands)
 def command() -> None:
     """Inspect and repair the state, without disconnecting anybody."""
 
@@ -33,19 +41,20 @@ def list_(workspace: Workspace) -> int:
 
 
 @command.command("show")
-@click.argument("address")
+@click.argument("address", type=Address(listed=False, recorded=True))
 @with_workspace_for_looking
 def show(workspace: Workspace, address: str) -> int:
     """Show the record of one ban, such as lobby/ABC123def456."""
     state = workspace.read()
     [key] = _recorded(workspace, [address], state)
     record = workspace.redact.record(state.records[key], key.user_id)
-    console.out(text.record(workspace.redact.key(key), record, workspace.ban_list.room_names, datetime.now(UTC)))
+    shown, names = workspace.redact.key(key), workspace.ban_list.room_names
+    console.out(text.record(shown, record, names, datetime.now(UTC), width=console.width()))
     return 0
 
 
 @command.command("rm")
-@click.argument("address", nargs=-1, required=True)
+@click.argument("address", nargs=-1, required=True, type=Address(listed=False, recorded=True))
 @together(lock_timeout_option, with_workspace_for_looking)
 def remove(workspace: Workspace, address: tuple[str, ...], lock_timeout: float) -> int:
     """Forget a recorded ban, without disconnecting anybody.
@@ -57,7 +66,7 @@ def remove(workspace: Workspace, address: tuple[str, ...], lock_timeout: float) 
         session.keep([(key, None) for key in forgotten])
         session.save()
     console.out(text.addresses(workspace.ban_list, map(workspace.redact.key, forgotten)))
-    console.out(f"Forgot {count(len(forgotten), 'ban')}. Nobody was disconnected.\n")
+    console.say(f"Forgot {count(len(forgotten), 'ban')}. Nobody was disconnected.\n")
     return 0
 
 
@@ -74,12 +83,13 @@ def pull(workspace: Workspace) -> int:
             "`state pull` prints the state itself and cannot redact it; `show --format json` can. To pull it anyway,"
             " unset RECONCILER_REDACT."
         )
+    statefile = import_module(_STATE_FILE)
     console.out(statefile.dumps(workspace.read()))
     return 0
 
 
 @command.command("push")
-@click.argument("path", metavar="FILE")
+@click.argument("path", type=FilePath(), metavar="FILE")
 @together(lock_timeout_option, with_workspace_for_looking)
 def push(workspace: Workspace, path: str, lock_timeout: float) -> int:
     """Replace the state with a later generation of it, from a file.
@@ -87,6 +97,7 @@ def push(workspace: Workspace, path: str, lock_timeout: float) -> int:
     Refused if FILE has another lineage, or its serial is not higher. What an apply has recovered
     (bans.state.recovered-….json) is merged into the state, whatever its serial; several such files in any order.
     """
+    statefile = import_module(_STATE_FILE)
     try:
         pushed, recovery = statefile.loads_recovery(Path(path).read_bytes())
     except (OSError, ValueError) as error:
@@ -103,7 +114,7 @@ def push(workspace: Workspace, path: str, lock_timeout: float) -> int:
         if merged is None
         else f"Merged {count(merged, 'change')} into serial {now.serial}"
     )
-    console.out(f"{done} with {count(len(now.records), 'ban')}.\n")
+    console.say(f"{done} with {count(len(now.records), 'ban')}.\n")
     return 0
 
 

@@ -379,10 +379,11 @@ def test_a_refusal_is_an_object_and_an_error_where_an_apply_reports_as_json(
     refused = reconciler("apply", "--auto-approve", "--format", "json")
     assert refused.code == 1
     [line] = map(json.loads, refused.out.splitlines())
-    assert (line["type"], line["refusals"][0]["key"]) == ("refused", "guardrails.max_bans")
+    assert line["type"] == "refused"
+    assert (line["refusals"][0]["key"], line["refusals"][0]["needed"]) == ("guardrails.max_bans", 2)
     assert refused.err == (
-        "Error: Refused: it has 2 new bans, and guardrails.max_bans is 1. If this is meant, change guardrails.max_bans"
-        " in bans.yaml, so that the exception is reviewed too.\n"
+        "Error: Refused: it has 2 new bans, and guardrails.max_bans is 1. If this is meant, set guardrails.max_bans to"
+        " 2 in bans.yaml, so that the exception is reviewed too.\n"
     )
     assert sandbox.requests == ()
 

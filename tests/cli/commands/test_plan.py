@@ -19,7 +19,11 @@ def test_a_refused_plan_is_shown_and_neither_planned_nor_applied(reconciler: Rec
     assert planned.out.endswith(
         """
 Refused: it has 2 new bans, and guardrails.max_bans is 1.
-If this is meant, change guardrails.max_bans in bans.yaml, so that the exception is reviewed too.
+If this is meant, set guardrails.max_bans to 2 in bans.yaml, so that the exception is reviewed too.
+The lines to add there, or to change:
+
+guardrails:
+  max_bans: 2
 """
     )
     for arguments in (["--auto-approve"], ["plan.json"], ["--auto-approve", "--format", "json"]):
@@ -79,7 +83,7 @@ def test_a_plan_imports_only_what_it_needs(reconciler: Reconciler, key: None, ar
         [sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True, timeout=60
     )
     imported = set(eval(ran.stderr.splitlines()[-1]))
-    assert not imported & {"boto3", "botocore", "rich", "aiohttp", "filelock"}
+    assert not imported & {"boto3", "botocore", "rich", "aiohttp", "filelock", "socket", "getpass"}
     assert ("reconciler.views.markdown" in imported) == ("markdown" in arguments)
     assert "reconciler.views.diagnostics" not in imported
 

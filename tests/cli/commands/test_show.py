@@ -1,12 +1,14 @@
 """`reconciler show`: a state or a saved plan, as it stands."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from reconciler import escape
 from reconciler.sandbox import Sandbox
-from tests.command_line import AWS_ARN, Reconciler, with_reasons
+from tests.command_line import AWS_ARN, REDACT, Reconciler, banning, with_reasons
 
 
 def test_show_says_who_is_banned(reconciler: Reconciler, sandbox: Sandbox) -> None:
@@ -50,3 +52,47 @@ def test_a_state_is_no_comment(reconciler: Reconciler) -> None:
     Path("bans.yaml").write_text(with_reasons("alice"))
     shown = reconciler("show", "--format", "markdown")
     assert (shown.code, "shows a PLAN" in shown.err) == (1, True)
+
+
+def test_a_user_in_place_of_a_plan_is_told_how_to_see_that_user(
+    reconciler: Reconciler, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, key: None
+) -> None:
+    Path("bans.yaml").write_text(banning("alice", '"a b"').replace("rooms: [lobby]", "rooms: all"))
+    reconciler("apply", "--auto-approve")
+    no_plan = "Error: There is no file {}. `show` takes a plan that `reconciler plan --out PLAN` has saved."
+    for typed in ("alice", "lobby/alice", "finals/alice"):
+        shown = reconciler("show", typed)
+        more = "" if "/" in typed else " There are more: lobby/alice."
+        address = typed if "/" in typed else "finals/alice"
+        assert (shown.code, shown.out) == (1, "")
+        assert shown.err == (
+            f"{no_plan.format(typed)} For the record of this user, run `reconciler state show {address}`.{more}\n"
+        )
+    for typed in ("nobody", "plan.json"):
+        said = f"{no_plan.format(typed)} For the record of a user, run `reconciler state show ROOM/USER_ID`.\n"
+        assert reconciler("show", typed).err == said
+    redacted = reconciler("show", "alice", "--redact")
+    users = [f"{room}/{REDACT.user('alice')}" for room in ("finals", "lobby")]
+    assert redacted.err == (
+        f"{no_plan.format('…')} This user is recorded as {', '.join(users)}."
+        " For the record of a user, run `reconciler state show ROOM/USER_ID`.\n"
+    )
+
+
+@pytest.mark.parametrize("user", ["a b", "it's", 'say "so"', "a\\nb", "\u202eolleh", "$(reboot)", "-rf"])
+def test_the_command_that_shows_a_user_works_when_it_is_pasted(
+    reconciler: Reconciler, sandbox: Sandbox, user: str
+) -> None:
+    Path("my bans.yaml").write_text(with_reasons(user))
+    reconciler("apply", "--auto-approve", "-f", "my bans.yaml", "--state", "my.state.json")
+    said = reconciler("show", f"lobby/{user}", "--state", "my.state.json", "-f", "my bans.yaml").err
+    [command] = re.findall("run `(reconciler state show .*)`", said)
+    program, *arguments = shlex.split(command)
+    shown = reconciler(*arguments)
+    assert (program, shown.code) == ("reconciler", 0)
+    assert f"user          {escape.user_id(user)}\n" in shown.out
+
+
+def test_a_state_that_cannot_be_read_hides_nothing_of_the_advice(reconciler: Reconciler) -> None:
+    Path("bans.state.json").write_text("{")
+    assert reconciler("show", "alice").err.startswith("Error: There is no file alice. `show` takes a plan")
