@@ -130,6 +130,12 @@ def test_another_states_denylist_is_left_as_it_is_and_the_error_names_it(place: 
     assert place.read() == before
 
 
+def test_another_states_denylist_of_nobody_is_left_as_it_is_too(place: Place) -> None:
+    publish(place, {}, lineage=OTHER)
+    with pytest.raises(DenylistForeign):
+        place.publisher().begin(LINEAGE, 90)
+
+
 def test_a_denylist_is_adopted_when_that_is_asked_for(place: Place) -> None:
     publish(place, {A: None, B: None}, lineage=OTHER)
     publisher = place.publisher()
