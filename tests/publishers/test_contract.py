@@ -291,6 +291,7 @@ def test_an_apply_and_provisional_bans_lose_nothing_of_each_other(
 
 
 def test_at_the_same_time_an_apply_and_provisional_bans_lose_nothing_of_each_other(place: Place) -> None:
+    place.longest = 0.5
     publish(place, {A: None})
 
     def apply(publisher: Publisher) -> None:

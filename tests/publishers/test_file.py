@@ -24,11 +24,12 @@ from reconciler.errors import (
     NotADenylist,
 )
 from reconciler.publishers import file
+from reconciler.publishers.document import PAUSES
 from reconciler.state import file as state
 from tests.builders import LINEAGE, LOBBY, NOW, TOMORROW
 from tests.denylist.builders import A, B, C, contents
 from tests.effort import examples
-from tests.publishers.places import Place
+from tests.publishers.places import Place, are_jittered
 
 THOUSANDS = {BanKey(LOBBY, f"user{number}"): None for number in range(3000)}
 
@@ -240,7 +241,7 @@ def test_a_denylist_that_is_always_edited_meanwhile_is_given_up(
         f"{path} cannot be written: 8 times somebody else replaced it in the same moment. Find out what writes there,"
         " and apply again."
     )
-    assert place.pauses == [0.1, 0.3, 0.6, 1.0, 2.0, 4.0, 8.0]
+    assert are_jittered(place.pauses, PAUSES)
 
 
 def test_a_denylist_that_is_gone_in_the_middle_of_a_run_is_not_begun_anew_with_less(place: Place, path: Path) -> None:
@@ -288,3 +289,12 @@ def test_a_killed_run_leaves_the_old_document_or_the_new_one(
         assert B in place.read().bans
         place.publisher().retire(LINEAGE)
         publish(place, {A: None})
+
+
+def test_publishing_in_a_file_does_not_import_boto3(path: Path) -> None:
+    code = (
+        "import sys; from reconciler.publishers import open_publisher\n"
+        f"print(open_publisher({str(path)!r}, now=None, sleep=None).read())\n"
+        "sys.exit('boto3' in sys.modules)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False, stdout=subprocess.DEVNULL).returncode == 0

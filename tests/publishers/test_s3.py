@@ -8,10 +8,11 @@ from reconciler.bans import BanKey
 from reconciler.denylist import document
 from reconciler.denylist.value import Contents, End
 from reconciler.errors import DenylistChanged, DenylistUnreadable, DenylistUnwritable, NotADenylist
+from reconciler.publishers.document import PAUSES
 from reconciler.publishers.s3 import S3Publisher
 from tests.builders import LINEAGE, TOMORROW
 from tests.denylist.builders import A, B, C, contents, head
-from tests.publishers.places import BUCKET, Place, object_on_s3
+from tests.publishers.places import BUCKET, Place, are_jittered, object_on_s3
 from tests.publishers.wire import Answer, answering, s3_error
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def test_a_provisional_entry_that_comes_in_between_is_kept(place: Place) -> None
     publisher.end(2)
     assert place.read() == Contents(head(2, serial=2), {A: None, B: None}, {C: TOMORROW})
     assert len(writes) == 2
-    assert place.pauses == [0.1]
+    assert are_jittered(place.pauses, PAUSES[:1])
 
 
 @pytest.mark.parametrize("refusal", [s3_error(409, "ConditionalRequestConflict"), s3_error(412, "PreconditionFailed")])
@@ -86,7 +87,7 @@ def test_a_conflict_is_tried_again(place: Place, refusal: Answer) -> None:
     answering(publisher._s3, "PutObject", lambda _body: next(refusals, None))
     assert publisher.publish({A: None}) == {}
     assert place.read().bans == {A: None}
-    assert place.pauses == [0.1, 0.3]
+    assert are_jittered(place.pauses, PAUSES[:2])
 
 
 def test_a_conflict_that_does_not_end_is_given_up(place: Place) -> None:
@@ -96,7 +97,7 @@ def test_a_conflict_that_does_not_end_is_given_up(place: Place) -> None:
     failed = publisher.publish({B: None}, remove=[A])
     assert failed.keys() == {A, B}
     assert str(failed[B]).startswith(f"{place.location} cannot be written: 8 times somebody else replaced it")
-    assert place.pauses == [0.1, 0.3, 0.6, 1.0, 2.0, 4.0, 8.0]
+    assert are_jittered(place.pauses, PAUSES)
     assert place.read().bans == {A: None}
 
 
