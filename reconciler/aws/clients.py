@@ -20,6 +20,8 @@ _NOT_AUTHORIZED: Final = re.compile(
     r'not authorized to perform: (?P<action>[\w:]+) on resource: "?(?P<arn>arn:[^\s"]+)'
 )
 
+_RETRIES: Final = re.compile(r" \(reached max retries: \d+\)")  # botocore's own remark
+
 
 def session(profile: str | None) -> boto3.Session:
     """Raises BotoCoreError if there is no such profile."""
@@ -62,7 +64,12 @@ def why(error: Exception, *, needed: str) -> str:
         error: one of `ERRORS`.
         needed: what to allow in all, where the service does not say what is missing.
     """
+    message = _RETRIES.sub("", str(error))
     if code_of(error) not in _DENIED:
-        return str(error)
-    said = _NOT_AUTHORIZED.search(str(error))
-    return f"{error}. Allow {said['action']} on {said['arn'].rstrip('.')}" if said else f"{error}. Allow {needed}"
+        return message
+    denied = _NOT_AUTHORIZED.search(message)
+    return (
+        f"{message}. Allow {denied['action']} on {denied['arn'].rstrip('.')}"
+        if denied
+        else f"{message}. Allow {needed}"
+    )

@@ -10,7 +10,7 @@ from pydantic_core import core_schema as core
 
 from reconciler import escape
 from reconciler.bans import TIME_PATTERN, BanKey, format_time, parse_time
-from reconciler.denylist.value import Bans, Contents, End, Head, by_user
+from reconciler.denylist.value import Bans, Contents, End, Head
 from reconciler.errors import DenylistDamaged, DenylistTooNew, NotADenylist
 from reconciler.state.shapes import ROOM, SERIAL, SOME_TEXT, USER_ID, closed
 
@@ -50,18 +50,24 @@ def _lines(bans: Bans) -> bytes:
     """
     if not bans:
         return b"{}"
-    text_of: dict[End, str | None] = {None: None}
-    for end in set(bans.values()):
-        text_of[end] = None if end is None else format_time(end)
-    users: _Users = {
-        user_id: {room_arn: text_of[end] for room_arn, end in rooms.items()} for user_id, rooms in by_user(bans)
-    }
+    text_of = {end: None if end is None else format_time(end) for end in set(bans.values())}
+    rooms_of: _Users = {}
+    for (room_arn, user_id), end in bans.items():
+        if user_id in rooms_of:
+            rooms_of[user_id][room_arn] = text_of[end]
+        else:
+            rooms_of[user_id] = {room_arn: text_of[end]}
+    users = {user_id: _in_order(rooms_of[user_id]) for user_id in sorted(rooms_of)}
     encoded = to_json(users)[1:-1]
     if _ENDS_LIKE_A_LINE.search(encoded):
         lines = b",\n".join(b"    %b:%b" % (to_json(user_id), to_json(rooms)) for user_id, rooms in users.items())
     else:
         lines = b"    " + encoded.replace(b'},"', b'},\n    "')
     return b"{\n%b\n  }" % escape.json_lines(lines)
+
+
+def _in_order(rooms: dict[str, str | None]) -> dict[str, str | None]:
+    return rooms if len(rooms) == 1 else dict(sorted(rooms.items()))
 
 
 _ENDS_LIKE_A_LINE: Final = re.compile(rb'\},":')

@@ -1,6 +1,6 @@
 """A denylist as a value: who is banned where, and until when. It holds no reasons and no notes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -108,16 +108,6 @@ def drift(wanted: Bans, there: Bans, now: datetime) -> Drift:
 def in_force(provisional: Provisional, now: datetime) -> Provisional:
     """The provisional entries that have not ended."""
     return {key: end for key, end in provisional.items() if now < end}
-
-
-def by_user(bans: Bans) -> Iterator[tuple[str, Mapping[str, End]]]:
-    """User by user, sorted; and where each is banned, sorted too."""
-    users: dict[str, dict[str, End]] = {}
-    for (room_arn, user_id), end in bans.items():
-        users.setdefault(user_id, {})[room_arn] = end
-    for user_id in sorted(users):
-        rooms = users[user_id]
-        yield user_id, rooms if len(rooms) == 1 else dict(sorted(rooms.items()))
 
 
 def _is_later(end: End, than: End) -> bool:

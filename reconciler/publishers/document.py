@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
+from secrets import SystemRandom
 from typing import Final, Generic, TypeVar
 
 from typing_extensions import override  # in typing since Python 3.12
@@ -27,8 +28,10 @@ from reconciler.publishers.publisher import Failures, Publisher
 
 Version = TypeVar("Version")  # identifies exactly one content of a place
 
-# Seconds between attempts to replace a document that others replace too.
-_PAUSES: Final = (0.1, 0.3, 0.6, 1.0, 2.0, 4.0, 8.0)
+# Seconds between attempts to replace a document that others replace too, up to half less by chance: two that met once
+# are not to meet each time.
+PAUSES: Final = (0.1, 0.3, 0.6, 1.0, 2.0, 4.0, 8.0)
+_JITTER: Final = SystemRandom()
 
 
 class Overtaken(Exception):
@@ -156,15 +159,15 @@ class DocumentPublisher(Publisher, Generic[Version]):
         self._again_if_overtaken(change)
 
     def _again_if_overtaken(self, change: Callable[[], None]) -> None:
-        for pause in (*_PAUSES, None):
+        for pause in (*PAUSES, None):
             try:
                 with self._alone():
                     return change()
             except Overtaken:
                 if pause is not None:
-                    self._pause(pause)
+                    self._pause(pause * _JITTER.uniform(0.5, 1.0))
         raise DenylistUnwritable(
-            f"{self.location} cannot be written: {len(_PAUSES) + 1} times somebody else replaced it in the same moment."
+            f"{self.location} cannot be written: {len(PAUSES) + 1} times somebody else replaced it in the same moment."
             " Find out what writes there, and apply again."
         )
 

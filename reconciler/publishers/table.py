@@ -263,7 +263,7 @@ class Table:
             case "ValidationException" if "key" in str(error).lower():
                 return (
                     f"{self._location}: the table {self._table} has another key. It must have the partition key pk and"
-                    f" the sort key sk, both of type S. DynamoDB says: {error}"
+                    f" the sort key sk, both of type S. DynamoDB says: {why(error, needed='')}."
                 )
         table = f"arn:aws:dynamodb:{self._region}:ACCOUNT:table/{self._table}"
         needed = ", ".join(f"dynamodb:{action}" for action in ACTIONS)

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 
-from tests.bench import applying, reading, recording, starting
+from tests.bench import applying, publishing, reading, recording, starting
 from tests.bench.measure import Figure
 
 
@@ -12,6 +12,7 @@ def figures() -> Iterator[Figure]:
     yield from reading.figures()
     yield from recording.figures()
     yield from applying.figures()
+    yield from publishing.figures()
 
 
 def main() -> int:

@@ -1,12 +1,10 @@
 """How a denylist differs from what it should hold."""
 
-from datetime import timedelta
-
 from hypothesis import given
 
 from reconciler.bans import BanKey
-from reconciler.denylist.value import Bans, Drift, Provisional, by_user, drift, in_force
-from tests.builders import FINALS, LOBBY, NEXT_WEEK, NOW, TOMORROW, YESTERDAY
+from reconciler.denylist.value import Bans, Drift, Provisional, drift, in_force
+from tests.builders import FINALS, NEXT_WEEK, NOW, TOMORROW, YESTERDAY
 from tests.denylist.builders import A_EVERYWHERE, BANS, PROVISIONAL, A, B, C
 
 NONE = Drift({}, {}, {}, ())
@@ -67,9 +65,3 @@ def test_repairing_all_of_it_leaves_no_drift(wanted: Bans, there: Bans) -> None:
 def test_a_provisional_entry_is_in_force_until_its_end(entries: Provisional) -> None:
     for end in entries.values():
         assert set(in_force(entries, end)) == {key for key, other in entries.items() if other > end}
-
-
-def test_users_are_sorted_and_so_is_where_they_are_banned() -> None:
-    bans = {B: None, A: TOMORROW, BanKey(FINALS, "a"): None, A_EVERYWHERE: NOW + timedelta(1)}
-    in_order = [(user_id, list(rooms.items())) for user_id, rooms in by_user(bans)]
-    assert in_order == [("a", [("*", TOMORROW), (FINALS, None), (LOBBY, TOMORROW)]), ("b", [(LOBBY, None)])]

@@ -5,12 +5,14 @@ import subprocess
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from threading import Lock
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import boto3
 import pytest
 from botocore.config import Config
+from moto.s3.responses import S3Response
 
 from tests.publishers.places import BUCKET, REGION, Place, object_on_s3, table
 
@@ -32,6 +34,13 @@ def _one_session(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def s3(s3_server: str, credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator["S3Client"]:
+    one_at_a_time, put_object = Lock(), S3Response.put_object
+
+    def put(response: S3Response) -> Any:  # moto looks at the condition, and writes afterwards; S3 does both at once
+        with one_at_a_time:
+            return put_object(response)
+
+    monkeypatch.setattr(S3Response, "put_object", put)
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_server)
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     client = boto3.client("s3", config=Config(retries={"total_max_attempts": 1}))

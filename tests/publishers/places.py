@@ -12,7 +12,7 @@ from reconciler.publishers.publisher import Publisher
 from tests.builders import NOW
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
@@ -30,6 +30,7 @@ class Place:
         now: the time there.
         stopped: whether the run is to stop.
         pauses: how long somebody wanted to wait, each time.
+        longest: how long they do wait at most, in seconds.
     """
 
     location: str
@@ -37,6 +38,7 @@ class Place:
     now: datetime = NOW
     stopped: bool = False
     pauses: list[float] = field(default_factory=list)
+    longest: float = 0.002
 
     @property
     def is_table(self) -> bool:
@@ -51,8 +53,13 @@ class Place:
     def sleep(self, seconds: float) -> bool:
         if seconds:
             self.pauses.append(seconds)
-            sleep(min(seconds, 0.002))
+            sleep(min(seconds, self.longest))
         return self.stopped
+
+
+def are_jittered(pauses: "Sequence[float]", most: "Sequence[float]") -> bool:
+    """Whether these are the pauses, each up to half less."""
+    return len(pauses) == len(most) and all(full / 2 <= pause <= full for pause, full in zip(pauses, most, strict=True))
 
 
 def object_on_s3() -> Place:

@@ -130,6 +130,12 @@ def test_another_states_denylist_is_left_as_it_is_and_the_error_names_it(place: 
     assert place.read() == before
 
 
+def test_another_states_denylist_of_nobody_is_left_as_it_is_too(place: Place) -> None:
+    publish(place, {}, lineage=OTHER)
+    with pytest.raises(DenylistForeign):
+        place.publisher().begin(LINEAGE, 90)
+
+
 def test_a_denylist_is_adopted_when_that_is_asked_for(place: Place) -> None:
     publish(place, {A: None, B: None}, lineage=OTHER)
     publisher = place.publisher()
@@ -285,6 +291,7 @@ def test_an_apply_and_provisional_bans_lose_nothing_of_each_other(
 
 
 def test_at_the_same_time_an_apply_and_provisional_bans_lose_nothing_of_each_other(place: Place) -> None:
+    place.longest = 0.5
     publish(place, {A: None})
 
     def apply(publisher: Publisher) -> None:
