@@ -22,7 +22,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from itertools import count
 from typing import Any, Final, Generic, NamedTuple, NoReturn, TypeVar
 
@@ -101,7 +101,7 @@ class Gate:
         if not 0 <= max_age <= max_stale < math.inf or not 0 < timeout <= 60:
             raise ValueError("max_age is 0 or more and at most max_stale; timeout is above 0 and at most 60 s")
         self._timeout = timeout
-        limits = _Limits(max_age, max_stale, timeout)
+        limits = _Limits(max_age, max_stale, timeout, _Aws(timeout))
         self._sources = [_source(os.fspath(place), limits) for place in (location, *more)]
         self._records = _token_records(token_records, limits) if token_records is not None else None
         for source in self._sources:
@@ -201,7 +201,7 @@ def _seconds(text: object) -> float:
     if text is None:
         return math.inf
     if not isinstance(text, str) or not _TIME.fullmatch(text):
-        raise ValueError("one of the times in it is none")
+        raise ValueError("a time in it is none")
     return datetime.fromisoformat(text).timestamp()
 
 
@@ -212,6 +212,7 @@ class _Limits(NamedTuple):
     max_age: float
     max_stale: float
     timeout: float
+    aws: "_Aws"
 
 
 class _Answer(Generic[V]):
@@ -427,14 +428,17 @@ def _parsed(text: str, place: str, limits: _Limits) -> dict[str, _Rooms]:
 
     def compact(members: dict[str, Any]) -> object:
         """The rooms of a user, as soon as they are read. As this is Python, other threads get their turn meanwhile."""
-        if len(members) == 1:
-            ((room, end),) = members.items()
-            if end is None:
-                return for_good.setdefault(room, (room, math.inf))
-            return (room, _seconds(end)) if type(end) is str else members
-        if all(end is None or type(end) is str for end in members.values()):
-            return _Several({room: _seconds(end) for room, end in members.items()})
-        return members
+        try:
+            if len(members) == 1:
+                ((room, end),) = members.items()
+                if end is None:
+                    return for_good.setdefault(room, (room, math.inf))
+                return (room, _seconds(end)) if type(end) is str else members
+            if all(end is None or type(end) is str for end in members.values()):
+                return _Several({room: _seconds(end) for room, end in members.items()})
+        except ValueError:
+            pass
+        return members  # something else, or damaged: where rooms belong, it will be found that these are none
 
     document = json.loads(text, object_hook=compact)
     version = document.get("format_version") if isinstance(document, dict) else None
@@ -443,7 +447,7 @@ def _parsed(text: str, place: str, limits: _Limits) -> dict[str, _Rooms]:
     bans: dict[str, _Rooms] = document.get("bans")
     provisional: dict[str, _Rooms] = document.get("provisional")
     if _count(bans) is None or _count(bans) != document.get("count") or _count(provisional) is None:
-        raise ValueError("it is damaged: it does not hold what it says")
+        raise ValueError("it is damaged: its bans are not as many as it says, or have no proper ends")
     for user_id, rooms in provisional.items():
         both = _Several(_each(bans[user_id]) if user_id in bans else ())
         for room, end in _each(rooms):
@@ -501,11 +505,12 @@ def _object(place: str, limits: _Limits) -> Callable[[None, _Document | None], _
     bucket, _, key = place.removeprefix("s3://").partition("/")
     if not bucket or not key:
         raise ValueError(f"{place!r} is no object: use s3://BUCKET/KEY")
-    s3 = _Client("s3", None, limits)
+    limits.aws.client("s3")  # now rather than in the first call, which has no time for that
 
     def read(_key: None, last: _Document | None) -> _Document:
         try:
-            answer = s3().get_object(Bucket=bucket, Key=key, **({} if last is None else {"IfNoneMatch": last.version}))
+            condition = {} if last is None else {"IfNoneMatch": last.version}
+            answer = limits.aws.client("s3").get_object(Bucket=bucket, Key=key, **condition)
         except ClientError as error:
             if last is not None and error.response["ResponseMetadata"]["HTTPStatusCode"] == 304:
                 return last
@@ -528,29 +533,29 @@ def _require_size(size: int) -> None:
 # Tables --------------------------------------------------------------------------------------------------------------
 
 
-class _Client:
-    """A client of AWS. A forked process makes its own, rather than share connections."""
+class _Aws:
+    """The clients of a gate. A forked process makes its own, rather than share connections."""
 
-    def __init__(self, service: str, region: str | None, limits: _Limits) -> None:
-        self._service, self._region, self._timeout = service, region, max(1.0, limits.timeout)
+    def __init__(self, timeout: float) -> None:
+        self._timeout = max(1.0, timeout)
         self.start_afresh()
         _of_this_process.add(self)
-        self()
 
     def start_afresh(self) -> None:
         self._lock = threading.Lock()
-        self._client: Any = None
+        self._session: Any = None
+        self._clients: dict[tuple[str, str | None], Any] = {}
 
-    def __call__(self) -> Any:
+    def client(self, service: str, region: str | None = None) -> Any:
         import boto3
         from botocore.config import Config
 
         with self._lock:
-            if self._client is None:
-                session: Any = boto3.session.Session()
-                self._client = session.client(
-                    self._service,
-                    region_name=self._region,
+            if (service, region) not in self._clients:
+                self._session = self._session or boto3.session.Session()
+                self._clients[service, region] = self._session.client(
+                    service,
+                    region_name=region,
                     config=Config(
                         connect_timeout=self._timeout,
                         read_timeout=self._timeout,
@@ -558,14 +563,17 @@ class _Client:
                         max_pool_connections=_AT_ONCE,
                     ),
                 )
-            return self._client
+            return self._clients[service, region]
 
 
-def _table(place: str, limits: _Limits) -> tuple[_Client, str, str | None]:
+def _table(place: str, limits: _Limits) -> tuple[Callable[[], Any], str, str | None]:
+    """How to get at a client for a table, the table's name, and the names of lists, if any are given."""
     found = re.fullmatch(r"dynamodb://([a-z0-9-]+)/([A-Za-z0-9_.-]{3,255})(?:#([A-Za-z0-9_.,-]+))?", place)
     if found is None:
         raise ValueError(f"{place!r} is no table: use dynamodb://REGION/TABLE or dynamodb://REGION/TABLE#NAME")
-    return _Client("dynamodb", found[1], limits), found[2], found[3]
+    client = partial(limits.aws.client, "dynamodb", found[1])
+    client()  # now rather than in the first call, which has no time for that
+    return client, found[2], found[3]
 
 
 class _Table:
