@@ -295,13 +295,13 @@ class _Answers(Generic[K, V]):
                     break
                 if not waits:
                     break
-                self._renew(key, answer, now, allowed)
-                if (left := deadline - time.monotonic()) <= 0:
+                left = deadline - time.monotonic()
+                if not self._renew(key, answer, now, allowed) or left <= 0:
                     break
                 self._changed.wait(left)
             if not strict and answer.good is not None and _age(answer.good[0], _now()) <= self._limits.max_stale:
                 return answer.good[1]
-            why = f"no answer within {self._limits.timeout} s" if answer.failed is None else str(answer.failed[2])
+            why = f"no answer within {self._limits.timeout} s" if answer.failed is None else _why(answer.failed[2])
             raise DenylistUnavailable(f"{self._place}: {why}")
 
     def _of(self, key: K) -> _Answer[V]:
@@ -312,22 +312,24 @@ class _Answers(Generic[K, V]):
             answer = self._answers[key] = _Answer()
         return answer
 
-    def _renew(self, key: K, answer: _Answer[V], now: _Moment, allowed: float) -> None:
-        """Ask in a new thread, unless one is asking already, or too many are."""
+    def _renew(self, key: K, answer: _Answer[V], now: _Moment, allowed: float) -> bool:
+        """Ask in a new thread, unless one is asking already, or too many are. False: no thread is to be had."""
         if answer.asked is not None and _serves(answer.asked, now, allowed):
-            return
+            return True
         begun = _now()
         if self._asking:
             oldest = max(0.0, _age(next(iter(self._asking.values())), begun))
             hanging = oldest / max(self._limits.max_age, self._limits.timeout)
             if len(self._asking) >= int(self._at_once * (1 + math.log2(1 + hanging))):
-                return
+                return True
         answer.asked = self._asking[begun[0]] = begun
         thread = threading.Thread(target=self._run, args=(key, answer, begun), name="reconciler gate", daemon=True)
         try:
             thread.start()
-        except RuntimeError as error:  # no more threads are to be had
+        except RuntimeError as error:
             self._ended(answer, begun, error)
+            return False
+        return True
 
     def _run(self, key: K, answer: _Answer[V], begun: _Moment) -> None:
         changed = self._changed
@@ -357,7 +359,11 @@ class _Answers(Generic[K, V]):
         now = _now()
         if self._complained is None or _age(self._complained, now) >= _COMPLAIN_EVERY:
             self._complained = now
-            _warn(f"{self._place}: {error}")
+            _warn(f"{self._place}: {_why(error)}")
+
+
+def _why(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
 
 
 def _serves(asked: _Moment, now: _Moment, allowed: float) -> bool:
@@ -483,15 +489,19 @@ def _file(place: str, limits: _Limits) -> Callable[[None, _Document | None], _Do
     path = os.path.abspath(place)
 
     def read(_key: None, last: _Document | None) -> _Document:
-        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:  # a FIFO would hold us up
-            now = os.fstat(file.fileno())
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a FIFO would hold us up
+        try:
+            now = os.fstat(descriptor)
             if not stat.S_ISREG(now.st_mode):
                 raise ValueError("it is no file")
             version = (now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns)
             if last is not None and last.version == version:
                 return last
             _require_size(now.st_size)
-            text = str(file.read(now.st_size + 1), "utf-8")
+            with open(descriptor, "rb", closefd=False) as file:
+                text = str(file.read(now.st_size + 1), "utf-8")
+        finally:
+            os.close(descriptor)
         # Soon after a change there may be another within the same tick of the file system's clock.
         settled = time.time() - max(now.st_mtime, now.st_ctime) > 2
         return _Document(_parsed(text, place, limits), version if settled else None)
