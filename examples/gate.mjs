@@ -500,7 +500,8 @@ class Table {
 }
 
 function tokenRecordsAt(place, limits) {
-  const { send, name } = table(place, limits);
+  const { send, name, names } = table(place, limits);
+  if (names !== undefined) throw new RangeError(`${place} is no table of token records: use dynamodb://REGION/TABLE`);
   const write = async (key, _last, signal) => {
     const [userId, roomArn] = JSON.parse(key);
     const now = Math.floor(Date.now() / 1000);

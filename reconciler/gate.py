@@ -649,7 +649,9 @@ class _Table:
 
 
 def _token_records(place: str, limits: _Limits) -> _Answers[tuple[str, str], None]:
-    client, table, _names = _table(place, limits)
+    client, table, names = _table(place, limits)
+    if names is not None:
+        raise ValueError(f"{place!r} is no table of token records: use dynamodb://REGION/TABLE")
 
     def write(key: tuple[str, str], _last: None) -> None:
         now = int(time.time())
