@@ -471,7 +471,7 @@ class Table {
     for await (const row of this.#rows('head', signal)) {
       if (row.published_at === undefined) continue;
       names.add(row.sk.S);
-      settles(this.#place, Number(row.settle_after.N), this.#limits);
+      if (row.settle_after !== undefined) settles(this.#place, Number(row.settle_after.N), this.#limits);
     }
     return names;
   }

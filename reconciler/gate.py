@@ -163,13 +163,13 @@ def _require(user_id: str, room_arn: str) -> None:
     """Refuse what cannot be: asked about `None`, or about the name of a room, a denylist would always say no."""
     if not isinstance(user_id, str) or not 0 < len(user_id) <= 128:
         raise ValueError("a user ID is a text of 1 to 128 characters")
-    if not _is_room(room_arn):
+    if not isinstance(room_arn, str) or len(room_arn) > 128 or not _is_room(room_arn):
         raise ValueError("a room is given as its ARN: arn:aws:ivschat:REGION:ACCOUNT:room/ID")
 
 
 @lru_cache(1000)
-def _is_room(room_arn: object) -> bool:
-    return isinstance(room_arn, str) and len(room_arn) <= 128 and _ROOM_ARN.fullmatch(room_arn) is not None
+def _is_room(room_arn: str) -> bool:
+    return _ROOM_ARN.fullmatch(room_arn) is not None
 
 
 # Time ----------------------------------------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ class _Answer(Generic[V]):
 
     def __init__(self) -> None:
         self.good: tuple[_Moment, V] | None = None
-        self.failed: tuple[_Moment, _Moment, Exception] | None = None
+        self.failed: tuple[_Moment, _Moment, str] | None = None
         self.asked: _Moment | None = None
 
 
@@ -301,7 +301,7 @@ class _Answers(Generic[K, V]):
                 self._changed.wait(left)
             if not strict and answer.good is not None and _age(answer.good[0], _now()) <= self._limits.max_stale:
                 return answer.good[1]
-            why = f"no answer within {self._limits.timeout} s" if answer.failed is None else _why(answer.failed[2])
+            why = f"no answer within {self._limits.timeout} s" if answer.failed is None else answer.failed[2]
             raise DenylistUnavailable(f"{self._place}: {why}")
 
     def _of(self, key: K) -> _Answer[V]:
@@ -327,7 +327,7 @@ class _Answers(Generic[K, V]):
         try:
             thread.start()
         except RuntimeError as error:
-            self._ended(answer, begun, error)
+            self._ended(answer, begun, str(error))
             return False
         return True
 
@@ -336,10 +336,12 @@ class _Answers(Generic[K, V]):
         try:
             value = self._ask(key, answer.good[1] if answer.good else None)
         except Exception as error:
+            # The words alone: the error would hold on to what was being read.
+            why = (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
             with changed:
-                self._ended(answer, begun, error)
+                self._ended(answer, begun, why)
                 changed.notify_all()
-            self._complain(error)
+            self._complain(why)
         else:
             with changed:
                 self._ended(answer, begun, None)
@@ -347,23 +349,19 @@ class _Answers(Generic[K, V]):
                     answer.good, answer.failed = (begun, value), None
                 changed.notify_all()
 
-    def _ended(self, answer: _Answer[V], begun: _Moment, error: Exception | None) -> None:
+    def _ended(self, answer: _Answer[V], begun: _Moment, why: str | None) -> None:
         self._asking.pop(begun[0], None)
         if answer.asked is begun:
             answer.asked = None
-        if error is not None and (answer.good is None or answer.good[0] < begun):
-            answer.failed = (begun, _now(), error)
+        if why is not None and (answer.good is None or answer.good[0] < begun):
+            answer.failed = (begun, _now(), why)
 
-    def _complain(self, error: Exception) -> None:
+    def _complain(self, why: str) -> None:
         """Tell the operator, now and then: a copy may serve for an hour before anybody else notices."""
         now = _now()
         if self._complained is None or _age(self._complained, now) >= _COMPLAIN_EVERY:
             self._complained = now
-            _warn(f"{self._place}: {_why(error)}")
-
-
-def _why(error: Exception) -> str:
-    return (isinstance(error, OSError) and error.strerror) or str(error) or type(error).__name__
+            _warn(f"{self._place}: {why}")
 
 
 def _serves(asked: _Moment, now: _Moment, allowed: float) -> bool:
@@ -628,7 +626,8 @@ class _Table:
         """The names of the lists that have been published; a head that has no `published_at` has not been yet."""
         heads = [row for row in self._rows("head") if "published_at" in row]
         for row in heads:
-            _settles(self._place, float(row["settle_after"]["N"]), self._limits)
+            if "settle_after" in row:
+                _settles(self._place, float(row["settle_after"]["N"]), self._limits)
         return frozenset(row["sk"]["S"] for row in heads)
 
     def _rows(self, pk: str) -> Iterator[dict[str, Any]]:

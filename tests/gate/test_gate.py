@@ -66,7 +66,8 @@ def test_what_is_no_user_is_refused(user_id: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "room", ["", "lobby", "*", None, f"{LOBBY}\n", f"{LOBBY}#bans", f"x{LOBBY}", LOBBY + "a" * 128]
+    "room",
+    ["", "lobby", "*", None, f"{LOBBY}\n", f"{LOBBY}#bans", f"x{LOBBY}", [LOBBY], LOBBY.encode(), LOBBY + "a" * 128],
 )
 def test_what_is_no_room_is_refused_rather_than_open(room: Any, tmp_path: Path) -> None:
     gate = Gate(publish(tmp_path / "bans.json", "zed"))
