@@ -528,7 +528,9 @@ def _object(place: str, limits: _Limits) -> Callable[[None, _Document | None], _
             content = body.read(answer["ContentLength"])
         if len(content) != answer["ContentLength"]:
             raise ValueError("the connection was cut")
-        return _Document(_parsed(str(content, "utf-8"), place, limits), answer["ETag"])
+        text = str(content, "utf-8")
+        del content  # it is as large as the text
+        return _Document(_parsed(text, place, limits), answer["ETag"])
 
     return read
 
