@@ -11,7 +11,10 @@ const { Banned, DenylistUnavailable, Gate } = await import(pathToFileURL(gateFil
 
 const until = (date) => (date === null ? 'banned' : `banned until ${date.toISOString().slice(0, 19)}Z`);
 
+let why = null;
+
 function failed(error) {
+  why = error.message;
   if (error instanceof Banned) return until(error.until);
   if (error instanceof DenylistUnavailable) return 'unavailable';
   if (error instanceof TypeError || error instanceof RangeError) return 'nonsense';
@@ -29,7 +32,7 @@ if (location !== undefined) {
     const [word, ...question] = JSON.parse(line);
     const start = performance.now();
     const said = await { check: checked, admit: admitted }[word](gate, question);
-    console.log(JSON.stringify({ said, seconds: (performance.now() - start) / 1000 }));
+    console.log(JSON.stringify({ said, why, seconds: (performance.now() - start) / 1000 }));
   }
 } else {
   const chunks = [];

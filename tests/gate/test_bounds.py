@@ -279,12 +279,13 @@ def test_what_is_no_file_or_a_vast_one_is_unavailable_at_once(tmp_path: Path) ->
 @node.needs_node
 def test_what_is_no_file_or_a_vast_one_is_unavailable_at_once_in_node(tmp_path: Path) -> None:
     gate = node.laid_out(tmp_path / "lambda")
-    asked: list[dict[str, Any]] = [
-        {"location": str(place), "options": {"timeout": 20}, "questions": [["zed", LOBBY]]}
-        for place in places(tmp_path)
-    ]
-    with within(3):
-        assert node.ask(gate, time.time(), asked) == [[["unavailable", "unavailable"]]] * 4
+    assert node.NODE is not None
+    for place in places(tmp_path):
+        with within(3), node.talking(node.NODE, node.ASK, gate, place, '{"timeout": 20}') as conversation:
+            conversation.send("check", "zed", LOBBY)
+            answer = conversation.receive()
+        assert answer["said"] == "unavailable"
+        assert answer["why"].removeprefix(f"{place}: ") in {"it is no file", "it is larger than 256 MB"}
 
 
 FORKED = """
