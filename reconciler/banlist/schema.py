@@ -148,6 +148,10 @@ def _closed(**shapes: CoreSchema) -> CoreSchema:
 
 
 _TEXT: Final = core.str_schema(min_length=1)
+# A user ID, or a pattern for some: a block of text (|) ends in a line break, which nobody means to be part of it.
+_LAST: Final = r"[^\n]\z"
+_USER_ID: Final = core.str_schema(min_length=1, max_length=USER_ID_MAX, pattern=_LAST)
+_USER_GLOB: Final = core.str_schema(min_length=1, pattern=_LAST)
 _REASON: Final = core.nullable_schema(core.str_schema(min_length=1, max_length=REASON_MAX))
 _TIME: Final = core.no_info_before_validator_function(_check_time, core.nullable_schema(core.datetime_schema()))
 _COUNT: Final = core.no_info_before_validator_function(_whole_number, core.int_schema())
@@ -160,7 +164,7 @@ _PATTERN: Final = core.no_info_after_validator_function(_check_pattern, core.str
 
 _DEFAULTS: Final = _closed(rooms=_ROOM_REFS, reason=_REASON, expires_at=_TIME)
 _LIMITS: Final = _closed(
-    max_bans=_COUNT, max_lift_percent=_PERCENT, protected_users=core.nullable_schema(core.list_schema(_TEXT))
+    max_bans=_COUNT, max_lift_percent=_PERCENT, protected_users=core.nullable_schema(core.list_schema(_USER_GLOB))
 )
 _HEAD: Final = _closed(
     version=core.literal_schema(["1"]),
@@ -174,7 +178,7 @@ _HEAD: Final = _closed(
 # Expanding the entries checks the rest: that each has a user and rooms, and the rooms themselves, of which a long list
 # has few different ones.
 _ENTRY: Final = _closed(
-    user_id=core.str_schema(min_length=1, max_length=USER_ID_MAX),
+    user_id=_USER_ID,
     rooms=core.any_schema(),
     reason=_REASON,
     expires_at=_TIME,
