@@ -91,7 +91,10 @@ def scalars(draw: st.DrawFn, text: str, *, flow: bool = False) -> str:
 
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
-user_ids = st.one_of(st.sampled_from(["00123", "1e5", "0x1F", "no", "2026-01-01", "ABC123def456"]), texts)
+user_ids = st.one_of(
+    st.sampled_from(["00123", "1e5", "0x1F", "no", "2026-01-01", "ABC123def456"]),
+    texts.filter(lambda text: not text.endswith("\n")),
+)
 room_lists = st.sampled_from(
     ["all", "[lobby]", "[lobby, finals]", f"[{LOBBY}]", f'["{FINALS}", lobby]', "[ 'lobby' , ]"]
 )

@@ -79,21 +79,28 @@ def cause_of(error: BaseException | None) -> Cause | None:
 
 
 def failure(error: Exception, key: BanKey, other_account: Callable[[], str | None]) -> ChatError:
-    """Our error for a call that failed.
+    """Our error for a call that failed. It names the room first, or else the region.
 
     Args:
         error: what botocore raised.
         key: whom the call was to disconnect, and where.
         other_account: what to say when the credentials belong to another account than the room; it may ask AWS.
     """
+    region = account_region_of(key.room_arn).region
     if isinstance(error, boto.ClientError):
-        return _answered(error, key, other_account)
+        failed, about_the_room = _answered(error, key, other_account)
+        return at(key.room_arn if about_the_room else region, failed)
     if _is_too_long(error):
-        return not_the_service("It is too long.")
+        return at(region, not_the_service("It is too long."))
     if isinstance(error, boto.BotoCoreError):
-        return without_answer(error)
+        return at(region, without_answer(error))
     # Something else than the service answered, and botocore's parsers failed on it.
-    return not_the_service(type(error).__name__)
+    return at(region, not_the_service(type(error).__name__))
+
+
+def at(place: str, error: ChatError) -> ChatError:
+    """An error that says first what it is about."""
+    return type(error)(f"{place}: {error.advice}", error.answer)
 
 
 def not_the_service(answer: str) -> ServiceFailed:
@@ -109,43 +116,44 @@ def _code(error: boto.ClientError) -> str:
     return error.response.get("Error", {}).get("Code", "Unknown")
 
 
-def _answered(error: boto.ClientError, key: BanKey, other_account: Callable[[], str | None]) -> ChatError:
-    """Our error for an error that the service answered."""
+def _answered(error: boto.ClientError, key: BanKey, other_account: Callable[[], str | None]) -> tuple[ChatError, bool]:
+    """Our error for an error that the service answered, and whether it is about this room alone."""
     code = _code(error)
     account, region = account_region_of(key.room_arn)
     said = _answer(error, code)
     if code in _BAD_CREDENTIALS:
-        return CredentialsRejected(f"The AWS credentials {_BAD_CREDENTIALS[code]}. Renew them, and apply again.", said)
+        advice = f"The AWS credentials {_BAD_CREDENTIALS[code]}. Renew them, and apply again."
+        return CredentialsRejected(advice, said), False
     if cause_of(error) is Cause.THROTTLED:
-        return Throttled(
-            "Still over the quota after several attempts. Apply again with a lower --rate, and find out"
-            f" what else uses the quota of account {account} in {region}.",
-            said,
+        advice = (
+            "Still over the quota after several attempts. Apply again with a lower --rate, and find out what else uses"
+            f" the quota of account {account} in {region}."
         )
+        return Throttled(advice, said), False
     match code:
         case "AccessDeniedException" | "AccessDenied":
-            return AccessDenied(
-                other_account()
-                or "The AWS credentials may not disconnect users from this room. Allow ivschat:DisconnectUser on"
-                f" {key.room_arn} in their policy, and check that they belong to account {account}.",
-                said,
+            elsewhere = other_account()
+            advice = elsewhere or (
+                "The AWS credentials may not disconnect users from this room. Allow ivschat:DisconnectUser on it in"
+                f" their policy, and check that they belong to account {account}."
             )
+            return AccessDenied(advice, said), elsewhere is None
         case "PendingVerification":
-            return VerificationPending(
+            advice = (
                 f"AWS has not finished verifying account {account}. Wait for AWS's mail, or open a case with AWS"
-                " Support; then apply again.",
-                said,
+                " Support; then apply again."
             )
+            return VerificationPending(advice, said), False
         case "ResourceNotFoundException":
-            return RoomNotFound(
-                other_account()
-                or f"There is no room {key.room_arn}. Correct its ARN under `rooms`, or take it out of the list if"
-                " it was deleted.",
-                said,
+            elsewhere = other_account()
+            advice = elsewhere or (
+                "There is no such room. Correct its ARN under `rooms`, or take it out of the list if it was deleted."
             )
+            return RoomNotFound(advice, said), elsewhere is None
         case "ValidationException":
-            return RequestInvalid("The service does not accept this ban. Correct its entry in the list.", said)
-    return ServiceFailed("The service failed. Apply again later.", said)
+            advice = "The service does not accept this ban. Correct its entry in the list."
+            return RequestInvalid(advice, said), False
+    return ServiceFailed("The service failed. Apply again later.", said), False
 
 
 def _answer(error: boto.ClientError, code: str) -> str:

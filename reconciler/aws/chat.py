@@ -224,7 +224,7 @@ class Chat:
         meta = response["ResponseMetadata"]
         if meta["HTTPStatusCode"] != HTTPStatus.OK or "html" in meta["HTTPHeaders"].get("content-type", ""):
             # The service answers DisconnectUser with 200 and no page: a page comes from a proxy or a login portal.
-            raise answers.not_the_service(f"HTTP {meta['HTTPStatusCode']}")
+            raise answers.at(where.region, answers.not_the_service(f"HTTP {meta['HTTPStatusCode']}"))
         return Receipt(self._now(), meta.get("RequestId"))
 
     def _pause(self, call: Call, error: ChatError, where: AccountRegion, attempt: int, left: float) -> float | None:
@@ -245,7 +245,7 @@ class Chat:
         if fruitless >= self._limits.fruitless:
             raise Stalled(
                 f"No call to account {where.account} in {where.region} has succeeded for {self._limits.fruitless:g} s,"
-                f" so the rest there was left alone. {error.advice}",
+                f" so the rest there was left alone. {error.advice.removeprefix(f'{where.region}: ')}",
                 error.answer,
             ) from error
         if cause is None or attempt == ATTEMPTS or left <= 0:

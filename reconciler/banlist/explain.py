@@ -22,6 +22,8 @@ def explain(path: Path, detail: ErrorDetails) -> str:
         case "string_too_long":
             limit = context["max_length"]
             return f"{len(value):,} characters long, and the limit is {limit}; shorten it"
+        case "string_pattern_mismatch" if path[0] != "rooms":
+            return "ends in a line break, which becomes part of the text; write it on one line, without `|` or `>`"
         case "string_pattern_mismatch":
             return f"not the ARN of a room; it looks like {EXAMPLE_ARN}"
         case "too_long":

@@ -76,6 +76,9 @@ def format_content(content: bytes, path: str = "bans.yaml", *, sort: bool = Fals
     text = decode(content)
     expected = document.data
     formatted = _LINE_BREAK.sub("\n", text)
+    formatted += (
+        "" if formatted.endswith("\n") else "\n"
+    )  # so the text reads the same, and a mark may be behind its end
     if formatted != text:
         document = yamltext.read(formatted.encode(), pure=pure)
     formatted = _tidied(formatted, document)
@@ -128,8 +131,7 @@ def _tidied(text: str, document: Document) -> str:
         last = event
         if event.implicit[0] and _is_user(placed.path) and is_ambiguous(event.value):
             edits.append(_Edit(event.start_mark.index, event.end_mark.index, _quoted(event.value)))
-    end, sign = _end(text, last)
-    edits += sign
+    end = _end(text, last)
     starts = [span.start for span in spans]
     for match in _TRAILING.finditer(text, 0, end):
         before = bisect_left(starts, match.end()) - 1
@@ -139,23 +141,15 @@ def _tidied(text: str, document: Document) -> str:
     return body if body.endswith("\n") else body + "\n"
 
 
-def _end(text: str, last: Event) -> tuple[int, list[_Edit]]:
-    """Where the text ends before its last line break, and what must change in the sign of a block at its end.
-
-    With a block of text that keeps the line breaks behind it, the end lies behind them.
-    """
-    signs = None
-    if last is not None and last.style in ("|", ">") and not text[last.end_mark.index :].strip():
-        signs = BLOCK_SIGNS.match(text, last.start_mark.index)
-    if signs is None:
-        return len(text.rstrip(" \t\n")), []
-    end = last.end_mark.index
-    if last.value and text[end - 1] != "\n" and "-" not in signs[0]:
-        # No line break, so none belongs to the block; with the one that comes now, it has to say so.
-        return end, [_Edit(signs.start() + 1, signs.end(), "-" + signs[0][1:].replace("+", ""))]
-    if "+" in signs[0]:
-        return end, []
-    return len(text[:end].rstrip("\n")), []
+def _end(text: str, last: Event) -> int:
+    """Where the text ends before its last line break; behind those that belong to a block of text at its end."""
+    if last is None or last.style not in ("|", ">") or text[last.end_mark.index :].strip():
+        return len(text.rstrip(" \t\n"))
+    end: int = last.end_mark.index
+    signs = BLOCK_SIGNS.match(text, last.start_mark.index)
+    if signs is not None and "+" in signs[0]:
+        return end
+    return text.find("\n", len(text.rstrip(" \t\n")))  # spaces at the end of its last line belong to it
 
 
 def _quoted(value: str) -> str:

@@ -206,6 +206,10 @@ def _closed(**shapes: CoreSchema) -> CoreSchema:
 
 
 _TEXT: Final = core.str_schema(min_length=1)
+# A user ID, or a pattern for some: a block of text (|) ends in a line break, which nobody means to be part of it.
+_LAST: Final = r"[^\n]\z"
+_USER_ID: Final = core.str_schema(min_length=1, max_length=USER_ID_MAX, pattern=_LAST)
+_USER_GLOB: Final = core.str_schema(min_length=1, pattern=_LAST)
 _REASON: Final = core.nullable_schema(core.str_schema(min_length=1, max_length=REASON_MAX))
 _TIME: Final = core.no_info_before_validator_function(_check_time, core.nullable_schema(core.datetime_schema()))
 _COUNT: Final = core.no_info_before_validator_function(_whole_number, core.int_schema())
@@ -222,7 +226,7 @@ _LIMITS: Final = _closed(
     max_bans=_COUNT,
     max_lift_percent=_PERCENT,
     max_everywhere=_COUNT,
-    protected_users=core.nullable_schema(core.list_schema(_TEXT)),
+    protected_users=core.nullable_schema(core.list_schema(_USER_GLOB)),
 )
 _LOCATION: Final = core.no_info_after_validator_function(_check_location, _TEXT)
 _DENYLIST: Final = _closed(
@@ -251,7 +255,7 @@ _HEAD: Final = _closed(
 # Expanding the entries checks the rest: that each has a user and rooms, and the rooms themselves, of which a long list
 # has few different ones.
 _ENTRY: Final = _closed(
-    user_id=core.str_schema(min_length=1, max_length=USER_ID_MAX),
+    user_id=_USER_ID,
     rooms=core.any_schema(),
     reason=_REASON,
     expires_at=_TIME,

@@ -24,11 +24,29 @@ SECOND_DOCUMENT: Final = "a second document begins here; a ban list is one docum
 KEY_TWICE: Final = "this key is here twice; keep one of the two"
 KEY_MISSING: Final = "a key is missing before the colon; quote it if this text is meant"
 KEY_NO_TEXT: Final = "a key must be text, and this is not; quote it, or check the brackets"
+KEY_SPANS_LINES: Final = "a key must stand on one line; write it as `key: value`"
 MERGE_KEY: Final = "merge keys (<<) are not supported; write the keys out"
 HALF: Final = "an escape such as \\uD83D is half a character; write the whole character"
 TOO_MANY: Final = "there are more problems from here on; correct those above first"
 AFTER_HERE: Final = f"what follows here {_NO_YAML}"
 UNREADABLE_TOO: Final = "there are more such characters here and below; is this file a ban list?"
+GLUED: Final = (
+    "a `#` cannot stand right behind a quote, a bracket or a comma; put it inside the quotes if it belongs to the text,"
+    " or write ` # ` with spaces to begin a comment"
+)
+EMPTY_BLOCK: Final = (
+    "there is no text below this sign (| or >); write it there, with every line indented, or write it here in place of"
+    " the sign"
+)
+SPACES_AT_END: Final = "this text ends in a line that holds nothing but spaces; remove that line"
+BLOCK_ALONE: Final = "a text cannot stand alone; begin with `key: value` lines"
+EDGE: Final = "inside brackets, a text that begins or ends with this character must be in quotes"
+QUESTION: Final = "`? ` is not supported inside brackets; write `key: value`"
+TAB: Final = "there is a tab here; use spaces instead"
+LONE_RETURN: Final = (
+    "a carriage return ends a line here without a line feed, so other tools may show or read this line otherwise;"
+    " begin a new line here"
+)
 UTF16: Final = "the file is saved as UTF-16, or is not text at all; save it as UTF-8"
 NOT_UTF8: Final = "this is not UTF-8; save the file as UTF-8"
 
@@ -44,10 +62,16 @@ def too_deep(depth: int) -> str:
     return f"nested more than {depth} deep, and a ban list needs four levels; check the brackets and the indentation"
 
 
+def too_shallow(spaces: int) -> str:
+    """Advice on a line that belongs to a value, and does not begin with as many spaces."""
+    spaces_text = "a space" if spaces == 1 else f"{spaces} spaces"
+    return f"this line belongs to what is above it, so it must be indented; begin it with at least {spaces_text}"
+
+
 # Patterns for the "context: problem" of the pure parser's error: the first that fits counts. True: the fault is where
 # the context is.
 _SYNTAX: Final = (
-    (r"character '\\t'", False, "there is a tab here; use spaces instead"),
+    (r"character '\\t'", False, TAB),
     (r"cannot start any token", False, "an unquoted text cannot begin with this character; put it in quotes"),
     (r"directive|YAML document|duplicate tag handle", False, DIRECTIVE),
     (r"scanning an alias", True, ALIAS),

@@ -71,6 +71,8 @@ def walk(document: Document) -> Iterator[Placed]:
             placed = inside[-1].below(event) if inside else Placed((), None, event)
             if placed is not None:
                 yield placed
+            elif begins:
+                yield Placed(None, None, event)
             if begins:
                 inside.append(_Around(placed.path if placed is not None else None, kind is MappingStartEvent))
 

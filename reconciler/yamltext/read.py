@@ -19,9 +19,11 @@ from reconciler.yamltext.build import Builder, Stopped
 from reconciler.yamltext.characters import decode, has_unreadable, mark_after, unreadable, without_unreadable
 from reconciler.yamltext.cut import cut_texts
 from reconciler.yamltext.events import NextEvent, until_unreadable
+from reconciler.yamltext.signs import misread
 from reconciler.yamltext.values import Data, Document, Fault, Mark
 
 _CONFLICT: Final = rb"(?m)^<<<<<<< "  # as git leaves it
+_LONE_RETURN: Final = rb"\r(?!\n)"
 _BLANK: Final = re.compile(rb"(?:[ \r\n]+|#[^\r\n]*)*+")
 
 
@@ -41,7 +43,10 @@ def read(content: bytes, *, pure: bool = False) -> Document:
         faults = tuple(unreadable(text))
         content = without_unreadable(text).encode()
     content = content.removeprefix(BOM_UTF8)
-    faults += tuple(_directive(content))
+    if not content.endswith((b"\n", b"\r")):
+        # The parsers disagree on a block of text that ends without one.
+        content += b"\n" if b"\n" in content or b"\r" not in content else b"\r"
+    faults += (*_directive(content), *_lone_returns(content))
     document = None
     if not (pure or faults or events.is_disputed(content)):
         # From the bytes: with one emoji in a text, Python holds four bytes for each of its characters.
@@ -61,12 +66,22 @@ def _directive(content: bytes) -> Iterator[Fault]:
         yield Fault(mark_after(decode(blank[0])), (), advice.DIRECTIVE)
 
 
+def _lone_returns(content: bytes) -> Iterator[Fault]:
+    """The first line that ends with a carriage return alone, where others do not."""
+    if b"\r" in content and b"\n" in content and content.count(b"\r") != content.count(b"\r\n"):
+        alone = re.search(_LONE_RETURN, content)
+        if alone is not None:
+            yield Fault(mark_after(decode(content[: alone.start()])), (), advice.LONE_RETURN)
+
+
 def _read_by_c_parser(content: bytes) -> Document | None:
     """What the text says, if the C parser is to be trusted with it."""
     for events_of in (events.by_c_parser, events.by_c_parser_shielded):
         with suppress(Exception):  # whatever this parser raises, the pure one has the last word
             builder = Builder(events_of(content), content, trusted=False)
-            return _document(builder, builder.build(), partial(events_of, content))
+            document = _document(builder, builder.build(), partial(events_of, content))
+            if not any(misread(content, document)):
+                return document
     return None
 
 
@@ -74,7 +89,9 @@ def _read_by_pure_parser(content: bytes) -> Document:
     source = partial(events.by_pure_parser, content)
     builder = Builder(source(), content, trusted=True)
     try:
-        return _document(builder, builder.build(), source)
+        document = _document(builder, builder.build(), source)
+        found = misread(content, document)
+        return replace(document, faults=(*document.faults, *found))
     except Stopped:
         return _document(builder, None, source, complete=False)
     except YAMLError as error:
@@ -84,7 +101,8 @@ def _read_by_pure_parser(content: bytes) -> Document:
 
 
 def _document(builder: Builder, data: Data, source: Callable[[], NextEvent], *, complete: bool = True) -> Document:
-    return Document(data, tuple(builder.faults), complete, tuple(builder.empty), lambda: iter(source(), None))
+    faults, empty = tuple(builder.faults), tuple(builder.empty)
+    return Document(data, faults, complete, empty, builder.spans_lines, lambda: iter(source(), None))
 
 
 def _explain(error: YAMLError, content: bytes, document: Document) -> tuple[Mark, str]:

@@ -57,6 +57,7 @@ class Document:
         faults: what is wrong with the YAML.
         complete: False when reading ended at a fault; `data` is None then.
         empty: the paths of values that are None because they are missing, not because they are `null` or `~`.
+        spans_lines: whether some quoted text or brackets in it span lines.
         events: gives ruamel's events of the text once more.
     """
 
@@ -64,6 +65,7 @@ class Document:
     faults: tuple[Fault, ...]
     complete: bool
     empty: tuple[Path, ...]
+    spans_lines: bool
     events: Callable[[], Iterator[Event]] = field(repr=False)
 
 

@@ -84,14 +84,14 @@ def test_any_user_id_arrives_as_it_is(sandbox: Sandbox, user_id: str) -> None:
 @pytest.mark.parametrize(
     ("fault", "error", "advice"),
     [
-        ("denied", AccessDenied, f"Allow ivschat:DisconnectUser on {LOBBY}"),
-        ("pending", VerificationPending, "AWS has not finished verifying account 123456789012"),
+        ("denied", AccessDenied, f"{LOBBY}: The AWS credentials may not disconnect users from this room."),
+        ("pending", VerificationPending, "us-west-2: AWS has not finished verifying account 123456789012"),
         ("expired", CredentialsRejected, "The AWS credentials have expired."),
         ("bad-credentials", CredentialsRejected, "The AWS credentials are not known to AWS."),
         ("429", Throttled, "lower --rate"),
         ("500", ServiceFailed, "The service failed"),
         ("503", ServiceFailed, "The service failed"),
-        ("cut", ServiceFailed, "No answer from the service"),
+        ("cut", ServiceFailed, "us-west-2: No answer from the service"),
     ],
 )
 def test_each_failure_has_its_own_error_that_says_what_to_do(
@@ -109,7 +109,7 @@ def test_a_room_that_is_not_there_is_named(sandbox: Sandbox) -> None:
     gone = LOBBY.replace("lobby", "gone")
     caught = failure(sandbox, BanKey(gone, "zed"))
     assert isinstance(caught, RoomNotFound)
-    assert caught.advice.startswith(f"There is no room {gone}.")
+    assert caught.advice.startswith(f"{gone}: There is no such room.")
 
 
 def test_what_the_service_does_not_accept_is_reported_field_by_field(sandbox: Sandbox) -> None:
@@ -200,7 +200,7 @@ def test_credentials_of_another_account_are_recognised(
         caught = failure(sandbox)
     assert isinstance(caught, AccessDenied if options else RoomNotFound)
     assert caught.advice.startswith(
-        "The AWS credentials belong to account 999999999999, and the room to account 123456789012."
+        "us-west-2: The AWS credentials belong to account 999999999999, and the room to account 123456789012."
     )
 
 

@@ -93,7 +93,7 @@ def test_an_answer_that_does_not_come_to_an_end_is_none(behaviour: Behaviour) ->
     with behaving(behaviour) as port:
         caught = failure(f"http://127.0.0.1:{port}")
     assert type(caught) is ServiceFailed
-    assert caught.advice == "No answer from the service. Apply again later."
+    assert caught.advice == "us-west-2: No answer from the service. Apply again later."
 
 
 @pytest.mark.usefixtures("credentials")
@@ -177,7 +177,7 @@ def test_tls_through_a_proxy_works_as_ever_and_its_answers_are_bounded_too(
         with behaving(tunnel_to(bad)) as proxy:
             monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy}")
             caught = failure("https://chat.invalid", limits=Limits(attempt=1, call=1))
-    assert caught.advice == "No answer from the service. Apply again later."
+    assert caught.advice == "us-west-2: No answer from the service. Apply again later."
 
 
 # How long it goes on

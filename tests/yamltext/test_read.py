@@ -125,7 +125,7 @@ def test_lists_and_mappings_are_read_in_every_style(pure: bool) -> None:
     assert data_of('{"a": ["x", {"b":"y","c":[]}, {}], "d": {"e": ["z",]}}', pure=pure) == expected
     assert data_of("a:\n- x\n- b: y\n  c: []\n-  {}\nd:\n  e:\n    - z\n", pure=pure) == expected
     assert (
-        data_of("---\n? a\n: - x\n  - b: y\n    ? c\n    : []\n  - {}\nd:\n    e: [\nz\n]\n...\n", pure=pure)
+        data_of("---\n? a\n: - x\n  - b: y\n    ? c\n    : []\n  - {}\nd:\n    e: [\n     z\n    ]\n...\n", pure=pure)
         == expected
     )
 

@@ -299,7 +299,7 @@ def test_one_failed_ban_fails_the_apply_and_the_next_one_goes_on(reconciler: Rec
     result = reconciler("apply", "--auto-approve")
     assert result.code == 1
     assert "\nApply incomplete: 2 banned, 1 failed, 0 not started.\n" in result.out
-    assert f"There is no room {AWS_ARN}x." in result.out
+    assert f"{AWS_ARN}x: There is no such room." in result.out
     sandbox.add_room(AWS_ARN + "x")
     assert reconciler("apply", "--auto-approve").code == 0
     assert [user for _, user in sandbox.disconnected] == ["a", "b", "c"]
