@@ -78,6 +78,7 @@ class Redaction:
             changes=(*(change for change in changes if change.because not in groups), *chain.from_iterable(moved)),
             expired=tuple(self.key(key) for key in plan.expired),
             owed=tuple(sorted(self.key(key) for key in plan.owed)),
+            warnings=self.problems(plan.warnings),
             ban_list_sha256=_hash(self.secret, plan.ban_list_sha256),
         )
 
@@ -103,6 +104,10 @@ class Redaction:
             None if outcome.error is None else self._failure(outcome.error, user_id),
         )
 
+    def problems(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
+        """Problems of a list, without what they quote from it."""
+        return tuple(map(_without_texts, problems)) if self else tuple(problems)
+
     def error(self, error: ReconcilerError) -> ReconcilerError:
         """An error, for its message."""
         if not self:
@@ -111,7 +116,7 @@ class Redaction:
         if isinstance(error, AddressUnknown):
             shown = AddressUnknown(error.template, [(room, self.user(user_id)) for room, user_id in error.addresses])
         elif isinstance(error, BanListInvalid):
-            shown = BanListInvalid([_without_texts(problem) for problem in error.problems])
+            shown = BanListInvalid(self.problems(error.problems))
         else:
             shown = copy(error)
             shown.args = (_hidden(str(error), error.private, HIDDEN),)

@@ -18,7 +18,8 @@ LAYERS = {
         "yamltext",
     },
     "effects": {
-        *("atomic", "aws", "ci", "enforce", "git", "lanes", "publishers", "publishing", "sandbox", "sources", "stores")
+        *("atomic", "aws", "ci", "enforce", "git", "lanes", "publishers", "publishing", "reading", "sandbox"),
+        *("sources", "stores"),
     },
     "shell": {"__init__", "__main__", "cli"},
 }

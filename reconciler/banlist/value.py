@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reconciler.bans import DEFAULT_RATE, Ban, BanKey
+from reconciler.errors import Problem
 from reconciler.guardrails import Guardrails
 
 DEFAULT_STATE: Final = "bans.state.json"
@@ -64,6 +65,7 @@ class BanList:
         included: the files that it includes, as messages name them.
         denylist: where and how bans are published; None publishes none.
         discover: rooms to find at apply, besides those under `rooms`.
+        warnings: what looks wrong but may be meant, in the order of the files.
     """
 
     path: str = "bans.yaml"
@@ -76,6 +78,7 @@ class BanList:
     included: tuple[str, ...] = ()
     denylist: DenylistSettings | None = None
     discover: tuple[Discovery, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def state_location(self) -> str:

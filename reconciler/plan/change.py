@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import Final
 
 from reconciler.bans import DEFAULT_RATE, EVERYWHERE, AccountRegion, Ban, BanKey, Record, account_region_of, address
+from reconciler.errors import Problem
 from reconciler.guardrails import Refusal
 
 
@@ -135,6 +136,7 @@ class Plan:
         refusals: what guardrails say against it; not to be applied unless empty.
         left_out: how many changes `targets` left out.
         rate: DisconnectUser calls a second in each account and region, as the list has it.
+        warnings: what looks wrong in the list.
         commit: the git commit that holds the list as it was planned; None if there is none, or nobody asked.
         endpoint: of the state: URL of the chat service that it tells of, if that is not AWS.
         listed: how many bans the list has, expired ones included.
@@ -158,6 +160,7 @@ class Plan:
     refusals: tuple[Refusal, ...] = ()
     left_out: int = 0
     rate: float = DEFAULT_RATE
+    warnings: tuple[Problem, ...] = ()
     commit: str | None = None
     endpoint: str | None = None
     listed: int = 0

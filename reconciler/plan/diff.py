@@ -74,6 +74,7 @@ def diff(
         endpoint=state.endpoint,
         listed=len(desired.bans),
         recorded=len(state.records),
+        warnings=desired.warnings,
     )
     return published(plan, desired, state)
 

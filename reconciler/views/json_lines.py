@@ -44,7 +44,9 @@ class JsonLinesFormat(Format):
 
     @override
     def plan(self, plan: Plan, setting: Setting, rate: float | None) -> None:
-        """`refused`, if a guardrail refuses the plan."""
+        """`warning` for each warning of the list, and `refused` if a guardrail refuses the plan."""
+        for warning in plan.warnings:
+            self._line("warning", **_problem(warning))
         if plan.refusals:
             self._line("refused", refusals=[asdict(refusal) for refusal in plan.refusals])
 
@@ -106,8 +108,9 @@ class JsonLinesFormat(Format):
 
     @override
     def stopped(self, tally: Tally) -> None:
-        """`summary`."""
-        self._line("summary", **asdict(tally), complete=tally.complete)
+        """`summary`; with how many bans have settled, if any have."""
+        counts = {name: number for name, number in asdict(tally).items() if number or name != "settled"}
+        self._line("summary", **counts, complete=tally.complete)
 
     def _line(self, kind: str, **content: object) -> None:
         self.output.write(escape.to_json({"format_version": FORMAT_VERSION, "type": kind, **content}) + "\n")

@@ -31,7 +31,7 @@ class Output:
 
     Attributes:
         write: takes finished text, or JSON in UTF-8.
-        note: takes a sentence that is no part of the output.
+        diagnostic: takes messages for standard error, as they are.
         ban_list: path of the list that the command was given.
         redacted: whether hashes stand in place of user IDs.
         colour: with ANSI colours.
@@ -46,7 +46,7 @@ class Output:
 
     write: Callable[[str | bytes], object]
     ban_list: str
-    note: Callable[[str], object] = lambda _sentence: None
+    diagnostic: Callable[..., object] = lambda *_messages: None
     redacted: bool = False
     colour: bool = False
     width: int | None = None
@@ -100,7 +100,7 @@ class Format:
         """Why there is no verdict, no plan or no state."""
 
     def valid(self, ban_list: BanList) -> None:
-        """The list has no problems."""
+        """The list has no problems. It may have warnings."""
 
     def plan(self, plan: Plan, setting: Setting, rate: float | None) -> None:
         """A plan, with what is odd about it and what guardrails say against it; `rate` as for `text.plan`."""
@@ -168,7 +168,7 @@ class Report:
 
     def valid(self, ban_list: BanList) -> None:
         """See `Format.valid`, which counts bans and names nobody."""
-        self._format.valid(ban_list)
+        self._format.valid(replace(ban_list, warnings=self._redact.problems(ban_list.warnings)))
 
     def plan(self, plan: Plan, setting: Setting, *, rate: float | None = None) -> None:
         """See `Format.plan`."""

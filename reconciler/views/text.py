@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from pathlib import PurePath
 from typing import Final, Protocol
 
@@ -23,6 +24,7 @@ _COLOURS: Final = {Action.BAN: 31, Action.UPDATE: 33, Action.LIFT: 32, Action.RE
 _WORDS: Final = {Action.BAN: "disconnect", Action.UPDATE: "update", Action.LIFT: "lift", Action.REPEAT: "repeat"}
 _SHOWN: Final = 100  # changes of a longer plan
 _MOST_IN_OVERVIEW: Final = 60  # characters of a reason
+_FAILURES: Final = 20  # reasons for failed bans that are told, each with ten of them
 
 
 class Named(Protocol):
@@ -66,7 +68,16 @@ def plan(
     if plan.refusals:
         refused = "\n".join([*wording.refused(plan, escape.terminal), wording.THE_LINES])
         lines += ["", wrapped(refused, width), "", *map(escape.line, guardrails.lines(plan.refusals))]
+    if plan.warnings:
+        warned = _warnings(plan, len(plan.warnings) if everything else wording.WARNINGS)
+        lines += ["", *(wrapped(line, width) for line in warned)]
     return "\n".join(lines) + "\n"
+
+
+def _warnings(plan: Plan, most: int) -> Iterator[str]:
+    yield from (escape.line(str(warning)) for warning in plan.warnings[:most])
+    if rest := plan.warnings[most:]:
+        yield wording.more_warnings(wording.errors_and_warnings(rest)[1])
 
 
 def _changes(plan: Plan, ban_list: str, *, colour: bool, everything: bool, width: int | None) -> tuple[list[str], bool]:
@@ -165,11 +176,14 @@ def applied(plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> str:
     for outcome in outcomes:
         if outcome.error is not None:
             failures.setdefault(outcome.error.advice, []).append(outcome)
-    for advice, failed in failures.items():
+    for advice, failed in islice(failures.items(), _FAILURES):
         addresses = [address(outcome.change.key, plan.room_names) for outcome in failed]
         lines += ["", f"Failed: {wording.some(addresses, 10)}", f"  {escape.line(advice)}"]
         if (error := failed[0].error) is not None and error.answer:
             lines.append(f"  {escape.line(error.answer)}")
+    if rest := list(islice(failures.values(), _FAILURES, None)):
+        others = sum(map(len, rest))
+        lines += ["", f"Failed: {count(others, 'more ban')}, for {count(len(rest), 'other reason')}"]
     lines += ["", *(wording.retired(escape.terminal(place)) for place in ending.retired), _totals(tally)]
     if tally.not_started and failures and not ending.interrupted:
         lines.append("The rest was not tried, since calls to its account and region could not succeed.")
@@ -200,7 +214,13 @@ def _totals(tally: Tally) -> str:
 
 
 def state(
-    state: State, room_names: Mapping[str, str], location: str, now: datetime, *, width: int | None = None
+    state: State,
+    room_names: Mapping[str, str],
+    location: str,
+    now: datetime,
+    *,
+    everything: bool = True,
+    width: int | None = None,
 ) -> str:
     """Who is banned where, one ban a line, and the totals; ends with a line break.
 
@@ -208,18 +228,22 @@ def state(
         state: what is recorded.
         room_names: ARN → name.
         location: where the state is kept.
-        now: for which time to say what has expired.
+        now: bans that have ended by then are said to be expired.
+        everything: show every ban, and not only the first hundred.
         width: cells of a line on the terminal; None for no limit.
     """
-    records = sorted(state.records.items())
-    addresses = [address(key, room_names) for key, _ in records]
+    recorded = sorted(state.records.items())
+    some = recorded if everything else recorded[:_SHOWN]
+    addresses = [address(key, room_names) for key, _ in some]
     rows = (
         Row("  ", shown, "", partial(_record_details, record, now))
-        for shown, (_, record) in zip(addresses, records, strict=True)
+        for shown, (_, record) in zip(addresses, some, strict=True)
     )
     shown = list(laid_out(rows, column(addresses, width), width=width, cut=False))
-    lapsed = sum(not record.ban.in_force(now) for record in state.records.values())
-    total = f"{count(len(records), 'ban')} in {escape.terminal(location)}, serial {state.serial}"
+    if more := len(recorded) - len(some):
+        shown.append((f"  … and {more:,} more; --all shows every one.", False))
+    lapsed = sum(not record.ban.in_force(now) for _, record in recorded)
+    total = f"{count(len(recorded), 'ban')} in {escape.terminal(location)}, serial {state.serial}"
     total += f"; {lapsed:,} of them expired, to be lifted by the next apply." if lapsed else "."
     foot = [total, *([wording.A_DATE] if any(dated for _, dated in shown) else [])]
     lines = [line for line, _ in shown]

@@ -27,7 +27,9 @@ class TextFormat(Format):
 
     @override
     def valid(self, ban_list: BanList) -> None:
-        self._say(_valid(ban_list))
+        if ban_list.warnings:
+            self.output.diagnostic(*map(str, ban_list.warnings))
+        self._say(verdict(ban_list))
 
     @override
     def plan(self, plan: Plan, setting: Setting, rate: float | None) -> None:
@@ -50,7 +52,8 @@ class TextFormat(Format):
     def state(self, state: State, room_names: Mapping[str, str], location: str, now: datetime) -> None:
         if state.endpoint is not None:
             self.output.write(self._sentence(f"{location} {recorded(state.endpoint)}.") + "\n")
-        self.output.write(text.state(state, room_names, location, now, width=self.output.width))
+        out = self.output
+        out.write(text.state(state, room_names, location, now, everything=out.everything, width=out.width))
 
     @override
     def applying(
@@ -67,7 +70,7 @@ class TextFormat(Format):
 
     @override
     def settling(self, bans: int, seconds: float) -> None:
-        self.output.note(wording.settling(bans, seconds))
+        self.output.diagnostic(wording.settling(bans, seconds))
 
     @override
     def applied(self, plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> None:
@@ -76,12 +79,15 @@ class TextFormat(Format):
             self._say(text.applied(plan, ended, ending))
 
 
-def _valid(ban_list: BanList) -> str:
+def verdict(ban_list: BanList) -> str:
+    """That a list is valid, and what it holds, in figures; ends with a line break."""
     files = escape.line(ban_list.path)
     if more := len(ban_list.included):
         files += f" and {count(more, 'file')} that it includes are"
     else:
         files += " is"
+    _, warnings = wording.errors_and_warnings(ban_list.warnings)
+    with_warnings = f", with {count(warnings, 'warning')}" if warnings else ""
     users, rooms = ({key[part] for key in ban_list.bans} for part in (1, 0))
     bans = f"{count(len(ban_list.bans), 'ban')}, of {count(len(users), 'user')} in {count(len(rooms), 'room')}"
-    return f"{files} valid: {bans}.\n"
+    return f"{files} valid{with_warnings}: {bans}.\n"

@@ -21,7 +21,8 @@ from ruamel.yaml.events import (
 from reconciler.yamltext import advice
 from reconciler.yamltext.events import Event, NextEvent
 from reconciler.yamltext.indentation import Indentation
-from reconciler.yamltext.values import Data, Fault, Mark, Path
+from reconciler.yamltext.second_look import USER_ID, is_clean
+from reconciler.yamltext.values import Data, Fault, Mark, Noted, Path
 
 MAX_DEPTH: Final = 32
 _MAX_FAULTS: Final = 1000
@@ -51,12 +52,14 @@ class Builder:
         faults: what is wrong so far, in the order of the text.
         empty: the paths of values that are missing.
         spans_lines: whether some quoted text or brackets span lines.
+        noted: the user IDs that need a second look.
     """
 
     def __init__(self, next_event: NextEvent, content: bytes, *, trusted: bool) -> None:
         self.faults: list[Fault] = []
         self.empty: list[Path] = []
         self.spans_lines = False
+        self.noted: dict[Path, Noted] = {}
         self._next = next_event
         self._trusted = trusted
         self._indentation = Indentation(content)
@@ -64,7 +67,7 @@ class Builder:
         # A scalar longer than this needs no second look: it is no null, and contains no half of a character.
         self._doubtful = len(content) if self._has_halves else _LONGEST_NULL
         self._bare = not any(re.search(sign, content) for sign in _PROPERTIES)
-        self._known: dict[str, str] = {}  # keys that need no second look
+        self._known = {USER_ID: USER_ID}  # keys that need no second look
         self._shared: dict[str, str] = {}  # rooms: few texts in lists, again and again
 
     def build(self) -> Data:
@@ -96,6 +99,8 @@ class Builder:
                     self._check_indentation(event, event, path, around)
                 if event.style in _BLOCKS:
                     self._check_block(event, text, path, around)
+            if path[-1:] == (USER_ID,) and not is_clean(text):
+                self.noted[path] = Noted.of(event)
             if text in _NULLS and event.implicit[0]:
                 if not text:
                     self.empty.append(path)
@@ -119,6 +124,7 @@ class Builder:
     def _mapping(self, bracket: Event, path: Path, depth: int, around: int) -> dict[str, Data]:
         built: dict[str, Data] = {}
         next_event, known, doubtful, bare = self._next, self._known, self._doubtful, self._bare
+        watched, clean = USER_ID, is_clean
         while (event := next_event()).__class__ is not MappingEndEvent:
             key = known.get(event.value) if event.__class__ is ScalarEvent else None
             if (
@@ -139,6 +145,8 @@ class Builder:
                 and (not event.style or event.start_mark.line == event.end_mark.line)
             ):
                 built[key] = value
+                if key is watched and not clean(value):
+                    self.noted[*path, key] = Noted.of(event)
             else:
                 built[key] = self._value(event, (*path, key), depth + 1, around)
         if bracket is not None and (

@@ -102,7 +102,7 @@ def _read_by_pure_parser(content: bytes) -> Document:
 
 def _document(builder: Builder, data: Data, source: Callable[[], NextEvent], *, complete: bool = True) -> Document:
     faults, empty = tuple(builder.faults), tuple(builder.empty)
-    return Document(data, faults, complete, empty, builder.spans_lines, lambda: iter(source(), None))
+    return Document(data, faults, complete, empty, builder.spans_lines, builder.noted, lambda: iter(source(), None))
 
 
 def _explain(error: YAMLError, content: bytes, document: Document) -> tuple[Mark, str]:

@@ -35,6 +35,8 @@ def command(
         if workspace.endpoint is not None:
             session.against(workspace.endpoint)
             where = f" at {workspace.endpoint}, which is not AWS"
+        if plan.warnings:
+            console.diagnostic(*map(str, workspace.redact.problems(plan.warnings)))
         shown = new if everything else new[:SHOWN]
         console.out(text.addresses(plan, [workspace.redact.key(change.key) for change in shown]))
         if len(shown) < len(new):

@@ -4,7 +4,6 @@ import os
 import shlex
 from datetime import UTC, datetime
 from importlib import import_module
-from pathlib import Path
 from typing import Final
 
 import click
@@ -15,6 +14,7 @@ from reconciler.cli.groups import INSTEAD_OF_STATE, Group
 from reconciler.cli.options import Address, FilePath, Misuse, lock_timeout_option, together
 from reconciler.cli.workspace import Workspace, with_workspace_for_looking
 from reconciler.errors import AddressUnknown, PushRefused, StateDamaged, StateUnreadable
+from reconciler.reading import read_file_or_pipe
 from reconciler.state.value import State
 from reconciler.views import text
 from reconciler.views.wording import count
@@ -99,7 +99,7 @@ def push(workspace: Workspace, path: str, lock_timeout: float) -> int:
     """
     statefile = import_module(_STATE_FILE)
     try:
-        pushed, recovery = statefile.loads_recovery(Path(path).read_bytes())
+        pushed, recovery = statefile.loads_recovery(read_file_or_pipe(path))
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", error)
         raise StateUnreadable(f"{path} cannot be read: {why}", private=[path]) from error

@@ -8,7 +8,7 @@ import pytest
 
 from reconciler import escape
 from reconciler.sandbox import Sandbox
-from tests.command_line import AWS_ARN, REDACT, Reconciler, banning, with_reasons
+from tests.command_line import AWS_ARN, REDACT, Reconciler, banning, banning_many, with_reasons
 
 
 def test_show_says_who_is_banned(reconciler: Reconciler, sandbox: Sandbox) -> None:
@@ -20,6 +20,16 @@ def test_show_says_who_is_banned(reconciler: Reconciler, sandbox: Sandbox) -> No
     assert re.fullmatch(r'  lobby/ABC123def456   disconnected 20.* UTC   "Violated terms of service"', ban)
     assert shown.endswith("\n1 ban in bans.state.json, serial 1.\n")
     assert reconciler("show", "--format", "json").out == Path("bans.state.json").read_text()
+
+
+def test_a_state_of_more_than_a_hundred_bans_is_shown_in_part(reconciler: Reconciler) -> None:
+    Path("bans.yaml").write_text(banning_many(120))
+    reconciler("import", "--auto-approve")
+    lines = reconciler("show").out.splitlines()
+    assert len(lines) == 103
+    assert lines[100:] == ["  … and 20 more; --all shows every one.", "", "120 bans in bans.state.json, serial 1."]
+    assert len(reconciler("show", "--all").out.splitlines()) == 122
+    assert len(reconciler("state", "list").out.splitlines()) == 120  # for programs, so it is always whole
 
 
 def test_show_works_without_a_usable_list(reconciler: Reconciler, sandbox: Sandbox) -> None:

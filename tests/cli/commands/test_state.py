@@ -9,7 +9,7 @@ from reconciler.sandbox import Sandbox
 from reconciler.state import file as statefile
 from reconciler.state.recovery import Recovery
 from tests.builders import LINEAGE
-from tests.command_line import AWS_ARN, Reconciler, banning
+from tests.command_line import AWS_ARN, KEY, Reconciler, banning
 
 
 def test_the_state_can_be_listed_shown_and_mended(reconciler: Reconciler, sandbox: Sandbox) -> None:
@@ -84,3 +84,15 @@ def test_push_makes_no_new_state_in_a_folder_without_the_list(
     assert f"`reconciler state push FILE --state '{place}'`" in refused.err
     assert reconciler("state", "push", "../pushed.json", "--state", str(place)).code == 0
     assert reconciler("state", "push", "../pushed.json", "-f", "../bans.yaml").code == 0
+
+
+def test_of_many_addresses_that_are_not_recorded_ten_are_told(
+    reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = [f"lobby/u{number:04}" for number in range(1000)]
+    told = reconciler("state", "rm", *addresses).err
+    assert told == f"Error: Not recorded in the state: {', '.join(addresses[:10])} and 990 more.\n"
+    monkeypatch.setenv("RECONCILER_REDACT_KEY", KEY)
+    hidden = reconciler("state", "rm", *addresses, "--redact").err
+    assert hidden.endswith(" and 990 more.\n")
+    assert "u0001" not in hidden

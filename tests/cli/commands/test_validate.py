@@ -54,7 +54,7 @@ def test_why_a_list_cannot_be_read_is_an_annotation_and_a_comment(
     if kind == "a folder":
         Path("bans.yaml").mkdir()
     elif kind == "not readable":
-        monkeypatch.setattr("reconciler.sources.MAX_SIZE", 1)
+        monkeypatch.setattr("reconciler.sources.MAX_LIST", 1)
     annotated = reconciler("validate", "--format", "github")
     [line] = annotated.out.splitlines()
     name, properties, message = runner_reads(line)
