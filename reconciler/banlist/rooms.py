@@ -79,7 +79,7 @@ class RoomNames:
         """What to say about a room that the list does not name."""
         if ref.startswith("arn:"):
             return f"not the ARN of a room; it looks like {EXAMPLE_ARN}"
-        if ref == ALL_ROOMS:
+        if ref in (ALL_ROOMS, "*"):
             return "for every room, write `rooms: all` without brackets"
         parts = re.split(r"[\s,]+", ref)
         if len(parts) > 1 and all(part in self.arns for part in parts):
