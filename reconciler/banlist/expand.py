@@ -11,7 +11,7 @@ from pydantic_core import ValidationError
 from reconciler.banlist.explain import likely_key
 from reconciler.banlist.head import Settings
 from reconciler.banlist.problems import OF_A_KIND, ListFile, Problems, Spot
-from reconciler.banlist.schema import ENTRIES, Entry
+from reconciler.banlist.schema import ENTRIES, KEYS, Entry
 from reconciler.banlist.suspicious import doubts
 from reconciler.bans import EVERYWHERE_NAME, USER_ID_MAX, Ban, BanKey, room_name
 from reconciler.yamltext.values import Data
@@ -63,6 +63,22 @@ class _Entries(NamedTuple):
     first: int
     entries: Sequence[Entry]
     broken: frozenset[tuple[int, str]] = frozenset()
+
+    def continues(self, index: int) -> bool:
+        """Whether an entry seems to be a part of the ban above it, as if each key had a dash of its own."""
+        at = index - self.first
+        if at == 0 or "user_id" in self.entries[at] or len(self.entries[at]) != 1:
+            return False
+        return not any((index, key) in self.broken for key in KEYS["bans"])
+
+    def is_continued(self, index: int, key: str) -> bool:
+        """Whether a part of a ban that has this key seems to follow an entry."""
+        for later in range(index + 1, self.first + len(self.entries)):
+            if not self.continues(later):
+                return False
+            if key in self.entries[later - self.first]:
+                return True
+        return False
 
 
 def _entries(file: ListFile, problems: Problems, *, required: bool) -> Iterator[_Entries]:
@@ -165,8 +181,11 @@ class _Expansion:
     def _report_missing(self, entries: _Entries, index: int, user_id: str | None, arns: Sequence[str] | None) -> None:
         if user_id is None and (index, "user_id") not in entries.broken:
             message = "missing; add a line such as `user_id: ABC123def456`"
+            if entries.continues(index):
+                message += "; or if this belongs to the ban above, write two spaces in place of its `- `"
+                arns = ()
             self._problems.add(entries.file, ("bans", index, "user_id"), message)
-        if arns is None and (index, "rooms") not in entries.broken:
+        if arns is None and (index, "rooms") not in entries.broken and not entries.is_continued(index, "rooms"):
             message = "missing; add a line such as `rooms: [lobby]`, or `rooms: all`"
             self._problems.add(entries.file, ("bans", index, "rooms"), message)
 

@@ -7,6 +7,8 @@ from typing import Final
 from pydantic_core import ErrorDetails
 
 from reconciler.banlist.schema import EXAMPLE_ARN, KEYS, MAX_PATTERNS
+from reconciler.banlist.slips import odd_space
+from reconciler.banlist.times import advice_on
 from reconciler.yamltext.values import Path
 
 
@@ -15,7 +17,9 @@ def explain(path: Path, detail: ErrorDetails) -> str:
     kind, value, context = detail["type"], detail["input"], detail.get("ctx", {})
     match kind:
         case "extra_forbidden":
-            return _unknown_key(path)
+            return _unknown_key(path, value)
+        case "time":
+            return advice_on(value)
         case "string_too_short":
             what = "write a value, or leave the key out" if path[-1] == "reason" else "write a value"
             return f"an empty text; {what}"
@@ -82,9 +86,15 @@ def likely_key(key: str, section: str) -> str | None:
     return next(iter(get_close_matches(plain, keys, 1)), None)
 
 
-def _unknown_key(path: Path) -> str:
-    section = str(path[0]) if len(path) > 1 else ""
-    meant = likely_key(str(path[-1]), section)
+def _unknown_key(path: Path, value: object) -> str:
+    key, section = str(path[-1]), str(path[0]) if len(path) > 1 else ""
+    if key.strip() != key and key.strip() in KEYS[section]:
+        return odd_space(key)
+    if not section and key in KEYS["bans"]:
+        return "this belongs to a ban, and the bans stand below `bans:`; indent the lines of the ban like those there"
+    meant = likely_key(key, section)
+    if meant == "rooms" and section and isinstance(value, str):
+        return "there is no such key; did you mean `rooms`? It holds a list, such as [lobby]"
     return "there is no such key; " + (
         f"did you mean `{meant}`?" if meant else f"the keys here are {', '.join(KEYS[section])}"
     )

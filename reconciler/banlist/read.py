@@ -11,6 +11,7 @@ from reconciler.banlist.head import Settings, read_head
 from reconciler.banlist.problems import ListFile, Problems
 from reconciler.banlist.rooms import RoomNames
 from reconciler.banlist.schema import EXAMPLE_TIME
+from reconciler.banlist.slips import clarified
 from reconciler.banlist.value import BanList, Find, NotIncluded
 from reconciler.yamltext import read as yamltext
 from reconciler.yamltext.values import Document, NotText
@@ -97,7 +98,7 @@ def read_alone(content: bytes, path: str = "bans.yaml", *, pure: bool = False) -
 def _file(content: bytes, path: str, problems: Problems, *, pure: bool) -> ListFile | None:
     """A file; None if it cannot be read to its end, for then nobody can say what it lacks."""
     try:
-        document = yamltext.read(content, pure=pure)
+        document = clarified(content, yamltext.read(content, pure=pure))
     except NotText as error:
         problems.add_unread(path, error.mark, str(error))
         return None

@@ -91,8 +91,8 @@ class RoomNames:
         """What to say about a room that the list does not name."""
         if ref.startswith("arn:"):
             return f"not the ARN of a room; it looks like {EXAMPLE_ARN}"
-        if ref in (ALL_ROOMS, EVERYWHERE_NAME):
-            return f"for every room, write `rooms: {ref}` without brackets"
+        if ref in (ALL_ROOMS, EVERYWHERE_NAME, "*"):
+            return f"for every room, write `rooms: {ALL_ROOMS if ref == '*' else ref}` without brackets"
         parts = re.split(r"[\s,]+", ref)
         if 1 < len(parts) <= _MAX_PARTS and all(part in self.arns for part in parts):
             return f"rooms are separated by commas; write [{', '.join(parts)}]"

@@ -263,7 +263,8 @@ b.yaml:5:3: rooms."the bar": a room's name is made of letters, digits, `_`, `-` 
 b.yaml:7:13: guardrails.max_bans: not a whole number; write digits alone, such as 30
 b.yaml:11:20: bans[0].rooms[1]: there is no room "loby" under `rooms`; did you mean `lobby`?
 b.yaml:12:13: bans[0].reason: an empty text; write a value, or leave the key out
-b.yaml:14:5: bans[1].user_id: this key is here twice; keep one of the two
+b.yaml:14:5: bans[1].user_id: this ban has this key already, so a new ban probably begins here; \
+put a `-` before it, right below the `-` above
 b.yaml:15:5: bans[1].room: there is no such key; did you mean `rooms`?
 b.yaml:16:17: bans[1].expires_at: 2027-01-31 has no time and no time zone; write 2027-01-31T00:00:00Z
 b.yaml:17:5: bans[2].user_id: has no value; write one; if this very text is meant, put it in quotes
@@ -397,7 +398,7 @@ def test_a_mistake_is_explained(text: str, problems: str) -> None:
             "bans[0].expires_at: there is no such date or time; write it like 2027-01-31T00:00:00Z",
         ),
         (
-            "expires_at: in a week",
+            "expires_at: as ever",
             "bans[0].expires_at: not a date and time in the right format; write it like 2027-01-31T00:00:00Z:"
             " with seconds, and Z or +02:00",
         ),
