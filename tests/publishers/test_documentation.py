@@ -31,7 +31,7 @@ EXAMPLE, RECONCILER, TOKEN_SERVICE, REVIEW_HANDLER, S3_WRITER, S3_READER = re.fi
 
 
 def allowed(policy: str) -> Iterator[tuple[str, str]]:
-    """What a policy allows: each action, with the name of its table, bucket or object, or the last part of another ARN."""
+    """What a policy allows: each action, with the name of its table, bucket or object, or the end of another ARN."""
     loaded = json.loads(policy)
     assert loaded["Version"] == "2012-10-17"
     for statement in loaded["Statement"]:
