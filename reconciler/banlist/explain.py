@@ -1,6 +1,7 @@
 """What to say about each mistake that pydantic finds in a ban list: what is wrong, and what to write instead."""
 
 import json
+from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Final
 
@@ -29,7 +30,7 @@ def explain(path: Path, detail: ErrorDetails) -> str:
         case "string_pattern_mismatch" if path[0] != "rooms":
             return "ends in a line break, which becomes part of the text; write it on one line, without `|` or `>`"
         case "string_pattern_mismatch":
-            return f"not the ARN of a room; it looks like {EXAMPLE_ARN}"
+            return _SHAPES.get((path[0], path[-1]), f"not the ARN of a room; it looks like {EXAMPLE_ARN}")
         case "too_long":
             return f"{len(value):,} patterns, and the limit is {MAX_PATTERNS}; put more files into a folder"
         case "too_short" if path[-1] == "include":
@@ -56,6 +57,11 @@ def explain(path: Path, detail: ErrorDetails) -> str:
     return detail["msg"]
 
 
+_SHAPES: Final[Mapping[tuple[str | int, str | int], str]] = {
+    ("denylist", "name"): "a list's name has 1 to 64 letters, digits, `_`, `-` and `.`; write one such as esports",
+    ("discover", "region"): "not a region; write it like us-west-2",
+    ("discover", "account"): "not an account; write its digits alone, such as 123456789012",
+}
 _EXAMPLES: Final = {"protected_users": "[host-*]", "include": "[bans.d/*.yaml]"}
 _EXPECTED: Final = {
     "string_type": "text",

@@ -49,7 +49,7 @@ def notices(plan: Plan, setting: Setting, shown: Callable[[str], str] = str) -> 
 
 def where_calls_go(plan: Plan, setting: Setting, shown: Callable[[str], str] = str) -> str:
     """Where the calls of a plan go, if that is not AWS; else empty."""
-    if setting.endpoint is None or plan.refusals or not plan.calls:
+    if setting.endpoint is None or plan.refusals or not (plan.calls or plan.settle_calls):
         return ""
     return f"The calls go to {shown(setting.endpoint)}, which is not AWS."
 

@@ -93,6 +93,16 @@ def test_a_path_starts_at_the_folder_of_the_list() -> None:
         ),
         ("denylist: {locaton: x.json, location: y.json}", "b.yaml:2:12: denylist.locaton: there is no such key; did"
          " you mean `location`?"),
+        (
+            "denylist: {location: x.json, name: a b}",
+            "b.yaml:2:36: denylist.name: a list's name has 1 to 64 letters, digits, `_`, `-` and `.`; write one such as"
+            " esports",
+        ),
+        ("discover: [{region: Oregon}]", "b.yaml:2:21: discover[0].region: not a region; write it like us-west-2"),
+        (
+            "discover: [{region: us-west-2, account: mine}]",
+            "b.yaml:2:41: discover[0].account: not an account; write its digits alone, such as 123456789012",
+        ),
         ("discover: [{name_prefix: a}]", "b.yaml:2:12: discover[0].region: missing; add a line such as `region:"
          " us-west-2`"),
     ],

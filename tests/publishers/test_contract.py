@@ -130,6 +130,13 @@ def test_another_states_denylist_is_left_as_it_is_and_the_error_names_it(place: 
     assert place.read() == before
 
 
+def test_without_a_state_the_error_says_that_there_is_none(place: Place) -> None:
+    publish(place, {A: None}, lineage=OTHER)
+    publisher = place.publisher()
+    with pytest.raises(DenylistForeign, match=r"16:00:00 UTC; we have no state yet\. It is left as it is\."):
+        publisher.check_owner(publisher.read_head(), "")
+
+
 def test_another_states_denylist_of_nobody_is_left_as_it_is_too(place: Place) -> None:
     publish(place, {}, lineage=OTHER)
     with pytest.raises(DenylistForeign):

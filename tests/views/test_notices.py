@@ -1,10 +1,12 @@
 """What is odd about a plan comes first, and only what is odd."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from reconciler import BanList, State, diff
+from reconciler.banlist.value import DenylistSettings
 from reconciler.views.notices import Setting, everything
 from tests.builders import NOW, SANDBOX, YESTERDAY, ban, ban_list, many, recorded
 
@@ -68,6 +70,8 @@ def test_an_endpoint_that_is_not_aws_is_named_where_calls_go_to_it() -> None:
     assert odd(ban_list(ban("a"), ban("b")), state, rehearsing) == [goes]
     assert odd(ban_list(ban("a")), state, rehearsing) == []
     assert odd(ban_list(ban("a")), State(), rehearsing) == [NO_STATE, goes]
+    published = replace(ban_list(ban("a")), denylist=DenylistSettings("denylist.json"))
+    assert odd(published, state, rehearsing) == [goes]  # the second call, after the ban was published
 
 
 def test_a_plan_says_when_applying_it_would_be_refused() -> None:
