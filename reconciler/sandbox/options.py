@@ -26,9 +26,10 @@ class SandboxOptions:
         room_names: the names of some of them, by ARN. A name that the service would not take is left out.
         more_rooms: how many rooms exist besides, called `room-1` and so on, in the region of the first of `rooms` or in
             us-west-2.
-        quota: DisconnectUser calls a second in each region; 0 means no quota. The default is AWS's (documentation page
-            "IVS Chat Service Quotas").
-        room_quota: the same for CreateRoom, DeleteRoom, GetRoom and ListRooms, each by itself.
+        quota: calls of DisconnectUser, SendEvent and DeleteMessage a second in each region, each by itself; 0 means no
+            quota. The defaults of this and the next two are AWS's (documentation page "IVS Chat Service Quotas").
+        token_quota: the same for CreateChatToken.
+        room_quota: the same for the operations on rooms, each by itself; those on tags have twice as many.
         latency: seconds between a request and its answer.
         fault_rate: the percentage of the calls, 0 to 100, that fail with one of `faults`.
         faults: how they fail.
@@ -47,6 +48,7 @@ class SandboxOptions:
     room_names: Mapping[str, str] = field(default_factory=dict)
     more_rooms: int = 0
     quota: int = 100
+    token_quota: int = 200
     room_quota: int = 5
     latency: float = 0.0
     fault_rate: float = 0.0
@@ -65,7 +67,7 @@ class SandboxOptions:
             check_room(arn)
         if not 0 <= self.more_rooms <= _MAX_ROOMS:
             raise ValueError(f"{self.more_rooms} more rooms: must be 0 to {_MAX_ROOMS}")
-        for quota in (self.quota, self.room_quota):
+        for quota in (self.quota, self.token_quota, self.room_quota):
             if quota < 0:
                 raise ValueError(f"quota {quota}: must be 0 (none) or calls a second")
         if not 0 <= self.latency <= 3600:

@@ -119,7 +119,10 @@ class _Server:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         # A body that breaks off raises out of here: aiohttp ends the connection, and nothing is remembered.
         body = await _body(request)
-        http = HttpRequest(request.method, request.rel_url.raw_path, request.headers.get("Authorization"), body)
+        url = request.rel_url
+        http = HttpRequest(
+            request.method, url.raw_path, request.headers.get("Authorization"), body, url.raw_query_string
+        )
         try:
             reply = self.sandbox.answer(http)
         except Exception as error:

@@ -6,11 +6,19 @@ Sources: service model `ivschat` 2020-07-14 as shipped by botocore for operation
 "IVS Chat Service Quotas" for rates, which hold per account and region.
 """
 
+import random
+
 from reconciler.sandbox import errors
+from reconciler.sandbox.attributes import problems_of
+from reconciler.sandbox.ids import new_id
 from reconciler.sandbox.model import check
 from reconciler.sandbox.options import SandboxOptions
-from reconciler.sandbox.quota import TokenBucket
+from reconciler.sandbox.quota import Quotas
 from reconciler.sandbox.rooms import Answer, Operation, Params, Rooms
+from reconciler.sandbox.tokens import Tokens
+
+_MESSAGING = {"DeleteMessage", "DisconnectUser", "SendEvent"}
+_TAGS = {"ListTagsForResource", "TagResource", "UntagResource"}
 
 
 class Service:
@@ -21,8 +29,9 @@ class Service:
         now: when its rooms are made, in seconds since 1970.
 
     Attributes:
-        options: `quota`, `room_quota` and `deny` hold from the next call on if this is replaced.
+        options: the quotas and `deny` hold from the next call on if this is replaced.
         rooms: the rooms that exist.
+        tokens: the chat tokens that were issued.
         disconnected: room ARN and user ID of every DisconnectUser that was carried out, in order.
     """
 
@@ -34,14 +43,23 @@ class Service:
         region = options.rooms[0].split(":")[3] if options.rooms else "us-west-2"
         for number in range(1, options.more_rooms + 1):
             self.rooms.create(region, {"name": f"room-{number}"}, now)
+        self.tokens = Tokens()
         self.disconnected: list[tuple[str, str]] = []
-        self._buckets: dict[tuple[str, str], TokenBucket] = {}
+        self._quotas = Quotas()
+        self._random = random.Random()  # noqa: S311 - IDs of messages are no secret
         self._operations: dict[str, Operation] = {
+            "CreateChatToken": self._create_chat_token,
             "CreateRoom": self.rooms.create,
+            "DeleteMessage": self._delete_message,
             "DeleteRoom": self.rooms.delete,
             "DisconnectUser": self._disconnect_user,
             "GetRoom": self.rooms.get,
             "ListRooms": self.rooms.page,
+            "ListTagsForResource": self.rooms.list_tags,
+            "SendEvent": self._send_event,
+            "TagResource": self.rooms.tag,
+            "UntagResource": self.rooms.untag,
+            "UpdateRoom": self.rooms.update,
         }
 
     @property
@@ -62,9 +80,12 @@ class Service:
             raise errors.not_in_the_sandbox(operation, list(self._operations))
         if problems := check(operation, params):
             raise errors.invalid(problems)
-        limit = self._limit(operation)
-        if limit and not self._bucket(operation, region, limit, now).take(now):
+        if not self.charge(operation, region, now):
             raise self.throttled(operation, params)
+
+    def charge(self, operation: str, region: str, now: float) -> bool:
+        """Whether one more call of an operation is within the region's quota."""
+        return self._quotas.take((operation, region), self._limit(operation), now)
 
     def carry_out(self, operation: str, region: str, params: Params, now: float) -> Answer:
         """Do what an admitted request asks for.
@@ -85,19 +106,32 @@ class Service:
         """The error for a call that the caller may not make."""
         return errors.access_denied(operation, caller_arn=self.caller_arn, resource=_room_in(params) or "*")
 
+    def _create_chat_token(self, region: str, params: Params, now: float) -> Answer:
+        self.rooms.existing(params["roomIdentifier"], region)
+        return self.tokens.issue(params, now)
+
+    def _send_event(self, region: str, params: Params, _now: float) -> Answer:
+        self.rooms.existing(params["roomIdentifier"], region)
+        if problems := problems_of(params.get("attributes") or {}):
+            raise errors.invalid(problems)
+        return Answer(200, {"id": new_id(self._random)})
+
+    def _delete_message(self, region: str, params: Params, _now: float) -> Answer:
+        self.rooms.existing(params["roomIdentifier"], region)
+        return Answer(200, {"id": new_id(self._random)})
+
     def _disconnect_user(self, region: str, params: Params, _now: float) -> Answer:
         room = self.rooms.existing(params["roomIdentifier"], region)
         self.disconnected.append((room.arn, params["userId"]))
         return Answer(200, {})
 
     def _limit(self, operation: str) -> int:
-        return self.options.quota if operation == "DisconnectUser" else self.options.room_quota
-
-    def _bucket(self, operation: str, region: str, limit: int, now: float) -> TokenBucket:
-        bucket = self._buckets.get((operation, region))
-        if bucket is None or bucket.rate != limit:
-            bucket = self._buckets[operation, region] = TokenBucket(limit, now=now)
-        return bucket
+        options = self.options
+        if operation in _MESSAGING:
+            return options.quota
+        if operation == "CreateChatToken":
+            return options.token_quota
+        return 2 * options.room_quota if operation in _TAGS else options.room_quota
 
 
 def _named(name: str | None) -> Params:
@@ -107,6 +141,6 @@ def _named(name: str | None) -> Params:
 
 
 def _room_in(params: Params) -> str | None:
-    """The room that a request is about: `roomIdentifier` of DisconnectUser, `identifier` of the room operations."""
-    arn = params.get("roomIdentifier") or params.get("identifier")
+    """The room that a request is about, by whichever name the operation calls it."""
+    arn = params.get("roomIdentifier") or params.get("identifier") or params.get("resourceArn")
     return arn if isinstance(arn, str) else None

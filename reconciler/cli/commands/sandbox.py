@@ -30,7 +30,7 @@ from reconciler.cli.options import (
 )
 from reconciler.cli.workspace import Workspace
 from reconciler.errors import EndpointMixed, ReconcilerError
-from reconciler.redaction import Redaction
+from reconciler.redaction import HIDDEN, Redaction
 from reconciler.sandbox.kinds import DEFAULT_FAULTS, FAULT_KINDS, FaultKind
 from reconciler.state.endpoints import recorded
 from reconciler.state.value import State
@@ -68,7 +68,16 @@ _with_settings = gathered(
         default=100,
         show_default=True,
         metavar="N",
-        help="DisconnectUser calls a second in each region; 0 for no quota.",
+        help="Calls of DisconnectUser, SendEvent and DeleteMessage a second in each region, each by itself; 0 for no"
+        " quota.",
+    ),
+    option(
+        "--token-quota",
+        type=click.IntRange(min=0),
+        default=200,
+        show_default=True,
+        metavar="N",
+        help="The same for CreateChatToken.",
     ),
     option(
         "--room-quota",
@@ -76,7 +85,7 @@ _with_settings = gathered(
         default=5,
         show_default=True,
         metavar="N",
-        help="The same for each operation on rooms, such as ListRooms.",
+        help="The same for each operation on rooms, such as ListRooms; those on tags have twice as many.",
     ),
     option(
         "--latency", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="How long to delay each answer."
@@ -275,10 +284,15 @@ def _line(request: "Request", names: Mapping[str, str], redact: Redaction) -> st
     if isinstance(arn, str) and isinstance(user_id, str):
         room = escape.terminal(address(BanKey(arn, ""), names))
         what.append(room + escape.user_id(redact.user(user_id)))
-    what += [
-        f"{escape.terminal(name)}={escape.quoted(redact.text(str(value), user))}" for name, value in params.items()
-    ]
+    what += [f"{escape.terminal(name)}={_value(name, value, user, redact)}" for name, value in params.items()]
     answer = request.status if request.status is not None else "no answer"
     error = f" {escape.terminal(request.error)}" if request.error else ""
     head = f"{escape.line(request.operation)} in {escape.terminal(request.region) or 'no region'}"
     return f"{head}   {'   '.join(what)}   → {answer}{error}\n"
+
+
+def _value(name: str, value: object, user: str, redact: Redaction) -> str:
+    """The value of a request's member. Attributes may be about anybody, and a reason without a user too."""
+    if redact and (name == "attributes" or (name == "reason" and not user)):
+        return HIDDEN
+    return escape.quoted(redact.text(str(value), user))

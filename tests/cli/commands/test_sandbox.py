@@ -94,3 +94,21 @@ def test_the_sandbox_serves_until_it_is_stopped(folder: Path) -> None:
         process.communicate()
     assert line == 'DisconnectUser in us-west-2   lobby/ABC123def456   reason="Violated terms of service"   → 200\n'
     assert process.returncode == 130
+
+
+SENDING = """
+import boto3
+chat = boto3.client("ivschat", region_name="us-west-2")
+room = "arn:aws:ivschat:us-west-2:12345689012:room/g1H2I3j4k5L6"
+chat.send_event(roomIdentifier=room, eventName="left", attributes={"who": "zed"})
+chat.delete_message(roomIdentifier=room, id="AbCdEf123456", reason="zed is rude")
+"""
+
+
+def test_free_text_that_may_be_about_anybody_is_not_shown_when_redacting(folder: Path) -> None:
+    environment = os.environ | {"RECONCILER_REDACT_KEY": "k" * 32}
+    shown = in_a_process("sandbox", "--redact", "--", sys.executable, "-c", SENDING, env=environment)
+    assert shown.returncode == 0, shown.stderr
+    assert 'eventName="left"   attributes=…   → 200' in shown.stdout
+    assert 'id="AbCdEf123456"   reason=…   → 200' in shown.stdout
+    assert "zed" not in shown.stdout
