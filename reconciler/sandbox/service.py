@@ -6,11 +6,9 @@ Sources: service model `ivschat` 2020-07-14 as shipped by botocore for operation
 "IVS Chat Service Quotas" for rates, which hold per account and region.
 """
 
-import random
-
 from reconciler.sandbox import errors
 from reconciler.sandbox.attributes import problems_of
-from reconciler.sandbox.ids import new_id
+from reconciler.sandbox.messaging import Messaging
 from reconciler.sandbox.model import check
 from reconciler.sandbox.options import SandboxOptions
 from reconciler.sandbox.quota import Quotas
@@ -32,7 +30,7 @@ class Service:
         options: the quotas and `deny` hold from the next call on if this is replaced.
         rooms: the rooms that exist.
         tokens: the chat tokens that were issued.
-        disconnected: room ARN and user ID of every DisconnectUser that was carried out, in order.
+        messaging: what happens in the rooms.
     """
 
     def __init__(self, options: SandboxOptions, now: float) -> None:
@@ -43,15 +41,14 @@ class Service:
         region = options.rooms[0].split(":")[3] if options.rooms else "us-west-2"
         for number in range(1, options.more_rooms + 1):
             self.rooms.create(region, {"name": f"room-{number}"}, now)
-        self.tokens = Tokens()
-        self.disconnected: list[tuple[str, str]] = []
+        self.tokens = Tokens(options.token_lifetime, options.session_lifetime)
+        self.messaging = Messaging(self.rooms, self.tokens, self.charge)
         self._quotas = Quotas()
-        self._random = random.Random()  # noqa: S311 - IDs of messages are no secret
         self._operations: dict[str, Operation] = {
             "CreateChatToken": self._create_chat_token,
             "CreateRoom": self.rooms.create,
             "DeleteMessage": self._delete_message,
-            "DeleteRoom": self.rooms.delete,
+            "DeleteRoom": self._delete_room,
             "DisconnectUser": self._disconnect_user,
             "GetRoom": self.rooms.get,
             "ListRooms": self.rooms.page,
@@ -110,19 +107,26 @@ class Service:
         self.rooms.existing(params["roomIdentifier"], region)
         return self.tokens.issue(params, now)
 
-    def _send_event(self, region: str, params: Params, _now: float) -> Answer:
-        self.rooms.existing(params["roomIdentifier"], region)
-        if problems := problems_of(params.get("attributes") or {}):
-            raise errors.invalid(problems)
-        return Answer(200, {"id": new_id(self._random)})
+    def _delete_room(self, region: str, params: Params, now: float) -> Answer:
+        answer = self.rooms.delete(region, params, now)
+        self.messaging.close_room(params["identifier"])
+        return answer
 
-    def _delete_message(self, region: str, params: Params, _now: float) -> Answer:
-        self.rooms.existing(params["roomIdentifier"], region)
-        return Answer(200, {"id": new_id(self._random)})
-
-    def _disconnect_user(self, region: str, params: Params, _now: float) -> Answer:
+    def _send_event(self, region: str, params: Params, now: float) -> Answer:
         room = self.rooms.existing(params["roomIdentifier"], region)
-        self.disconnected.append((room.arn, params["userId"]))
+        attributes = params.get("attributes") or {}
+        if problems := problems_of(attributes):
+            raise errors.invalid(problems)
+        return Answer(200, {"id": self.messaging.send_event(room.arn, params["eventName"], attributes, "", now)})
+
+    def _delete_message(self, region: str, params: Params, now: float) -> Answer:
+        room = self.rooms.existing(params["roomIdentifier"], region)
+        deleted = self.messaging.delete_message(room.arn, params["id"], params.get("reason") or "", "", now)
+        return Answer(200, {"id": deleted})
+
+    def _disconnect_user(self, region: str, params: Params, now: float) -> Answer:
+        room = self.rooms.existing(params["roomIdentifier"], region)
+        self.messaging.disconnect_user(room.arn, params["userId"], params.get("reason") or "", "", now)
         return Answer(200, {})
 
     def _limit(self, operation: str) -> int:

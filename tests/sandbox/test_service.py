@@ -36,7 +36,7 @@ def names(listed: Any) -> list[str]:
 def test_disconnecting_answers_an_empty_object_and_remembers_whom() -> None:
     chat = service(LOBBY)
     assert call(chat, "DisconnectUser", kick("😀 zed\n")) == {}
-    assert chat.disconnected == [(LOBBY, "😀 zed\n")]
+    assert chat.messaging.disconnected == [(LOBBY, "😀 zed\n")]
 
 
 def test_disconnecting_from_a_room_that_does_not_exist_names_the_room() -> None:
@@ -48,7 +48,7 @@ def test_disconnecting_from_a_room_that_does_not_exist_names_the_room() -> None:
         "resourceId": "nobodyMade12",
         "resourceType": "ROOM",
     }
-    assert chat.disconnected == []
+    assert chat.messaging.disconnected == []
 
 
 def test_a_room_is_not_to_be_found_in_another_region() -> None:
@@ -212,7 +212,7 @@ def test_the_call_after_a_hundred_in_one_instant_is_throttled() -> None:
         "resourceType": "ROOM",
         "limit": 100,
     }
-    assert len(chat.disconnected) == 100
+    assert len(chat.messaging.disconnected) == 100
 
 
 def test_the_quota_comes_back_as_time_passes() -> None:
@@ -299,7 +299,7 @@ def test_a_denied_room_is_denied_to_every_operation_even_when_absent() -> None:
     )
     assert refused(chat, "GetRoom", {"identifier": LOBBY}).code == "AccessDeniedException"
     assert refused(chat, "DeleteRoom", {"identifier": ABSENT}).code == "AccessDeniedException"
-    assert chat.disconnected == []
+    assert chat.messaging.disconnected == []
 
 
 def test_a_malformed_request_lists_its_fields() -> None:

@@ -85,7 +85,10 @@ def test_the_sandbox_serves_until_it_is_stopped(folder: Path) -> None:
         first = process.stdout.readline()
         assert first.startswith("A local IVS Chat with 1 room listens on http://127.0.0.1:")
         url = first.split()[-1]
-        process.stdout.readline()
+        assert f" AWS_ENDPOINT_URL_IVSCHAT={url} " in process.stdout.readline()
+        assert process.stdout.readline() == (
+            f"Chat clients join at {url.replace('http', 'ws')} with a token from CreateChatToken.\n"
+        )
         environment = os.environ | {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
         applied = in_a_process("apply", "--auto-approve", "--endpoint-url", url, env=environment)
         assert applied.returncode == 0, applied.stderr
