@@ -3,7 +3,7 @@
     with running(SandboxOptions(rooms=("arn:aws:ivschat:us-west-2:123456789012:room/AbCdEf123456",))) as sandbox:
         chat = boto3.client("ivschat", region_name="us-west-2", endpoint_url=sandbox.url)
 
-It answers CreateRoom, GetRoom, ListRooms, DeleteRoom and DisconnectUser as the SDKs and the AWS CLI call them, and
+It answers IVS Chat's operations, all but those on logging configurations, as the SDKs and the AWS CLI call them, and
 STS's GetCallerIdentity. It checks every request against the service model that botocore ships. `running` needs aiohttp
 (the extra `sandbox`): without it, asking for that name raises ModuleNotFoundError.
 """

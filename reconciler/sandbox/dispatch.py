@@ -15,7 +15,7 @@ from reconciler.sandbox import errors, sts
 from reconciler.sandbox.errors import ServiceError
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.kinds import FaultKind
-from reconciler.sandbox.model import operation_at
+from reconciler.sandbox.model import bound, operation_at
 from reconciler.sandbox.request import Request, timestamp
 from reconciler.sandbox.service import Service
 from reconciler.sandbox.signature import scope_of
@@ -35,12 +35,14 @@ class HttpRequest:
         path: its path, undecoded and without the query.
         authorization: the header of that name; None if there is none.
         body: its body; None if that is longer than MAX_BODY.
+        query: its query, undecoded.
     """
 
     method: str
     path: str
     authorization: str | None
     body: bytes | None
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ class Dispatcher:
         if operation is None:
             raise errors.unknown_operation(http.method, http.path[:200])
         exchange.operation = operation
-        params = exchange.params = _json_object(http.body)
+        params = exchange.params = _json_object(http.body) | _bound(operation, http)
         self._service.admit(operation, exchange.region, params, now)
         kind = self._faults.next()
         if kind is not None and kind != "cut-after":
@@ -172,6 +174,18 @@ class Dispatcher:
         exchange.operation = action
         service = self._service
         return 200, sts.caller_identity(service.options.account, service.caller_arn, exchange.request_id)
+
+
+def _bound(operation: str, http: HttpRequest) -> dict[str, Any]:
+    """The members of a request that are not in its body.
+
+    Raises:
+        ServiceError: SerializationException.
+    """
+    try:
+        return bound(operation, http.path, http.query)
+    except ValueError:
+        raise errors.unreadable_body("The query has too many fields") from None
 
 
 def _json_object(body: bytes | None) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any, TypeAlias
+from urllib.parse import parse_qs, unquote
 
 from botocore.loaders import Loader
 from botocore.model import ListShape, MapShape, ServiceModel, Shape, StructureShape
@@ -23,6 +24,12 @@ _TYPES: Mapping[str, tuple[type, str]] = {
     "string": (str, "a string"),
     "integer": (int, "an integer"),
 }
+
+# The model's own pattern takes one letter for the kind of resource, and so no ARN of a room: its `+` is missing.
+_PATTERNS: Mapping[str, str] = {"ResourceArn": "arn:aws:ivschat:[a-z0-9-]+:[0-9]+:[a-z-]+/[a-zA-Z0-9-]+"}
+
+_MAX_QUERY_FIELDS = 1000
+"""More than any request has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +70,29 @@ def _routes() -> Mapping[tuple[str, re.Pattern[str]], str]:
         pattern = re.sub(r"\\{\w+\\}", ".+", re.escape(http["requestUri"]))
         routes[http["method"], re.compile(pattern)] = name
     return routes
+
+
+def bound(operation_name: str, path: str, query: str) -> dict[str, Any]:
+    """The members of a request that stand in its path and its query instead of its body.
+
+    Args:
+        operation_name: the operation that has this path.
+        path: the undecoded path.
+        query: the undecoded query.
+
+    Raises:
+        ValueError: the query has more fields than any request.
+    """
+    shape = service_model().operation_model(operation_name).input_shape
+    members = shape.members if isinstance(shape, StructureShape) else {}
+    where = {name: member.serialization.get("location") for name, member in members.items()}
+    found: dict[str, Any] = {}
+    if "uri" in where.values():
+        fields = parse_qs(query, keep_blank_values=True, max_num_fields=_MAX_QUERY_FIELDS)
+        found = {name: fields.get(name) for name, location in where.items() if location == "querystring"}
+        label = path.split("/", 2)[2]
+        found |= {name: unquote(label) for name, location in where.items() if location == "uri"}
+    return found
 
 
 @cache
@@ -128,7 +158,7 @@ def _text_problems(shape: Shape, value: str, path: str) -> Iterator[FieldProblem
     allowed: list[str] | None = shape.metadata.get("enum")
     if allowed is not None and value not in allowed:
         yield _problem(path, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
-    pattern: str | None = shape.metadata.get("pattern")
+    pattern: str | None = _PATTERNS.get(shape.name) or shape.metadata.get("pattern")
     if pattern is not None and not re.fullmatch(pattern, value):
         yield _problem(path, f"Member must satisfy regular expression pattern: {pattern}")
     if not value.isascii() and value.encode(errors="ignore").decode() != value:

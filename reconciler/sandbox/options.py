@@ -19,16 +19,21 @@ class SandboxOptions:
     """What a sandbox is started with.
 
     Attributes:
-        host: a loopback address (`127.0.0.1`, `::1`) or `localhost`; nothing else is accepted.
+        host: the address to listen on, or `localhost`. Whoever reaches it can use the sandbox: other addresses than
+            those of loopback are for containers.
+        allow_hosts: names for this machine, besides those of loopback, by which the API may be called.
         port: a TCP port; 0 takes any free one.
         account: the AWS account of the caller and of the rooms that CreateRoom makes: 12 digits.
         rooms: ARNs of rooms that exist from the start, each in its own region, of whichever account.
         room_names: the names of some of them, by ARN. A name that the service would not take is left out.
         more_rooms: how many rooms exist besides, called `room-1` and so on, in the region of the first of `rooms` or in
             us-west-2.
-        quota: DisconnectUser calls a second in each region; 0 means no quota. The default is AWS's (documentation page
-            "IVS Chat Service Quotas").
-        room_quota: the same for CreateRoom, DeleteRoom, GetRoom and ListRooms, each by itself.
+        quota: calls of DisconnectUser, SendEvent and DeleteMessage a second in each region, each by itself; 0 means no
+            quota. The defaults of this and the next two are AWS's (documentation page "IVS Chat Service Quotas").
+        token_quota: the same for CreateChatToken.
+        room_quota: the same for the operations on rooms, each by itself; those on tags have twice as many.
+        token_lifetime: seconds in which a chat token is accepted. What CreateChatToken answers says a minute still.
+        session_lifetime: seconds that a session lasts at most; None leaves it to CreateChatToken.
         latency: seconds between a request and its answer.
         fault_rate: the percentage of the calls, 0 to 100, that fail with one of `faults`.
         faults: how they fail.
@@ -41,13 +46,17 @@ class SandboxOptions:
     """
 
     host: str = "127.0.0.1"
+    allow_hosts: tuple[str, ...] = ()
     port: int = 0
     account: str = "123456789012"
     rooms: tuple[str, ...] = ()
     room_names: Mapping[str, str] = field(default_factory=dict)
     more_rooms: int = 0
     quota: int = 100
+    token_quota: int = 200
     room_quota: int = 5
+    token_lifetime: float = 60.0
+    session_lifetime: float | None = None
     latency: float = 0.0
     fault_rate: float = 0.0
     faults: tuple[FaultKind, ...] = DEFAULT_FAULTS
@@ -56,7 +65,7 @@ class SandboxOptions:
     log: Path | None = None
 
     def __post_init__(self) -> None:
-        loopback_address(self.host)
+        address_of(self.host)
         if not 0 <= self.port <= _MAX_PORT:
             raise ValueError(f"port {self.port}: must be 0 to {_MAX_PORT}")
         if not _ACCOUNT.fullmatch(self.account):
@@ -65,9 +74,13 @@ class SandboxOptions:
             check_room(arn)
         if not 0 <= self.more_rooms <= _MAX_ROOMS:
             raise ValueError(f"{self.more_rooms} more rooms: must be 0 to {_MAX_ROOMS}")
-        for quota in (self.quota, self.room_quota):
+        for quota in (self.quota, self.token_quota, self.room_quota):
             if quota < 0:
                 raise ValueError(f"quota {quota}: must be 0 (none) or calls a second")
+        if not 0 < self.token_lifetime <= 60:
+            raise ValueError(f"token lifetime {self.token_lifetime}: must be above 0 and at most 60 seconds")
+        if self.session_lifetime is not None and not 0 < self.session_lifetime <= 10_800:
+            raise ValueError(f"session lifetime {self.session_lifetime}: must be above 0 and at most 10800 seconds")
         if not 0 <= self.latency <= 3600:
             raise ValueError(f"latency {self.latency}: must be 0 to 3600 seconds")
         if not 0 <= self.fault_rate <= 100:
@@ -79,21 +92,18 @@ class SandboxOptions:
             raise ValueError(f"fault rate {self.fault_rate}: name at least one kind of fault")
 
 
-def loopback_address(host: str) -> str:
+def address_of(host: str) -> str:
     """A host as an IP address.
 
     Raises:
-        ValueError: it is neither a loopback address nor `localhost`.
+        ValueError: it is neither an IP address nor `localhost`.
     """
     if host == "localhost":
         return "127.0.0.1"
     try:
-        address = ipaddress.ip_address(host)
+        return str(ipaddress.ip_address(host))
     except ValueError:
-        address = None
-    if address is None or not address.is_loopback:
-        raise ValueError(f"host {host!r}: must be a loopback address such as 127.0.0.1 or ::1")
-    return str(address)
+        raise ValueError(f"host {host!r}: must be an IP address such as 127.0.0.1 or ::1") from None
 
 
 def check_room(arn: str) -> None:

@@ -1,4 +1,6 @@
-"""The quota of one operation in one region."""
+"""Quotas: how many calls a second are let through."""
+
+from collections.abc import Hashable
 
 
 class TokenBucket:
@@ -20,3 +22,23 @@ class TokenBucket:
             return False
         self._tokens -= 1
         return True
+
+
+class Quotas:
+    """A bucket for each thing that has a quota, such as an operation in a region."""
+
+    def __init__(self) -> None:
+        self._buckets: dict[Hashable, TokenBucket] = {}
+
+    def take(self, key: Hashable, rate: int, now: float) -> bool:
+        """Whether one more is within a quota of `rate` a second, 0 for none. A rate that is new begins with a burst."""
+        if not rate:
+            return True
+        bucket = self._buckets.get(key)
+        if bucket is None or bucket.rate != rate:
+            bucket = self._buckets[key] = TokenBucket(rate, now=now)
+        return bucket.take(now)
+
+    def forget(self, key: Hashable) -> None:
+        """Drop a bucket whose thing is gone."""
+        self._buckets.pop(key, None)

@@ -1,26 +1,26 @@
-"""Rooms in memory, and the operations on them: CreateRoom, GetRoom, ListRooms and DeleteRoom.
+"""Rooms in memory, and the operations on them and on their tags.
 
-Source: service model `ivschat` 2020-07-14 as shipped by botocore for members, defaults and the order of ListRooms.
+Source: service model `ivschat` 2020-07-14 as shipped by botocore for members and defaults; API reference, page
+"ListRooms", for its order.
 """
 
 import base64
 import random
-import string
 from bisect import bisect_left
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeAlias
 
 from reconciler.sandbox import errors
+from reconciler.sandbox.ids import new_id
 from reconciler.sandbox.model import FieldProblem
 from reconciler.sandbox.request import rfc3339, timestamp
 
 Params: TypeAlias = Mapping[str, Any]
-"""The JSON object of a request's body."""
+"""The members of a request."""
 
-_ID_LETTERS = string.ascii_letters + string.digits
-_ID_LENGTH = 12
+MAX_TAGS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,14 @@ class Room:
     Attributes:
         arn: its ARN.
         created: when it was made, in seconds since 1970.
-        number: its place in the order of creation.
-        settings: the request that made it.
+        updated: when its settings last changed.
+        number: its place in the order of updates, in which making it counts too.
+        settings: the members of CreateRoom and UpdateRoom that it has.
     """
 
     arn: str
     created: float
+    updated: float
     number: int
     settings: Params
 
@@ -62,35 +64,58 @@ class Room:
         return self.arn.split(":", 4)[3]
 
     @property
+    def name(self) -> str:
+        """Its name; empty if it has none."""
+        return self.settings.get("name") or ""
+
+    @property
     def handler_uri(self) -> str:
         """The ARN of the message review handler; empty if it has none."""
         return (self.settings.get("messageReviewHandler") or {}).get("uri") or ""
 
     @property
+    def fallback_result(self) -> str:
+        """What becomes of a message if the handler fails: ALLOW or DENY."""
+        return (self.settings.get("messageReviewHandler") or {}).get("fallbackResult") or "ALLOW"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Its tags."""
+        return self.settings.get("tags") or {}
+
+    @property
+    def message_rate(self) -> int:
+        """How many messages a second it takes from all its clients together."""
+        return self.settings.get("maximumMessageRatePerSecond") or 10
+
+    @property
+    def message_length(self) -> int:
+        """How many code points a message may have."""
+        return self.settings.get("maximumMessageLength") or 500
+
+    @property
     def summary(self) -> dict[str, Any]:
         """The members of the shape RoomSummary."""
-        made = rfc3339(timestamp(self.created))
         members: dict[str, Any] = {
             "arn": self.arn,
             "id": errors.room_id(self.arn),
-            "createTime": made,
-            "updateTime": made,  # without UpdateRoom a room stays as it was made
-            "tags": self.settings.get("tags") or {},
+            "createTime": rfc3339(timestamp(self.created)),
+            "updateTime": rfc3339(timestamp(self.updated)),
+            "tags": self.tags,
             "loggingConfigurationIdentifiers": self.settings.get("loggingConfigurationIdentifiers") or [],
         }
         if self.settings.get("name") is not None:
             members["name"] = self.settings["name"]
         if self.handler_uri:
-            fallback = self.settings["messageReviewHandler"].get("fallbackResult") or "ALLOW"
-            members["messageReviewHandler"] = {"uri": self.handler_uri, "fallbackResult": fallback}
+            members["messageReviewHandler"] = {"uri": self.handler_uri, "fallbackResult": self.fallback_result}
         return members
 
     @property
     def details(self) -> dict[str, Any]:
-        """The members of the shapes CreateRoomResponse and GetRoomResponse."""
+        """The members of the shapes CreateRoomResponse, GetRoomResponse and UpdateRoomResponse."""
         return self.summary | {
-            "maximumMessageRatePerSecond": self.settings.get("maximumMessageRatePerSecond") or 10,
-            "maximumMessageLength": self.settings.get("maximumMessageLength") or 500,
+            "maximumMessageRatePerSecond": self.message_rate,
+            "maximumMessageLength": self.message_length,
         }
 
 
@@ -101,7 +126,7 @@ class Rooms:
         self._account = account
         self._random = random.Random(seed)  # noqa: S311 - room IDs are no secret
         self._rooms: dict[str, Room] = {}
-        self._made = 0
+        self._updates = 0
 
     @property
     def arns(self) -> tuple[str, ...]:
@@ -111,9 +136,12 @@ class Rooms:
     def add(self, arn: str, now: float, settings: Params | None = None) -> Room:
         """Let a room exist, in the region of its ARN; one that exists already stays as it is."""
         if arn not in self._rooms:
-            self._made += 1
-            self._rooms[arn] = Room(arn, now, self._made, settings or {})
+            self._rooms[arn] = Room(arn, now, now, self._next_number(), settings or {})
         return self._rooms[arn]
+
+    def find(self, arn: str) -> Room | None:
+        """A room, whatever its region; None if it does not exist."""
+        return self._rooms.get(arn)
 
     def existing(self, arn: str, region: str) -> Room:
         """A room.
@@ -128,11 +156,21 @@ class Rooms:
 
     def create(self, region: str, params: Params, now: float) -> Answer:
         """CreateRoom. It takes any logging configuration, since the sandbox keeps none."""
+        _check_tag_keys(params.get("tags") or {})
         return Answer(200, self.add(self._new_arn(region), now, params).details)
 
     def get(self, region: str, params: Params, _now: float) -> Answer:
         """GetRoom."""
         return Answer(200, self.existing(params["identifier"], region).details)
+
+    def update(self, region: str, params: Params, now: float) -> Answer:
+        """UpdateRoom: what the request names changes, and the room is the first in ListRooms."""
+        room = self.existing(params["identifier"], region)
+        changed = {name: value for name, value in params.items() if value is not None and name != "identifier"}
+        settings = {**room.settings, **changed}
+        room = replace(room, settings=settings, updated=now, number=self._next_number())
+        self._rooms[room.arn] = room
+        return Answer(200, room.details)
 
     def delete(self, region: str, params: Params, _now: float) -> Answer:
         """DeleteRoom."""
@@ -140,8 +178,12 @@ class Rooms:
         return Answer(204, None)
 
     def page(self, region: str, params: Params, _now: float) -> Answer:
-        """ListRooms, newest first. A page goes on after the last room of the one before, so nothing shifts."""
-        rooms = list(self._rooms.values())  # in the order of their numbers
+        """ListRooms, newest update first.
+
+        A page goes on after the last room of the one before. A room that is made or updated meanwhile is in front of
+        the first page, so whoever is halfway through misses it.
+        """
+        rooms = sorted(self._rooms.values(), key=lambda room: room.number)
         if params.get("nextToken"):
             del rooms[bisect_left(rooms, _number_in(params["nextToken"]), key=lambda room: room.number) :]
         size: int = params.get("maxResults") or 50
@@ -152,19 +194,50 @@ class Rooms:
             body["nextToken"] = base64.urlsafe_b64encode(str(page[size - 1].number).encode()).decode()
         return Answer(200, body)
 
+    def tag(self, region: str, params: Params, _now: float) -> Answer:
+        """TagResource."""
+        room = self.existing(params["resourceArn"], region)
+        _check_tag_keys(params["tags"])
+        tags = room.tags | params["tags"]
+        if len(tags) > MAX_TAGS:
+            raise errors.invalid([FieldProblem("tags", f"A resource has at most {MAX_TAGS} tags")])
+        return self._with_tags(room, tags)
+
+    def untag(self, region: str, params: Params, _now: float) -> Answer:
+        """UntagResource; keys that the room does not have are no error."""
+        room = self.existing(params["resourceArn"], region)
+        return self._with_tags(room, {key: tag for key, tag in room.tags.items() if key not in params["tagKeys"]})
+
+    def list_tags(self, region: str, params: Params, _now: float) -> Answer:
+        """ListTagsForResource."""
+        return Answer(200, {"tags": self.existing(params["resourceArn"], region).tags})
+
+    def _with_tags(self, room: Room, tags: dict[str, str]) -> Answer:
+        self._rooms[room.arn] = replace(room, settings={**room.settings, "tags": tags})
+        return Answer(200, {})
+
+    def _next_number(self) -> int:
+        self._updates += 1
+        return self._updates
+
     def _new_arn(self, region: str) -> str:
         while True:
-            room_id = "".join(self._random.choices(_ID_LETTERS, k=_ID_LENGTH))
-            arn = f"arn:aws:ivschat:{region}:{self._account}:room/{room_id}"
+            arn = f"arn:aws:ivschat:{region}:{self._account}:room/{new_id(self._random)}"
             if arn not in self._rooms:
                 return arn
+
+
+def _check_tag_keys(tags: Mapping[str, str]) -> None:
+    """AWS keeps the prefix `aws:` to itself (AWS documentation page "Tag naming limits and requirements")."""
+    if any(key.lower().startswith("aws:") for key in tags):
+        raise errors.invalid([FieldProblem("tags", "A key of a tag must not begin with 'aws:'")])
 
 
 def _is_wanted(room: Room, params: Params) -> bool:
     name, handler = params.get("name"), params.get("messageReviewHandlerUri")
     logging = params.get("loggingConfigurationIdentifier")
     return (
-        (name is None or name == (room.settings.get("name") or ""))
+        (name is None or name == room.name)
         and (handler is None or handler == room.handler_uri)
         and (logging is None or logging in (room.settings.get("loggingConfigurationIdentifiers") or []))
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TextIO
 
+from reconciler.sandbox.connections import Connection
 from reconciler.sandbox.dispatch import Dispatcher, HttpRequest, Reply
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.kinds import FaultKind
@@ -36,6 +37,7 @@ class Sandbox:
         log: TextIO | None = None,
     ) -> None:
         self.url = url
+        self._first_options = options
         self._options = options
         self._clock = clock
         self._on_request = on_request
@@ -56,7 +58,14 @@ class Sandbox:
     def disconnected(self) -> tuple[tuple[str, str], ...]:
         """Room ARN and user ID of every DisconnectUser that was carried out, in order."""
         with self._lock:
-            return tuple(self._service.disconnected)
+            return tuple(self._service.messaging.disconnected)
+
+    @property
+    def connected(self) -> tuple[tuple[str, str], ...]:
+        """Room ARN and user ID of every client that is connected."""
+        with self._lock:
+            tokens = [connection.token for connection in self._service.messaging.connections]
+        return tuple((token.room_arn, token.user_id) for token in tokens)
 
     @property
     def rooms(self) -> tuple[str, ...]:
@@ -75,7 +84,7 @@ class Sandbox:
 
     @property
     def quota(self) -> int:
-        """DisconnectUser calls a second in each region; 0 means no quota."""
+        """Calls of DisconnectUser, SendEvent and DeleteMessage a second in each region; 0 means no quota."""
         return self._options.quota
 
     @quota.setter
@@ -122,6 +131,44 @@ class Sandbox:
         if reply.request is not None and self._on_request is not None:
             self._on_request(reply.request)
         return reply
+
+    def join(self, token: str, address: str) -> Connection:
+        """A connection for the client with this IP address that shows a token. From the server's thread only.
+
+        Raises:
+            TokenRefused: the token opens none.
+        """
+        with self._lock:
+            return self._service.messaging.join(token, address, self._clock())
+
+    def remaining(self, connection: Connection) -> float:
+        """Seconds that a session has left."""
+        return max(0.0, connection.token.session_ends - self._clock())
+
+    def receive(self, connection: Connection, text: str | None) -> None:
+        """A client sends a text frame, or, as None, a binary one. From the server's thread only."""
+        with self._lock:
+            self._service.messaging.receive(connection, text, self._clock())
+
+    def expire(self, connection: Connection) -> None:
+        """A session's time is up. From the server's thread only."""
+        with self._lock:
+            self._service.messaging.expire(connection)
+
+    def leave(self, connection: Connection) -> None:
+        """A client has gone. From the server's thread only."""
+        with self._lock:
+            self._service.messaging.leave(connection)
+
+    def reset(self) -> None:
+        """Begin again as at the start: with the rooms and options from then. From the server's thread only."""
+        with self._lock:
+            self._service.messaging.connections.end_all()
+            self._options = self._first_options
+            self._service = Service(self._options, self._clock())
+            self._faults = Faults(self._options)
+            self._dispatcher = Dispatcher(self._service, self._faults)
+            self._requests.clear()
 
     def _change(self, changed: Callable[[SandboxOptions], SandboxOptions]) -> None:
         with self._lock:

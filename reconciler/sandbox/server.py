@@ -1,6 +1,7 @@
 """The sandbox on a socket: an HTTP server on loopback, in a thread of its own."""
 
 import asyncio
+import ipaddress
 import logging
 import socket
 import time
@@ -10,10 +11,13 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from aiohttp import web
 
+from reconciler.sandbox.callers import check_caller
 from reconciler.sandbox.dispatch import MAX_BODY, HttpRequest, Reply
-from reconciler.sandbox.options import SandboxOptions, loopback_address
+from reconciler.sandbox.errors import ServiceError
+from reconciler.sandbox.options import SandboxOptions, address_of
 from reconciler.sandbox.request import Request
 from reconciler.sandbox.sandbox import Sandbox
+from reconciler.sandbox.websocket import converse, is_handshake
 
 _HANG = 60.0
 """Seconds that the fault `timeout` holds on to a connection, if the client does not give up before."""
@@ -49,9 +53,8 @@ def running(
     with ExitStack() as stack:
         log = None if options.log is None else stack.enter_context(options.log.open("a", encoding="ascii", buffering=1))
         listener = stack.enter_context(_listener(options))
-        host, port = listener.getsockname()[:2]
-        url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-        server = _Server(Sandbox(options, url=url, clock=clock, on_request=on_request, log=log))
+        sandbox = Sandbox(options, url=_url(listener), clock=clock, on_request=on_request, log=log)
+        server = _Server(sandbox, frozenset(map(str.lower, options.allow_hosts)))
         loop = stack.enter_context(asyncio.Runner(loop_factory=asyncio.new_event_loop))
         thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="reconciler-sandbox"))
         ended = thread.submit(loop.run, server.serve(listener))
@@ -68,9 +71,17 @@ def running(
 
 
 def _listener(options: SandboxOptions) -> socket.socket:
-    address = loopback_address(options.host)
+    address = address_of(options.host)
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     return socket.create_server((address, options.port), family=family, backlog=1024)
+
+
+def _url(listener: socket.socket) -> str:
+    """Where this machine finds a listener, also one that listens on every address."""
+    host, port = listener.getsockname()[:2]
+    if ipaddress.ip_address(host).is_unspecified:
+        host = "::1" if ":" in host else "127.0.0.1"
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class _Server:
@@ -83,8 +94,9 @@ class _Server:
         failure: the first exception that was not a client's doing.
     """
 
-    def __init__(self, sandbox: Sandbox) -> None:
+    def __init__(self, sandbox: Sandbox, allowed_hosts: frozenset[str]) -> None:
         self.sandbox = sandbox
+        self._allowed_hosts = allowed_hosts
         self.started: Future[None] = Future()
         self.stopping = asyncio.Event()
         self.failure: Exception | None = None
@@ -117,9 +129,28 @@ class _Server:
             await runner.cleanup()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        if is_handshake(request):  # From any page: the token is the credential, and front-ends have ports of their own.
+            return await converse(request, self.sandbox)
+        try:
+            check_caller(request.headers.get("Host"), request.headers.get("Origin"), self._allowed_hosts)
+        except ServiceError as error:
+            return web.json_response(error.body, status=error.status, headers={"x-amzn-ErrorType": error.code})
+        match request.method, request.rel_url.path:
+            case "GET", "/_sandbox/health":
+                rooms, connected = len(self.sandbox.rooms), len(self.sandbox.connected)
+                return web.json_response({"status": "ok", "rooms": rooms, "connections": connected})
+            case "POST", "/_sandbox/reset":
+                self.sandbox.reset()
+                return web.Response(status=204)
+        return await self._answer(request)
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         # A body that breaks off raises out of here: aiohttp ends the connection, and nothing is remembered.
         body = await _body(request)
-        http = HttpRequest(request.method, request.rel_url.raw_path, request.headers.get("Authorization"), body)
+        url = request.rel_url
+        http = HttpRequest(
+            request.method, url.raw_path, request.headers.get("Authorization"), body, url.raw_query_string
+        )
         try:
             reply = self.sandbox.answer(http)
         except Exception as error:

@@ -7,10 +7,16 @@ Sources: service model `ivschat` 2020-07-14 as shipped by botocore for operation
 """
 
 from reconciler.sandbox import errors
+from reconciler.sandbox.attributes import problems_of
+from reconciler.sandbox.messaging import Messaging
 from reconciler.sandbox.model import check
 from reconciler.sandbox.options import SandboxOptions
-from reconciler.sandbox.quota import TokenBucket
+from reconciler.sandbox.quota import Quotas
 from reconciler.sandbox.rooms import Answer, Operation, Params, Rooms
+from reconciler.sandbox.tokens import Tokens
+
+_MESSAGING = {"DeleteMessage", "DisconnectUser", "SendEvent"}
+_TAGS = {"ListTagsForResource", "TagResource", "UntagResource"}
 
 
 class Service:
@@ -21,9 +27,10 @@ class Service:
         now: when its rooms are made, in seconds since 1970.
 
     Attributes:
-        options: `quota`, `room_quota` and `deny` hold from the next call on if this is replaced.
+        options: the quotas and `deny` hold from the next call on if this is replaced.
         rooms: the rooms that exist.
-        disconnected: room ARN and user ID of every DisconnectUser that was carried out, in order.
+        tokens: the chat tokens that were issued.
+        messaging: what happens in the rooms.
     """
 
     def __init__(self, options: SandboxOptions, now: float) -> None:
@@ -34,14 +41,22 @@ class Service:
         region = options.rooms[0].split(":")[3] if options.rooms else "us-west-2"
         for number in range(1, options.more_rooms + 1):
             self.rooms.create(region, {"name": f"room-{number}"}, now)
-        self.disconnected: list[tuple[str, str]] = []
-        self._buckets: dict[tuple[str, str], TokenBucket] = {}
+        self.tokens = Tokens(options.token_lifetime, options.session_lifetime)
+        self.messaging = Messaging(self.rooms, self.tokens, self.charge)
+        self._quotas = Quotas()
         self._operations: dict[str, Operation] = {
+            "CreateChatToken": self._create_chat_token,
             "CreateRoom": self.rooms.create,
-            "DeleteRoom": self.rooms.delete,
+            "DeleteMessage": self._delete_message,
+            "DeleteRoom": self._delete_room,
             "DisconnectUser": self._disconnect_user,
             "GetRoom": self.rooms.get,
             "ListRooms": self.rooms.page,
+            "ListTagsForResource": self.rooms.list_tags,
+            "SendEvent": self._send_event,
+            "TagResource": self.rooms.tag,
+            "UntagResource": self.rooms.untag,
+            "UpdateRoom": self.rooms.update,
         }
 
     @property
@@ -62,9 +77,12 @@ class Service:
             raise errors.not_in_the_sandbox(operation, list(self._operations))
         if problems := check(operation, params):
             raise errors.invalid(problems)
-        limit = self._limit(operation)
-        if limit and not self._bucket(operation, region, limit, now).take(now):
+        if not self.charge(operation, region, now):
             raise self.throttled(operation, params)
+
+    def charge(self, operation: str, region: str, now: float) -> bool:
+        """Whether one more call of an operation is within the region's quota."""
+        return self._quotas.take((operation, region), self._limit(operation), now)
 
     def carry_out(self, operation: str, region: str, params: Params, now: float) -> Answer:
         """Do what an admitted request asks for.
@@ -85,19 +103,39 @@ class Service:
         """The error for a call that the caller may not make."""
         return errors.access_denied(operation, caller_arn=self.caller_arn, resource=_room_in(params) or "*")
 
-    def _disconnect_user(self, region: str, params: Params, _now: float) -> Answer:
+    def _create_chat_token(self, region: str, params: Params, now: float) -> Answer:
+        self.rooms.existing(params["roomIdentifier"], region)
+        return self.tokens.issue(params, now)
+
+    def _delete_room(self, region: str, params: Params, now: float) -> Answer:
+        answer = self.rooms.delete(region, params, now)
+        self.messaging.close_room(params["identifier"])
+        return answer
+
+    def _send_event(self, region: str, params: Params, now: float) -> Answer:
         room = self.rooms.existing(params["roomIdentifier"], region)
-        self.disconnected.append((room.arn, params["userId"]))
+        attributes = params.get("attributes") or {}
+        if problems := problems_of(attributes):
+            raise errors.invalid(problems)
+        return Answer(200, {"id": self.messaging.send_event(room.arn, params["eventName"], attributes, "", now)})
+
+    def _delete_message(self, region: str, params: Params, now: float) -> Answer:
+        room = self.rooms.existing(params["roomIdentifier"], region)
+        deleted = self.messaging.delete_message(room.arn, params["id"], params.get("reason") or "", "", now)
+        return Answer(200, {"id": deleted})
+
+    def _disconnect_user(self, region: str, params: Params, now: float) -> Answer:
+        room = self.rooms.existing(params["roomIdentifier"], region)
+        self.messaging.disconnect_user(room.arn, params["userId"], params.get("reason") or "", "", now)
         return Answer(200, {})
 
     def _limit(self, operation: str) -> int:
-        return self.options.quota if operation == "DisconnectUser" else self.options.room_quota
-
-    def _bucket(self, operation: str, region: str, limit: int, now: float) -> TokenBucket:
-        bucket = self._buckets.get((operation, region))
-        if bucket is None or bucket.rate != limit:
-            bucket = self._buckets[operation, region] = TokenBucket(limit, now=now)
-        return bucket
+        options = self.options
+        if operation in _MESSAGING:
+            return options.quota
+        if operation == "CreateChatToken":
+            return options.token_quota
+        return 2 * options.room_quota if operation in _TAGS else options.room_quota
 
 
 def _named(name: str | None) -> Params:
@@ -107,6 +145,6 @@ def _named(name: str | None) -> Params:
 
 
 def _room_in(params: Params) -> str | None:
-    """The room that a request is about: `roomIdentifier` of DisconnectUser, `identifier` of the room operations."""
-    arn = params.get("roomIdentifier") or params.get("identifier")
+    """The room that a request is about, by whichever name the operation calls it."""
+    arn = params.get("roomIdentifier") or params.get("identifier") or params.get("resourceArn")
     return arn if isinstance(arn, str) else None

@@ -60,3 +60,82 @@ def connect(url: str, *, timeout: float = 30) -> http.client.HTTPConnection:
     address = urllib.parse.urlsplit(url)
     assert address.hostname is not None
     return http.client.HTTPConnection(address.hostname, address.port, timeout=timeout)
+
+
+class Heard:
+    """A line that notes what a client hears."""
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+        self.closed_with: int | None = None
+
+    def send(self, frame: bytes) -> None:
+        assert self.closed_with is None
+        self.frames.append(frame)
+
+    def close(self, code: int) -> None:
+        assert self.closed_with is None
+        self.closed_with = code
+
+    @property
+    def entities(self) -> list[Any]:
+        """What was heard, without the frames around it."""
+        return [json.loads(payload(frame)) for frame in self.frames]
+
+
+def payload(frame: bytes) -> bytes:
+    """What is in an unmasked text frame, which must be well-formed."""
+    assert frame[0] == 0x81
+    head = {126: 4, 127: 10}.get(frame[1], 2)
+    size = frame[1] if head == 2 else int.from_bytes(frame[2:head], "big")
+    assert len(frame) == head + size
+    return frame[head:]
+
+
+ALL_CAPABILITIES = ("SEND_MESSAGE", "DELETE_MESSAGE", "DISCONNECT_USER")
+
+
+class Client:
+    """A client in a room of a service that nothing else runs.
+
+    Args:
+        chat: the service.
+        user_id: who it is.
+        capabilities: what the token allows.
+        params: more members of CreateChatToken.
+    """
+
+    def __init__(
+        self, chat: Service, user_id: str, *capabilities: str, room: str = LOBBY, now: float = NOON, **params: Any
+    ) -> None:
+        asked = {"roomIdentifier": room, "userId": user_id, "capabilities": capabilities, **params}
+        body = chat.carry_out("CreateChatToken", room.split(":")[3], asked, now).body
+        assert body is not None
+        self._messaging = chat.messaging
+        self.connection = chat.messaging.join(body["token"], "192.0.2.7", now)
+        self.line = Heard()
+        self.connection.open(self.line)
+
+    def ask(self, request: object, now: float = NOON) -> None:
+        """Send a request as JSON, or a text as it is."""
+        text = request if isinstance(request, str) else json.dumps(request)
+        self._messaging.receive(self.connection, text, now)
+
+    def say(self, content: str, now: float = NOON, **members: object) -> None:
+        """Send a message."""
+        self.ask({"Action": "SEND_MESSAGE", "Content": content, **members}, now)
+
+    @property
+    def heard(self) -> list[Any]:
+        """Every entity so far."""
+        return self.line.entities
+
+    @property
+    def contents(self) -> list[str]:
+        """The contents of the messages so far."""
+        return [entity["Content"] for entity in self.heard if entity["Type"] == "MESSAGE"]
+
+    @property
+    def refusals(self) -> list[tuple[int, str]]:
+        """Code and RequestId of the errors so far."""
+        return [(entity["ErrorCode"], entity["RequestId"]) for entity in self.heard if entity["Type"] == "ERROR"]

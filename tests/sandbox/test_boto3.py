@@ -162,14 +162,33 @@ def test_retries_get_through_and_each_attempt_is_seen(sandbox: Sandbox, chat_for
 
 
 def test_an_operation_the_sandbox_has_not_is_a_clear_error(chat: "IvschatClient") -> None:
-    with pytest.raises(chat.exceptions.ValidationException, match="The sandbox does not do CreateChatToken") as caught:
-        chat.create_chat_token(roomIdentifier=LOBBY, userId="zed")
+    with pytest.raises(
+        chat.exceptions.ValidationException, match="The sandbox does not do ListLoggingConfigurations"
+    ) as caught:
+        chat.list_logging_configurations()
     assert response_of(caught)["reason"] == "UNKNOWN_OPERATION"
 
 
-def test_tags_are_an_operation_the_sandbox_has_not(chat: "IvschatClient") -> None:
-    with pytest.raises(chat.exceptions.ValidationException, match="The sandbox does not do ListTagsForResource"):
-        chat.list_tags_for_resource(resourceArn=LOBBY)
+def test_a_room_is_updated_and_tagged(chat: "IvschatClient") -> None:
+    room = chat.create_room(name="stage", tags={"team": "safety"})["arn"]
+    assert chat.update_room(identifier=room, maximumMessageLength=100)["maximumMessageLength"] == 100
+    chat.tag_resource(resourceArn=room, tags={"stage": "beta", "a b/c&d=é": ""})
+    assert chat.list_tags_for_resource(resourceArn=room)["tags"] == {"team": "safety", "stage": "beta", "a b/c&d=é": ""}
+    chat.untag_resource(resourceArn=room, tagKeys=["team", "a b/c&d=é"])
+    assert chat.get_room(identifier=room)["tags"] == {"stage": "beta"}
+
+
+def test_a_chat_token_is_good_for_a_minute_and_its_session_for_an_hour(chat_for: ChatFor) -> None:
+    with running(SandboxOptions(rooms=(LOBBY,)), clock=lambda: NOON) as sandbox:
+        made = chat_for(sandbox).create_chat_token(roomIdentifier=LOBBY, userId="zed", capabilities=["SEND_MESSAGE"])
+    assert made["tokenExpirationTime"].timestamp() == NOON + 60
+    assert made["sessionExpirationTime"].timestamp() == NOON + 3600
+
+
+def test_messaging_operations_answer_an_id(chat: "IvschatClient") -> None:
+    sent = chat.send_event(roomIdentifier=LOBBY, eventName="goal", attributes={"team": "red"})
+    deleted = chat.delete_message(roomIdentifier=LOBBY, id="AbCdEf123456", reason="spam")
+    assert (len(sent["id"]), len(deleted["id"])) == (12, 12)
 
 
 def test_one_endpoint_serves_sts_too(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,5 @@
 import json
+import urllib.parse
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -111,12 +112,33 @@ def test_what_is_no_operation_is_not_found(method: str, path: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("POST", "/SendEvent"), ("GET", "/tags/arn%3Aaws"), ("POST", "/UpdateRoom")]
+    ("method", "path"), [("POST", "/CreateLoggingConfiguration"), ("POST", "/ListLoggingConfigurations")]
 )
 def test_the_services_other_operations_say_what_the_sandbox_does(method: str, path: str) -> None:
     reply = dispatcher(LOBBY).reply(HttpRequest(method, path, signed(), b"{}"), NOON)
     assert (reply.status, content(reply)["reason"]) == (400, "UNKNOWN_OPERATION")
     assert content(reply)["message"].startswith("The sandbox does not do ")
+
+
+def test_what_stands_in_path_and_query_is_part_of_the_request() -> None:
+    receiver = dispatcher(LOBBY)
+    path = "/tags/" + urllib.parse.quote(LOBBY, safe="")
+    tagged = receiver.reply(HttpRequest("POST", path, signed(), b'{"tags": {"a": "1", "b": "2", "c": "3"}}'), NOON)
+    assert (tagged.status, content(tagged)) == (200, {})
+    untagged = receiver.reply(HttpRequest("DELETE", path, signed(), b"", "tagKeys=a&tagKeys=%62"), NOON)
+    assert (untagged.status, content(untagged)) == (200, {})
+    assert untagged.request is not None
+    assert untagged.request.params == {"resourceArn": LOBBY, "tagKeys": ["a", "b"]}
+    assert content(receiver.reply(HttpRequest("GET", path, signed(), b""), NOON)) == {"tags": {"c": "3"}}
+
+
+@pytest.mark.parametrize(
+    ("query", "code"), [("", "ValidationException"), ("&".join(["tagKeys=a"] * 1001), "SerializationException")]
+)
+def test_a_query_without_keys_or_with_too_many_is_refused(query: str, code: str) -> None:
+    path = "/tags/" + urllib.parse.quote(LOBBY, safe="")
+    reply = dispatcher(LOBBY).reply(HttpRequest("DELETE", path, signed(), b"", query), NOON)
+    assert (reply.status, reply.headers["x-amzn-ErrorType"]) == (400, code)
 
 
 @pytest.mark.parametrize(
@@ -222,11 +244,15 @@ def test_a_line_of_the_log_is_json_with_the_parameters_exactly() -> None:
 @settings(deadline=None)
 @given(
     method=st.sampled_from(["GET", "POST", "PUT", "X"]),
-    path=st.sampled_from(["/", "/DisconnectUser", "/CreateRoom", "/ListRooms", "/tags/x"]) | st.text(),
+    path=st.sampled_from(["/", "/DisconnectUser", "/CreateRoom", "/ListRooms", "/SendEvent", "/CreateChatToken"])
+    | st.sampled_from(["/tags/x", "/tags/%zz%", "/tags/" + LOBBY])
+    | st.text(),
     authorization=st.sampled_from([signed(), signed(scope_service="sts"), None]) | st.text(),
     body=st.binary(max_size=200)
     | st.dictionaries(
-        st.sampled_from(["roomIdentifier", "userId", "tags", "nextToken", "messageReviewHandler"]),
+        st.sampled_from(
+            ["roomIdentifier", "userId", "tags", "nextToken", "messageReviewHandler", "attributes", "eventName"]
+        ),
         st.text() | st.just(LOBBY) | st.floats() | st.dictionaries(st.text(), st.none() | st.text()),
     ).map(lambda value: json.dumps(value).encode()),
 )

@@ -40,7 +40,7 @@ def send(sandbox: Sandbox, *calls: tuple[str, dict[str, Any]]) -> list[Any]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def test_the_javascript_sdk_does_all_five_operations(sandbox: Sandbox) -> None:
+def test_the_javascript_sdk_does_the_operations_on_rooms(sandbox: Sandbox) -> None:
     kicked, made, listed, read = send(
         sandbox,
         ("DisconnectUser", kick("😀 zed", reason="Violated terms of service")),
@@ -55,6 +55,23 @@ def test_the_javascript_sdk_does_all_five_operations(sandbox: Sandbox) -> None:
     assert read["output"]["maximumMessageLength"] == 500
     (deleted,) = send(sandbox, ("DeleteRoom", {"identifier": made["output"]["arn"]}))
     assert deleted["status"] == 204
+
+
+def test_the_javascript_sdk_updates_tags_and_talks(sandbox: Sandbox) -> None:
+    updated, _, _, listed, token, sent, deleted = send(
+        sandbox,
+        ("UpdateRoom", {"identifier": LOBBY, "name": "stage"}),
+        ("TagResource", {"resourceArn": LOBBY, "tags": {"a b/c": "1", "d": "2"}}),
+        ("UntagResource", {"resourceArn": LOBBY, "tagKeys": ["d", "e"]}),
+        ("ListTagsForResource", {"resourceArn": LOBBY}),
+        ("CreateChatToken", {"roomIdentifier": LOBBY, "userId": "zed", "attributes": {"a": "b"}}),
+        ("SendEvent", {"roomIdentifier": LOBBY, "eventName": "goal"}),
+        ("DeleteMessage", {"roomIdentifier": LOBBY, "id": "AbCdEf123456"}),
+    )
+    assert updated["output"]["name"] == "stage"
+    assert listed["output"] == {"tags": {"a b/c": "1"}}
+    assert len(token["output"]["token"]) > 40
+    assert [len(answer["output"]["id"]) for answer in (sent, deleted)] == [12, 12]
 
 
 def test_the_javascript_sdks_paginator_sees_every_room_once(sandbox: Sandbox) -> None:
@@ -91,11 +108,8 @@ def test_the_javascript_sdk_knows_the_modelled_errors_and_their_members() -> Non
 def test_the_javascript_sdk_hears_of_what_is_not_modelled(sandbox: Sandbox) -> None:
     sandbox.fault_next("expired", "cut")
     expired, cut, unknown = send(
-        sandbox,
-        ("DisconnectUser", kick()),
-        ("DisconnectUser", kick()),
-        ("SendEvent", {"roomIdentifier": LOBBY, "eventName": "x"}),
+        sandbox, ("DisconnectUser", kick()), ("DisconnectUser", kick()), ("ListLoggingConfigurations", {})
     )
     assert (expired["error"], expired["status"]) == ("ExpiredTokenException", 403)
     assert "socket hang up" in cut["message"]
-    assert unknown["message"].startswith("The sandbox does not do SendEvent.")
+    assert unknown["message"].startswith("The sandbox does not do ListLoggingConfigurations.")

@@ -178,7 +178,13 @@ def accepted(shape: Shape) -> st.SearchStrategy[Any]:
     return st.one_of(st.text(max_size=5), st.just(LOBBY), st.just(1))
 
 
-@pytest.mark.parametrize("operation", ["CreateRoom", "DeleteRoom", "DisconnectUser", "GetRoom", "ListRooms"])
+@pytest.mark.parametrize(
+    "operation",
+    [
+        *("CreateChatToken", "CreateRoom", "DeleteMessage", "DeleteRoom", "DisconnectUser", "GetRoom", "ListRooms"),
+        *("SendEvent", "UpdateRoom"),
+    ],
+)
 @settings(deadline=None)
 @given(data=st.data())
 def test_what_botocore_itself_refuses_to_send_is_refused(operation: str, data: st.DataObject) -> None:

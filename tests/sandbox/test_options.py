@@ -1,23 +1,31 @@
+import ipaddress
 from typing import Any
 
 import pytest
 
 from reconciler.sandbox import FAULT_KINDS, SandboxOptions
 from reconciler.sandbox.faults import Faults
-from reconciler.sandbox.options import loopback_address
+from reconciler.sandbox.options import address_of
 
 from .builders import LOBBY
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.1", "192.0.2.1", "example.com", "", "127.0.0.1.example.com"])
-def test_only_a_loopback_address_is_listened_on(host: str) -> None:
-    with pytest.raises(ValueError, match="must be a loopback address"):
+@pytest.mark.parametrize("host", ["example.com", "", "127.0.0.1.example.com", "127.1", "*"])
+def test_a_name_is_not_listened_on(host: str) -> None:
+    with pytest.raises(ValueError, match="must be an IP address such as"):
         SandboxOptions(host=host)
 
 
-@pytest.mark.parametrize(("host", "address"), [("localhost", "127.0.0.1"), ("127.0.0.2", "127.0.0.2"), ("::1", "::1")])
-def test_a_loopback_address_is_taken(host: str, address: str) -> None:
-    assert loopback_address(SandboxOptions(host=host).host) == address
+def test_only_loopback_is_listened_on_unless_asked_for() -> None:
+    assert ipaddress.ip_address(address_of(SandboxOptions().host)).is_loopback
+
+
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [("localhost", "127.0.0.1"), ("127.0.0.2", "127.0.0.2"), ("::1", "::1"), ("0.0.0.0", "0.0.0.0")],
+)
+def test_an_address_is_taken(host: str, address: str) -> None:
+    assert address_of(SandboxOptions(host=host).host) == address
 
 
 @pytest.mark.parametrize(
@@ -34,6 +42,12 @@ def test_a_loopback_address_is_taken(host: str, address: str) -> None:
         ({"more_rooms": 1_000_001}, "1000001 more rooms: must be 0 to 1000000"),
         ({"quota": -1}, "quota -1: must be 0"),
         ({"room_quota": -5}, "quota -5: must be 0"),
+        ({"token_quota": -1}, "quota -1: must be 0"),
+        ({"token_lifetime": 0}, "token lifetime 0: must be above 0 and at most 60 seconds"),
+        ({"token_lifetime": 61}, "token lifetime 61: must be"),
+        ({"token_lifetime": float("nan")}, "token lifetime nan: must be"),
+        ({"session_lifetime": 0}, "session lifetime 0: must be above 0 and at most 10800 seconds"),
+        ({"session_lifetime": float("inf")}, "session lifetime inf: must be"),
         ({"latency": -0.1}, "latency -0.1: must be 0 to 3600 seconds"),
         ({"latency": float("nan")}, "latency nan: must be"),
         ({"fault_rate": 101}, "fault rate 101: must be a percentage, 0 to 100"),

@@ -1,3 +1,4 @@
+import contextlib
 from dataclasses import replace
 from typing import Any
 
@@ -5,6 +6,7 @@ import pytest
 
 from reconciler.sandbox import SandboxOptions
 from reconciler.sandbox.errors import ServiceError
+from reconciler.sandbox.model import service_model
 from reconciler.sandbox.quota import TokenBucket
 from reconciler.sandbox.rooms import Answer
 from reconciler.sandbox.service import Service
@@ -34,7 +36,7 @@ def names(listed: Any) -> list[str]:
 def test_disconnecting_answers_an_empty_object_and_remembers_whom() -> None:
     chat = service(LOBBY)
     assert call(chat, "DisconnectUser", kick("😀 zed\n")) == {}
-    assert chat.disconnected == [(LOBBY, "😀 zed\n")]
+    assert chat.messaging.disconnected == [(LOBBY, "😀 zed\n")]
 
 
 def test_disconnecting_from_a_room_that_does_not_exist_names_the_room() -> None:
@@ -46,7 +48,7 @@ def test_disconnecting_from_a_room_that_does_not_exist_names_the_room() -> None:
         "resourceId": "nobodyMade12",
         "resourceType": "ROOM",
     }
-    assert chat.disconnected == []
+    assert chat.messaging.disconnected == []
 
 
 def test_a_room_is_not_to_be_found_in_another_region() -> None:
@@ -210,7 +212,7 @@ def test_the_call_after_a_hundred_in_one_instant_is_throttled() -> None:
         "resourceType": "ROOM",
         "limit": 100,
     }
-    assert len(chat.disconnected) == 100
+    assert len(chat.messaging.disconnected) == 100
 
 
 def test_the_quota_comes_back_as_time_passes() -> None:
@@ -297,7 +299,7 @@ def test_a_denied_room_is_denied_to_every_operation_even_when_absent() -> None:
     )
     assert refused(chat, "GetRoom", {"identifier": LOBBY}).code == "AccessDeniedException"
     assert refused(chat, "DeleteRoom", {"identifier": ABSENT}).code == "AccessDeniedException"
-    assert chat.disconnected == []
+    assert chat.messaging.disconnected == []
 
 
 def test_a_malformed_request_lists_its_fields() -> None:
@@ -308,8 +310,80 @@ def test_a_malformed_request_lists_its_fields() -> None:
 
 
 def test_an_operation_the_sandbox_has_not_says_so() -> None:
-    error = refused(service(LOBBY), "UpdateRoom", {"identifier": LOBBY})
+    error = refused(service(LOBBY), "GetLoggingConfiguration", {"identifier": LOGGING})
     assert (error.code, error.status, error.body["reason"]) == ("ValidationException", 400, "UNKNOWN_OPERATION")
     assert error.message == (
-        "The sandbox does not do UpdateRoom. It does CreateRoom, DeleteRoom, DisconnectUser, GetRoom, ListRooms."
+        "The sandbox does not do GetLoggingConfiguration. It does CreateChatToken, CreateRoom, DeleteMessage, "
+        "DeleteRoom, DisconnectUser, GetRoom, ListRooms, ListTagsForResource, SendEvent, TagResource, UntagResource, "
+        "UpdateRoom."
     )
+
+
+def test_all_but_logging_configurations_is_in_the_sandbox() -> None:
+    absent = {name for name in service_model().operation_names if not is_done(name)}
+    assert absent == {
+        f"{verb}LoggingConfiguration{'s' if verb == 'List' else ''}"
+        for verb in ("Create", "Delete", "Get", "List", "Update")
+    }
+
+
+def is_done(operation: str) -> bool:
+    with contextlib.suppress(ServiceError):
+        service().admit(operation, REGION, {}, NOON)
+        return True
+    error = refused(service(), operation, {})
+    return bool(error.body.get("reason") != "UNKNOWN_OPERATION")
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "limit", "status"),
+    [
+        ("DisconnectUser", kick(), 100, 429),
+        ("SendEvent", {"roomIdentifier": LOBBY, "eventName": "goal"}, 100, 429),
+        ("DeleteMessage", {"roomIdentifier": LOBBY, "id": "AbCdEf123456"}, 100, 429),
+        ("CreateChatToken", {"roomIdentifier": LOBBY, "userId": "zed"}, 200, 400),
+        ("UpdateRoom", {"identifier": LOBBY}, 5, 400),
+        ("CreateRoom", {}, 5, 400),
+        ("ListTagsForResource", {"resourceArn": LOBBY}, 10, 400),
+        ("TagResource", {"resourceArn": LOBBY, "tags": {}}, 10, 400),
+        ("UntagResource", {"resourceArn": LOBBY, "tagKeys": []}, 10, 400),
+    ],
+)
+def test_each_operation_has_the_documented_quota_by_itself(
+    operation: str, params: dict[str, Any], limit: int, status: int
+) -> None:
+    chat = Service(SandboxOptions(rooms=(LOBBY,)), NOON)
+    for _ in range(limit):
+        call(chat, operation, params)
+    error = refused(chat, operation, params)
+    assert (error.code, error.status) == ("ThrottlingException", status)
+    assert error.message == f"Rate exceeded: {operation}, {limit} calls a second"
+    call(chat, "GetRoom", {"identifier": LOBBY})
+
+
+@pytest.mark.parametrize("operation", ["CreateChatToken", "SendEvent"])
+def test_attributes_have_at_most_1_kb(operation: str) -> None:
+    params = {"roomIdentifier": LOBBY, "userId": "zed", "eventName": "goal"}
+    most = {"k" * 24: "é" * 500}
+    assert call(service(LOBBY), operation, params | {"attributes": most})
+    error = refused(service(LOBBY), operation, params | {"attributes": most | {"k": ""}})
+    assert (error.code, error.body["fieldList"][0]["name"]) == ("ValidationException", "attributes")
+
+
+@pytest.mark.parametrize(
+    ("operation", "params"),
+    [
+        ("CreateChatToken", {"roomIdentifier": ABSENT, "userId": "zed"}),
+        ("SendEvent", {"roomIdentifier": ABSENT, "eventName": "goal"}),
+        ("DeleteMessage", {"roomIdentifier": ABSENT, "id": "AbCdEf123456"}),
+        ("UpdateRoom", {"identifier": ABSENT}),
+        ("TagResource", {"resourceArn": ABSENT, "tags": {}}),
+        ("UntagResource", {"resourceArn": ABSENT, "tagKeys": []}),
+        ("ListTagsForResource", {"resourceArn": ABSENT}),
+    ],
+)
+def test_a_room_that_is_not_there_is_not_found_whatever_is_asked(operation: str, params: dict[str, Any]) -> None:
+    error = refused(service(LOBBY), operation, params)
+    assert (error.code, error.status, error.body["resourceId"]) == ("ResourceNotFoundException", 404, "nobodyMade12")
+    abroad = refused(service(ABSENT), operation, params, region="eu-west-1")
+    assert abroad.code == "ResourceNotFoundException"

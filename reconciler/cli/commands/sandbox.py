@@ -1,6 +1,7 @@
 """`reconciler sandbox`: a local IVS Chat to try things out."""
 
 import os
+import resource
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +31,7 @@ from reconciler.cli.options import (
 )
 from reconciler.cli.workspace import Workspace
 from reconciler.errors import EndpointMixed, ReconcilerError
-from reconciler.redaction import Redaction
+from reconciler.redaction import HIDDEN, Redaction
 from reconciler.sandbox.kinds import DEFAULT_FAULTS, FAULT_KINDS, FaultKind
 from reconciler.state.endpoints import recorded
 from reconciler.state.value import State
@@ -53,6 +54,20 @@ _with_settings = gathered(
     "settings",
     dict,
     option(
+        "--host",
+        default="127.0.0.1",
+        show_default=True,
+        metavar="ADDRESS",
+        help="The address to listen on; another than a loopback address lets others in, as a container has to.",
+    ),
+    option(
+        "--allow-host",
+        "allow_hosts",
+        multiple=True,
+        metavar="NAME",
+        help="A name by which the API may be called, besides localhost; repeatable.",
+    ),
+    option(
         "--room", "rooms", multiple=True, metavar="ARN", help="One more room, besides those of the list; repeatable."
     ),
     option(
@@ -68,7 +83,16 @@ _with_settings = gathered(
         default=100,
         show_default=True,
         metavar="N",
-        help="DisconnectUser calls a second in each region; 0 for no quota.",
+        help="Calls of DisconnectUser, SendEvent and DeleteMessage a second in each region, each by itself; 0 for no"
+        " quota.",
+    ),
+    option(
+        "--token-quota",
+        type=click.IntRange(min=0),
+        default=200,
+        show_default=True,
+        metavar="N",
+        help="The same for CreateChatToken.",
     ),
     option(
         "--room-quota",
@@ -76,10 +100,23 @@ _with_settings = gathered(
         default=5,
         show_default=True,
         metavar="N",
-        help="The same for each operation on rooms, such as ListRooms.",
+        help="The same for each operation on rooms, such as ListRooms; those on tags have twice as many.",
     ),
     option(
         "--latency", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="How long to delay each answer."
+    ),
+    option(
+        "--token-lifetime",
+        type=click.FloatRange(0, 60, min_open=True),
+        default=60,
+        metavar="SECONDS",
+        help="How long a chat token is accepted; what CreateChatToken answers says a minute still.",
+    ),
+    option(
+        "--session-lifetime",
+        type=click.FloatRange(0, 10_800, min_open=True),
+        metavar="SECONDS",
+        help="How long a session lasts at most. [default: as CreateChatToken was asked]",
     ),
     option("--deny", multiple=True, type=RoomArn(), metavar="ARN", help="A room that denies calls; repeatable."),
     option("--account", default="123456789012", show_default=True, metavar="N", help="The caller's account."),
@@ -141,7 +178,8 @@ def command(
 ) -> int:
     """Run a local IVS Chat, to try out the real job without an AWS account.
 
-    It answers on a loopback address as Amazon IVS Chat does, and disconnects nobody. It has the rooms of the ban list.
+    It answers the API and chat clients on a loopback address as Amazon IVS Chat does, and disconnects nobody else. It
+    has the rooms of the ban list.
 
     With COMMAND, it runs that command with AWS clients pointed at the sandbox, shows their requests, and ends with its
     exit code: reconciler sandbox -- reconciler apply. The command works on a copy of the state, unless --state
@@ -167,6 +205,8 @@ def _running(options: "SandboxOptions", on_request: Callable[["Request"], None] 
     Raises:
         ReconcilerError: It cannot run.
     """
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a chat client is an open file
     try:
         with sandbox.running(options, on_request=on_request) as box:
             yield box
@@ -188,6 +228,7 @@ def _serve(options: "SandboxOptions", names: Mapping[str, str], redact: Redactio
             "Use it with any AWS client and made-up credentials:"
             f" AWS_ENDPOINT_URL_IVSCHAT={box.url} AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n"
         )
+        console.out(f"Chat clients join at ws{box.url.removeprefix('http')} with a token from CreateChatToken.\n")
         try:
             Event().wait()
         except KeyboardInterrupt:
@@ -275,10 +316,15 @@ def _line(request: "Request", names: Mapping[str, str], redact: Redaction) -> st
     if isinstance(arn, str) and isinstance(user_id, str):
         room = escape.terminal(address(BanKey(arn, ""), names))
         what.append(room + escape.user_id(redact.user(user_id)))
-    what += [
-        f"{escape.terminal(name)}={escape.quoted(redact.text(str(value), user))}" for name, value in params.items()
-    ]
+    what += [f"{escape.terminal(name)}={_value(name, value, user, redact)}" for name, value in params.items()]
     answer = request.status if request.status is not None else "no answer"
     error = f" {escape.terminal(request.error)}" if request.error else ""
     head = f"{escape.line(request.operation)} in {escape.terminal(request.region) or 'no region'}"
     return f"{head}   {'   '.join(what)}   → {answer}{error}\n"
+
+
+def _value(name: str, value: object, user: str, redact: Redaction) -> str:
+    """The value of a request's member. Attributes may be about anybody, and a reason without a user too."""
+    if redact and (name == "attributes" or (name == "reason" and not user)):
+        return HIDDEN
+    return escape.quoted(redact.text(str(value), user))

@@ -85,7 +85,10 @@ def test_the_sandbox_serves_until_it_is_stopped(folder: Path) -> None:
         first = process.stdout.readline()
         assert first.startswith("A local IVS Chat with 1 room listens on http://127.0.0.1:")
         url = first.split()[-1]
-        process.stdout.readline()
+        assert f" AWS_ENDPOINT_URL_IVSCHAT={url} " in process.stdout.readline()
+        assert process.stdout.readline() == (
+            f"Chat clients join at {url.replace('http', 'ws')} with a token from CreateChatToken.\n"
+        )
         environment = os.environ | {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
         applied = in_a_process("apply", "--auto-approve", "--endpoint-url", url, env=environment)
         assert applied.returncode == 0, applied.stderr
@@ -94,3 +97,21 @@ def test_the_sandbox_serves_until_it_is_stopped(folder: Path) -> None:
         process.communicate()
     assert line == 'DisconnectUser in us-west-2   lobby/ABC123def456   reason="Violated terms of service"   → 200\n'
     assert process.returncode == 130
+
+
+SENDING = """
+import boto3
+chat = boto3.client("ivschat", region_name="us-west-2")
+room = "arn:aws:ivschat:us-west-2:12345689012:room/g1H2I3j4k5L6"
+chat.send_event(roomIdentifier=room, eventName="left", attributes={"who": "zed"})
+chat.delete_message(roomIdentifier=room, id="AbCdEf123456", reason="zed is rude")
+"""
+
+
+def test_free_text_that_may_be_about_anybody_is_not_shown_when_redacting(folder: Path) -> None:
+    environment = os.environ | {"RECONCILER_REDACT_KEY": "k" * 32}
+    shown = in_a_process("sandbox", "--redact", "--", sys.executable, "-c", SENDING, env=environment)
+    assert shown.returncode == 0, shown.stderr
+    assert 'eventName="left"   attributes=…   → 200' in shown.stdout
+    assert 'id="AbCdEf123456"   reason=…   → 200' in shown.stdout
+    assert "zed" not in shown.stdout
