@@ -177,7 +177,10 @@ def _carry_out(
             done = tally_of(plan.changes, session.state.records, outcomes)
             report.stopped(done)
             error.add_note(wording.done(done, recorded=session.is_saved, saved_plan=saved_plan))
-            raise
+            if stop.signal is None or isinstance(error, StateError):
+                raise
+            console.error(report.failed(error).whole())
+            return 128 + stop.signal
         owed = sum(1 for _ in session.state.unsettled) if workspace.ban_list.denylist is not None else 0
         counted = tally(plan.changes, outcomes)
         if stuck and counted.complete:
