@@ -10,6 +10,7 @@ The order is what makes bans hold, and what makes a crash harmless:
   are used up: the ban settles. Until then its record says when it was published.
 """
 
+import math
 import threading
 from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from reconciler.bans import EVERYWHERE, BanKey, Record
-from reconciler.errors import CallAbandoned, ChatError
+from reconciler.errors import CallAbandoned, ChatError, DenylistError
 from reconciler.lanes import Kick, Recorded
 from reconciler.plan.change import Because, Change
 from reconciler.plan.outcome import Outcome, Receipt
@@ -131,6 +132,7 @@ class Enforcement:
         self._settle_after = settle_after or 0
         self._waiting = waiting
         self._publication: Publication | None = None
+        self._rooms_read = math.inf  # when it was last found out where users are who are banned everywhere
 
     def carry_out(self, changes: Sequence[Change], *, whole: bool = True) -> Generator[Outcome | None]:
         """Carry out changes, save the state, and settle what is due; yields each outcome once it is recorded.
@@ -161,7 +163,12 @@ class Enforcement:
             published = denylist.standing(ledger.state, complete=complete) if denylist is not None else None
             ledger.save(published)
         if denylist is not None:
-            denylist.end(ledger.state, complete=complete)
+            try:
+                denylist.end(ledger.state, complete=complete)
+            except DenylistError:
+                # Whose publication stands is not known, so the state must not say that it is ours.
+                ledger.save(denylist.standing(ledger.state, complete=False))
+                raise
         published = ledger.state.published
         try:
             yield from self._settled(ledger.state)
@@ -174,13 +181,19 @@ class Enforcement:
         todo = yield from self._published(changes)
         done = [change for change in todo if not change.disconnects]
         if done and not self._stop.is_set():
-            at = self._publication.at if self._publication is not None else None
-            outcomes = [Outcome(change, change.recorded(published_at=at)) for change in done]
+            outcomes = [Outcome(change, change.recorded(published_at=self._owed_since(change))) for change in done]
             # What nobody knew was in no state.
             known = [outcome for outcome in outcomes if outcome.change.because is not Because.UNKNOWN]
             self._ledger.keep([(outcome.change.key, outcome.record) for outcome in known])
             yield from outcomes
         yield from self._disconnected([change for change in todo if change.disconnects], self._recorded)
+
+    def _owed_since(self, change: Change) -> datetime | None:
+        """When the ban of a change that calls nobody was published, if its user may have been let in before."""
+        if self._denylist is None or self._publication is None:
+            return None
+        may_be_in = change.because is Because.UNPUBLISHED or change.key in self._denylist.lacked
+        return self._publication.at if may_be_in else None
 
     def _published(self, changes: Sequence[Change]) -> Generator[Outcome | None, None, Sequence[Change]]:
         """Publish bans and lifts; yields what failed, and returns what to go on with."""
@@ -215,6 +228,7 @@ class Enforcement:
         yield from self._disconnect(list(kicks.values()), recorded)
 
     def _kicks_everywhere(self, changes: Sequence[Change]) -> dict[BanKey, Kick]:
+        self._rooms_read = self._clock.monotonic()
         rooms = self._find_rooms()
         found = rooms.of([change.key.user_id for change in changes])
         kicks = {}
@@ -225,6 +239,8 @@ class Enforcement:
 
     def _recorded(self, change: Change, receipt: Receipt | None, began: float) -> Record | None:
         publication = self._publication
+        if change.key.room_arn == EVERYWHERE:  # a later call may not go where the user has been let in since
+            began = min(began, self._rooms_read)
         owed = publication is not None and began < publication.settles
         at = publication.at if publication is not None and owed else None
         return _recorded(change, receipt, published_at=at)

@@ -1,6 +1,7 @@
 """The denylist during one apply: whether it has to be compared, what differs, and whether all of it stands."""
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from reconciler.bans import BanKey
@@ -27,6 +28,12 @@ class Publishing:
         self._adopt = adopt
         self._outdated = True  # what the head says is not what it is to say
         self._begun: Head | None = None
+        self._lacked: Collection[BanKey] = ()
+
+    @property
+    def lacked(self) -> Collection[BanKey]:
+        """The recorded bans that were not there when `look` compared, or ended too early: their users may be in."""
+        return self._lacked
 
     @property
     def is_on_aws(self) -> bool:
@@ -63,7 +70,9 @@ class Publishing:
         if not (self._outdated or refresh or self._publisher.always_compare):
             return None
         wanted = {key: record.ban.expires_at for key, record in state.records.items()}
-        return drift(wanted, self._publisher.read().bans, now)
+        found = drift(wanted, self._publisher.read().bans, now)
+        self._lacked = found.unsettled.keys()
+        return found
 
     def begin(self, lineage: str, changes: Collection[object]) -> None:
         """Begin a publication, if anything is to be published. Raises DenylistError."""
@@ -84,7 +93,7 @@ class Publishing:
             complete: what was published is recorded, and what was taken out is not. Otherwise the next apply compares.
         """
         if self._begun is None:
-            return state.published
+            return replace(state.published, serial=0) if self._outdated else state.published
         left = (*state.published.to_retire, state.published.place)
         to_retire = tuple(dict.fromkeys(place for place in left if place not in (None, self._place)))
         return Published(self._place, self._begun.serial if complete else 0, to_retire)

@@ -12,7 +12,7 @@ from reconciler.banlist.value import DenylistSettings
 from reconciler.bans import EVERYWHERE
 from reconciler.denylist.value import Bans, Drift
 from reconciler.enforce import SKEW, Clock, Enforcement
-from reconciler.errors import DenylistError, DenylistUnwritable, RoomNotFound, RoomsUnknown
+from reconciler.errors import DenylistChanged, DenylistError, DenylistUnwritable, RoomNotFound, RoomsUnknown
 from reconciler.lanes import Kick, Recorded
 from reconciler.plan.outcome import Outcome, Receipt
 from reconciler.state.value import Place, Published
@@ -93,6 +93,7 @@ class World:
             yield Outcome(change, kept)
 
     lineage = "lineage"
+    lacked: Collection[BanKey] = ()
 
     def begin(self, lineage: str, changes: Collection[object]) -> None:
         self.did("began")
@@ -275,6 +276,26 @@ def test_what_was_missing_is_published_recorded_as_owed_and_settled() -> None:
     assert [outcome.change.because for outcome in outcomes] == [Because.UNPUBLISHED, Because.UNKNOWN, Because.UNSETTLED]
 
 
+@pytest.mark.parametrize("lacked", [True, False])
+def test_what_was_missing_settles_also_if_its_terms_change_in_the_same_run(lacked: bool) -> None:
+    world = World(recorded(ban("a", until=TOMORROW)))
+    world.lacked = [BanKey(LOBBY, "a")] if lacked else []
+    world.apply(changes(world, ban("a", reason="Spam", until=TOMORROW)))
+    assert world.first == ["published a", "recorded a"]
+    assert world.then == (["kicked a", "recorded a"] if lacked else [])
+    assert world.record("a").ban == Ban("Spam", TOMORROW)
+
+
+def test_a_ban_everywhere_settles_in_rooms_that_are_found_after_it_is_due() -> None:
+    world = World(State(), seconds=30)
+    world.apply(changes(world, *(ban(f"{number}", room=FINALS) for number in range(4)), ban("a", room=EVERYWHERE)))
+    # The first calls for it come late enough, to rooms that were found too early.
+    assert world.then == [
+        *("looked for a", "kicked a from lobby0000000", "kicked a from finals000000", "recorded a"),
+        *(event for number in range(3) for event in (f"kicked {number}", f"recorded {number}")),
+    ]
+
+
 def owing(published_at: datetime, *users: str) -> State:
     return State("lineage", 1, {BanKey(LOBBY, user): Record(Ban(), NOW, "id", published_at) for user in users})
 
@@ -367,6 +388,17 @@ def test_a_publication_that_is_not_all_there_is_left_open(trouble: str) -> None:
     world.apply(changes(world, ban("a"), ban("b")), whole=trouble != "part")
     assert "left open" in world.events
     assert world.state.published == replace(HERE, serial=0)
+
+
+def test_a_publication_that_somebody_else_has_ended_has_to_be_compared() -> None:
+    class Overtaken(World):
+        def end(self, state: State, *, complete: bool) -> None:
+            raise DenylistChanged("somebody else was quicker")
+
+    world = Overtaken(State())
+    with pytest.raises(DenylistChanged):
+        world.apply(changes(world, ban("a")))
+    assert (list(world.state.records), world.state.published) == ([BanKey(LOBBY, "a")], replace(HERE, serial=0))
 
 
 def test_what_is_done_without_the_denylist_has_to_be_compared_later() -> None:

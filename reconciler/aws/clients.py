@@ -1,15 +1,23 @@
 """How the services of AWS that keep things are called, and what their errors mean. DisconnectUser is in `chat`."""
 
 import re
-from typing import Final
+from collections.abc import Callable
+from math import inf
+from time import monotonic
+from typing import Final, TypeVar
 
 import boto3
 from botocore import exceptions as boto
 from botocore.config import Config
 
+from reconciler.aws.in_time import in_time
+
 CONNECT_TIMEOUT: Final = 5.0  # seconds
 READ_TIMEOUT: Final = 15.0  # seconds without a byte
 CONNECTIONS: Final = 10  # botocore's own default
+GRACE: Final = 3.0  # seconds that a call under way has to end after a stop
+
+T = TypeVar("T")
 
 ERRORS: Final = (boto.BotoCoreError, boto.ClientError)
 """What a call raises."""
@@ -50,6 +58,30 @@ def config(
         parameter_validation=check_parameters,
         retries={"mode": "standard", "total_max_attempts": attempts},
     )
+
+
+def answered(call: Callable[[], T], *, seconds: float, stopped: Callable[[], bool]) -> T:
+    """What a call gives. It ends however slowly an answer comes, and soon after a stop.
+
+    Args:
+        call: makes it. If that takes too long, its thread is left behind.
+        seconds: how long it may take, with its retries.
+        stopped: whether the run is to stop.
+
+    Raises:
+        TimeoutError: it took longer.
+        CallAbandoned: the run was stopped meanwhile.
+        Exception: whatever the call raises.
+    """
+    until = inf
+
+    def over() -> bool:
+        nonlocal until
+        if stopped():
+            until = min(until, monotonic() + GRACE)
+        return monotonic() >= until
+
+    return in_time(call, seconds, stopped=over).result()
 
 
 def code_of(error: Exception) -> str:

@@ -1,6 +1,6 @@
 """What an apply works with besides the list and the state: the chat service, the denylist, the rooms of everywhere."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -21,7 +21,10 @@ from reconciler.enforce import Clock, Enforcement
 from reconciler.errors import DenylistForeign
 from reconciler.lanes import Disconnect, disconnect
 from reconciler.plan.change import Plan
+from reconciler.plan.drifting import place_of, to_retire
+from reconciler.publishers.publisher import Publisher
 from reconciler.publishing import Publishing
+from reconciler.state.value import Place, State
 from reconciler.views.report import Report
 
 if TYPE_CHECKING:
@@ -153,23 +156,42 @@ class Service:
             profile=self._workspace.profile,
         )
 
-    def endpoint(self, plan: Plan) -> str | None:
+    def endpoint(self, plan: Plan, state: State) -> str | None:
         """What carrying out a plan calls, if that is not AWS; the denylist has to be of the same kind.
 
         Raises:
             ChatError: the AWS configuration cannot be used.
-            DenylistForeign: the denylist is on AWS, and the calls are not.
+            DenylistForeign: a denylist that is to be written is on AWS, and the calls are not.
         """
         rooms = [*(change.key.room_arn for change in plan.changes), *plan.room_names]
         places = plan.calls or [account_region_of(room) for room in rooms if room != EVERYWHERE]
         endpoint = self.chat.endpoint(places) if places else self._workspace.endpoint
-        if endpoint is not None and self.publishing is not None and self.publishing.is_on_aws:
+        if endpoint is None:
+            return None
+        elsewhere = f"is on AWS, and the calls of this run go to {endpoint}, which is not. A rehearsal must not"
+        if self.publishing is not None and self.publishing.is_on_aws:
             raise DenylistForeign(
-                f"The denylist {plan.denylist} is on AWS, and the calls of this run go to {endpoint}, which is not. A"
-                " rehearsal must not tell real token services whom to refuse: give the list another denylist, or use"
-                " --without-denylist."
+                f"The denylist {plan.denylist} {elsewhere} tell real token services whom to refuse: give the list"
+                " another denylist, or use --without-denylist."
             )
+        for place, publisher in self.retiring(state) if self.holding.retire_denylist else ():
+            if publisher.is_on_aws:
+                raise DenylistForeign(
+                    f"The denylist {place.location} {elsewhere} empty what real token services read: leave out"
+                    " --retire-denylist."
+                )
         return endpoint
+
+    def retiring(self, state: State) -> Sequence[tuple[Place, Publisher]]:
+        """The denylists that the list no longer names. Raises DenylistError."""
+        places = to_retire(self._workspace.ban_list, state)
+        return [(place, self._workspace.publisher(place, self.stop.event.wait)) for place in places]
+
+    def stands(self, state: State) -> bool:
+        """Whether the denylist that the list names, if any, is known to hold everybody whom the state records."""
+        denylist = self._workspace.ban_list.denylist
+        published = state.published
+        return denylist is None or (published.place == place_of(denylist) and published.serial > 0)
 
     def connect(self, places: Collection[AccountRegion]) -> Disconnect:
         """Get ready to call. Raises ChatError."""

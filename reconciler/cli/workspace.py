@@ -31,7 +31,7 @@ from reconciler.cli.options import (
 )
 from reconciler.cli.progress import busy, progress
 from reconciler.denylist.value import Drift
-from reconciler.errors import BanListError
+from reconciler.errors import BanListError, DenylistUnreadable
 from reconciler.plan.change import Plan
 from reconciler.plan.drifting import place_of
 from reconciler.publishers import open_publisher
@@ -39,7 +39,7 @@ from reconciler.publishers.publisher import Publisher
 from reconciler.publishing import Publishing
 from reconciler.redaction import HIDDEN, Redaction
 from reconciler.state.value import Place, State
-from reconciler.stores import open_store
+from reconciler.stores import BESIDE, open_store
 from reconciler.stores.holder import Holder
 from reconciler.stores.store import Store
 from reconciler.views.notices import Setting
@@ -135,6 +135,12 @@ class Workspace:
     def publisher(self, place: Place, sleep: Callable[[float], bool]) -> Publisher:
         """What publishes at a place of the list. Raises DenylistError."""
         location = self.ban_list.seen_from_here(place.location)
+        state = self.store.absolute
+        if _one_place(location) in map(_one_place, [self.file, state, *(state + suffix for suffix in BESIDE)]):
+            raise DenylistUnreadable(
+                f"{place.location} cannot be a denylist: it is the ban list, the state, or a file that belongs to the"
+                " state. Give the denylist another location."
+            )
         return open_publisher(location, place.name, now=lambda: datetime.now(UTC), sleep=sleep, profile=self.profile)
 
     def publishing(self, sleep: Callable[[float], bool], *, adopt: bool = False) -> Publishing | None:
@@ -286,6 +292,10 @@ def _planned_in(ban_list: str, given: str | None, plan: str) -> str:
         return "" if same_folder or not whole.endswith(tail) else whole.removesuffix(tail) + os.sep
     beside = os.path.dirname(plan)
     return beside if not os.path.exists(ban_list) and os.path.exists(os.path.join(beside, ban_list)) else ""
+
+
+def _one_place(location: str) -> str:
+    return location if "://" in location else os.path.realpath(location)
 
 
 def _unquoted(key: BanKey) -> Iterator[BanKey]:

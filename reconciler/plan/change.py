@@ -109,15 +109,14 @@ class Change:
         Args:
             disconnected_at: when DisconnectUser succeeded, if the change calls it.
             request_id: of that call.
-            published_at: when the denylist acknowledged the ban, if a second call is owed because of that.
+            published_at: when the denylist acknowledged the ban, if a second call is owed because of that. A call that
+                is owed already stays owed until the change calls.
         """
         if self.after is None:
             return None
         if self.disconnects or self.before is None:
             return Record(self.after, disconnected_at, request_id, published_at)
-        if self.because is Because.UNPUBLISHED:
-            return replace(self.before, published_at=published_at)
-        return replace(self.before, ban=self.after)
+        return replace(self.before, ban=self.after, published_at=published_at or self.before.published_at)
 
 
 @dataclass(frozen=True, slots=True)

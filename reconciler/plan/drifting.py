@@ -2,30 +2,32 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from reconciler.banlist.value import BanList, DenylistSettings
 from reconciler.bans import BanKey
 from reconciler.denylist.value import Drift
-from reconciler.plan.change import Because, Change, Plan
+from reconciler.plan.change import DRIFT, Because, Change, Plan
 from reconciler.state.value import Place, State
 
 
 def drifted(
-    desired: BanList, state: State, changes: Sequence[Change], drift: Drift | None, *, whole: bool
+    desired: BanList, state: State, changes: Sequence[Change], drift: Drift | None, now: datetime, *, whole: bool
 ) -> Iterator[Change]:
     """What makes the denylist match the state, apart from what the changes do already.
 
     Args:
         desired: the ban list.
         state: what is recorded.
-        changes: of the list, whether or not they are among the targets.
+        changes: of the list; only those to the targets, if there are any.
         drift: what is known of the denylist.
+        now: aware.
         whole: the plan has no targets; else nothing is taken out of the denylist that is none.
     """
     if desired.denylist is None:
         return
     due = {change.key for change in changes}
-    for key in sorted(key for key in _missing(desired.denylist, state, drift) if key not in due):
+    for key in sorted(key for key in _missing(desired.denylist, state, drift, now) if key not in due):
         record = state.records[key]
         yield Change(key, record, record.ban, Because.UNPUBLISHED)
     if drift is not None and whole:
@@ -33,11 +35,13 @@ def drifted(
             yield Change(key, None, None, Because.UNKNOWN)
 
 
-def _missing(denylist: DenylistSettings, state: State, drift: Drift | None) -> Iterable[BanKey]:
+def _missing(denylist: DenylistSettings, state: State, drift: Drift | None, now: datetime) -> Iterable[BanKey]:
     """The recorded bans that the denylist lacks, or has with another end."""
     if drift is not None:
         return (key for key in drift.to_publish if key in state.records)
-    return state.records if state.published.place != place_of(denylist) else ()
+    if state.published.place == place_of(denylist):
+        return ()
+    return (key for key, record in state.records.items() if record.ban.in_force(now))
 
 
 def place_of(denylist: DenylistSettings) -> Place:
@@ -51,6 +55,11 @@ def to_retire(desired: BanList, state: State) -> Sequence[Place]:
     published = state.published
     places = [*published.to_retire, *([published.place] if published.place is not None else [])]
     return [place for place in places if place != listed]
+
+
+def without_denylist(plan: Plan) -> Plan:
+    """A plan for an apply that publishes nothing."""
+    return replace(plan, changes=tuple(c for c in plan.changes if c.because not in DRIFT), denylist=None)
 
 
 def published(plan: Plan, desired: BanList, state: State) -> Plan:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -96,12 +96,8 @@ class Tally:
 
 def tally(changes: Sequence[Change], outcomes: Sequence[Outcome]) -> Tally:
     """Count outcomes, also of calls that settle bans; what has none was not started."""
-    settling = [outcome for outcome in outcomes if outcome.change.because is Because.UNSETTLED]
-    of_changes = [outcome for outcome in outcomes if outcome.change.because is not Because.UNSETTLED]
-    settled = sum(outcome.error is None for outcome in settling)
-    done = Counter(outcome.change.action for outcome in of_changes if outcome.error is None)
-    counted = _tally(changes, done, len(of_changes) - done.total())
-    return replace(counted, failed=counted.failed + len(settling) - settled, settled=settled)
+    done = Counter(outcome.change.action for outcome in _of_changes(outcomes) if outcome.error is None)
+    return _tally(changes, done, outcomes)
 
 
 def tally_of(changes: Sequence[Change], records: Mapping[BanKey, Record], outcomes: Sequence[Outcome]) -> Tally:
@@ -113,15 +109,24 @@ def tally_of(changes: Sequence[Change], records: Mapping[BanKey, Record], outcom
         outcomes: those that there are.
     """
     done = Counter(change.action for change in changes if records.get(change.key) != change.before)
-    return _tally(changes, done, sum(outcome.error is not None for outcome in outcomes))
+    withdrawn = (outcome for outcome in outcomes if outcome.change.because is Because.UNKNOWN)  # was in no record
+    done += Counter(outcome.change.action for outcome in withdrawn if outcome.error is None)
+    return _tally(changes, done, outcomes)
 
 
-def _tally(changes: Sequence[Change], done: Counter[Action], failed: int) -> Tally:
+def _of_changes(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    return [outcome for outcome in outcomes if outcome.change.because is not Because.UNSETTLED]
+
+
+def _tally(changes: Sequence[Change], done: Counter[Action], outcomes: Sequence[Outcome]) -> Tally:
+    failed = sum(outcome.error is not None for outcome in _of_changes(outcomes))
+    settling = [outcome.error is None for outcome in outcomes if outcome.change.because is Because.UNSETTLED]
     return Tally(
         banned=done[Action.BAN],
         updated=done[Action.UPDATE],
         lifted=done[Action.LIFT],
         repeated=done[Action.REPEAT],
-        failed=failed,
+        failed=failed + settling.count(False),
         not_started=len(changes) - done.total() - failed,
+        settled=settling.count(True),
     )

@@ -8,13 +8,13 @@ prevent object overwrites with conditional writes"). Encryption, access and vers
 from collections.abc import Callable
 from datetime import datetime
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from typing_extensions import override  # in typing since Python 3.12
 
-from reconciler.aws.clients import ERRORS, code_of, config, session, why
+from reconciler.aws.clients import ERRORS, answered, code_of, config, session, why
 from reconciler.aws.endpoint import is_host_of_aws
-from reconciler.errors import DenylistUnreadable, DenylistUnwritable
+from reconciler.errors import CallAbandoned, DenylistUnreadable, DenylistUnwritable
 from reconciler.publishers.document import DocumentPublisher, Overtaken
 
 if TYPE_CHECKING:
@@ -23,8 +23,13 @@ if TYPE_CHECKING:
 # The last is what S3 answers where the object that was to be replaced is gone.
 _OVERTAKEN: Final = {"PreconditionFailed", "412", "ConditionalRequestConflict", "409", "NoSuchKey", "404"}
 
+_SECONDS: Final = 300.0  # for one call, with its retries: a million bans are some 100 MB
+
+_T = TypeVar("_T")
 _ETag = str | None
 """The version of the object; None where there is none."""
+
+_FAILED: Final = (*ERRORS, TimeoutError, CallAbandoned)
 
 
 class S3Publisher(DocumentPublisher[_ETag]):
@@ -57,13 +62,15 @@ class S3Publisher(DocumentPublisher[_ETag]):
 
     @override
     def _load(self, known: _ETag | None) -> tuple[bytes | None, _ETag]:
-        try:
-            if known is None:
-                answer = self._s3.get_object(Bucket=self._bucket, Key=self._key)
-            else:
-                answer = self._s3.get_object(Bucket=self._bucket, Key=self._key, IfNoneMatch=known)
+        get = partial(self._s3.get_object, Bucket=self._bucket, Key=self._key)
+
+        def read() -> tuple[bytes, str]:
+            answer = get() if known is None else get(IfNoneMatch=known)
             return answer["Body"].read(), answer["ETag"]
-        except ERRORS as error:
+
+        try:
+            return self._answered(read)
+        except _FAILED as error:
             match code_of(error):
                 case "304" | "NotModified":
                     return None, known
@@ -76,9 +83,10 @@ class S3Publisher(DocumentPublisher[_ETag]):
         put = partial(
             self._s3.put_object, Bucket=self._bucket, Key=self._key, Body=content, ContentType="application/json"
         )
+        put = partial(put, IfNoneMatch="*") if version is None else partial(put, IfMatch=version)
         try:
-            return put(IfNoneMatch="*")["ETag"] if version is None else put(IfMatch=version)["ETag"]
-        except ERRORS as error:
+            return self._answered(put)["ETag"]
+        except _FAILED as error:
             raise self._failed(error) from error
 
     @override
@@ -86,9 +94,12 @@ class S3Publisher(DocumentPublisher[_ETag]):
         if version is None:
             return
         try:
-            self._s3.delete_object(Bucket=self._bucket, Key=self._key, IfMatch=version)
-        except ERRORS as error:
+            self._answered(partial(self._s3.delete_object, Bucket=self._bucket, Key=self._key, IfMatch=version))
+        except _FAILED as error:
             raise self._failed(error) from error
+
+    def _answered(self, call: Callable[[], _T]) -> _T:
+        return answered(call, seconds=_SECONDS, stopped=lambda: self._sleep(0))
 
     @cached_property
     def _s3(self) -> "S3Client":
@@ -103,6 +114,10 @@ class S3Publisher(DocumentPublisher[_ETag]):
         return DenylistUnwritable(f"{self.location} cannot be written: {self._why(error)}.")
 
     def _why(self, error: Exception) -> str:
+        if isinstance(error, CallAbandoned):
+            return "the run was stopped before it was done"
+        if isinstance(error, TimeoutError):
+            return f"no whole answer came within {_SECONDS:.0f} s. Check the network and the endpoint URL"
         return why(
             error,
             needed=f"s3:GetObject, s3:PutObject and s3:DeleteObject on arn:aws:s3:::{self._bucket}/{self._key}, and"

@@ -12,15 +12,16 @@ from functools import cached_property, partial
 from http import HTTPStatus
 from itertools import chain
 from secrets import SystemRandom
+from threading import Event
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from botocore import exceptions as boto
 
-from reconciler.aws.clients import ERRORS, code_of, config, session, why
+from reconciler.aws.clients import ERRORS, answered, code_of, config, session, why
 from reconciler.aws.endpoint import is_host_of_aws
 from reconciler.bans import BanKey
 from reconciler.denylist.rows import Row, RowKey, Value
-from reconciler.errors import DenylistError, DenylistUnreadable, DenylistUnwritable
+from reconciler.errors import CallAbandoned, DenylistError, DenylistUnreadable, DenylistUnwritable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,6 +34,7 @@ SEGMENTS: Final = 4  # of the table, read side by side
 # When a table has taken nothing after all of them, about a minute, it is given up.
 PAUSES: Final = tuple(min(5.0, 0.05 * 2**attempt) for attempt in range(18))
 _FAULT_PAUSES: Final = 5  # so many of them for faults that are no throttling
+_SECONDS: Final = 25.0  # for one attempt: no byte may come for 15 s, and an answer of 1 MB takes less than 10
 _GIVE_UP: Final = 16  # batches that fail one after another by faults; the rest is not tried
 
 _THROTTLED: Final = {
@@ -41,6 +43,8 @@ _THROTTLED: Final = {
 _LOCATION: Final = re.compile(r"dynamodb://(?P<region>[a-z0-9-]+)/(?P<table>[A-Za-z0-9_.-]{3,255})")
 _JITTER: Final = SystemRandom()
 
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 _Answer = TypeVar("_Answer", bound=Mapping[str, Any])
 _Typed = dict[str, dict[str, Any]]  # values as DynamoDB writes them: {"pk": {"S": "text"}}
 _Change = Callable[[BanKey], tuple[RowKey, Row | None]]
@@ -92,6 +96,7 @@ class Table:
         self._region, self._table = match["region"], match["table"]
         self._sleep = sleep
         self._profile = profile
+        self._abandoned = Event()
 
     @property
     def is_on_aws(self) -> bool:
@@ -141,8 +146,7 @@ class Table:
                 rows.extend(_plain(item) for item in answer["Items"])
             return rows
 
-        with ThreadPoolExecutor(SEGMENTS) as threads:
-            yield from chain.from_iterable(threads.map(read, range(SEGMENTS)))
+        yield from chain.from_iterable(self._side_by_side(SEGMENTS, read, range(SEGMENTS)))
 
     def write(self, keys: Iterable[BanKey], change: _Change) -> dict[BanKey, DenylistError]:
         """Write and remove rows, many at a time.
@@ -158,9 +162,8 @@ class Table:
         batches = [every[start : start + BATCH] for start in range(0, len(every), BATCH)]
         run = _Run()
         failed: dict[BanKey, DenylistError] = {}
-        with ThreadPoolExecutor(WRITERS) as threads:
-            for failures in threads.map(lambda batch: self._write_batch(batch, change, run), batches):
-                failed.update(failures)
+        for failures in self._side_by_side(WRITERS, lambda batch: self._write_batch(batch, change, run), batches):
+            failed.update(failures)
         return failed
 
     def ttl_problem(self) -> str | None:
@@ -179,6 +182,14 @@ class Table:
             f"Time to Live of the table {self._table} is {said}: rows stay after their bans have ended. Switch it on"
             " for the attribute ttl."
         )
+
+    def _side_by_side(self, threads: int, do: Callable[[_T], _R], of: Iterable[_T]) -> Iterator[_R]:
+        with ThreadPoolExecutor(threads) as pool:
+            try:
+                yield from pool.map(do, of)
+            except BaseException:  # an interruption too is not to wait for answers
+                self._abandoned.set()
+                raise
 
     def _write_batch(self, batch: Sequence[BanKey], change: _Change, run: "_Run") -> Mapping[BanKey, DenylistError]:
         if run.hopeless is not None:
@@ -232,8 +243,10 @@ class Table:
         attempt = 0
         while True:
             try:
-                answer = call()
-            except ERRORS as error:
+                answer = answered(call, seconds=_SECONDS, stopped=self._is_stopped)
+            except CallAbandoned as error:
+                raise failed(self._stopped) from error
+            except (*ERRORS, TimeoutError) as error:
                 pauses = len(PAUSES) if code_of(error) in _THROTTLED else _FAULT_PAUSES if _is_fault(error) else 0
                 if attempt >= pauses:
                     raise failed(self._said(error)) from error
@@ -246,14 +259,24 @@ class Table:
             self._pause(PAUSES[attempt])
             attempt += 1
 
+    def _is_stopped(self) -> bool:
+        return self._abandoned.is_set() or self._sleep(0)
+
     def _pause(self, seconds: float) -> None:
-        if self._sleep(seconds * _JITTER.uniform(0.5, 1.0)):
-            raise DenylistUnwritable(f"The run was stopped before {self._location} could be written.")
+        if self._sleep(seconds * _JITTER.uniform(0.5, 1.0)) or self._abandoned.is_set():
+            raise DenylistUnwritable(self._stopped)
+
+    @property
+    def _stopped(self) -> str:
+        return f"The run was stopped before it was done with {self._location}."
 
     def _said(self, error: Exception) -> str:
         """What went wrong, and what to do about it."""
         if code_of(error) in _THROTTLED:
             return self._throttled()
+        if isinstance(error, boto.HTTPClientError | boto.ConnectionError | TimeoutError):
+            what = str(error) or "no whole answer came in time"
+            return f"{self._location}: {what.rstrip('.')}. Check the network, the region and the endpoint URL."
         match code_of(error):
             case "ResourceNotFoundException":
                 return (
@@ -303,7 +326,7 @@ def _is_fault(error: BaseException | None) -> bool:
     if isinstance(error, boto.ClientError):
         status: int = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status >= HTTPStatus.INTERNAL_SERVER_ERROR
-    return isinstance(error, boto.HTTPClientError | boto.ConnectionError)
+    return isinstance(error, boto.HTTPClientError | boto.ConnectionError | TimeoutError)
 
 
 def _typed(row: Mapping[str, Value]) -> _Typed:

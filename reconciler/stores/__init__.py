@@ -10,6 +10,9 @@ from reconciler.errors import StateUnreadable
 from reconciler.state.value import State
 from reconciler.stores.store import Store
 
+BESIDE: Final = (".backup", ".journal", ".lock")
+"""How the names of the files that belong to a state end."""
+
 _STORES: Final = {"s3": "s3:S3Store", "": "local:LocalStore"}  # by scheme; S3 needs boto3, which takes long to import
 
 

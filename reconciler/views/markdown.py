@@ -15,7 +15,7 @@ from typing import Final
 from reconciler import escape, guardrails
 from reconciler.bans import room_name
 from reconciler.errors import Problem
-from reconciler.plan.change import Action, Change, Plan
+from reconciler.plan.change import DRIFT, Action, Change, Plan
 from reconciler.views import notices, overview, wording
 from reconciler.views.marker import marker
 from reconciler.views.notices import Setting
@@ -32,6 +32,10 @@ _WHAT: Final = {
     Action.REPEAT: "disconnects the user again, then records it",
     Action.UPDATE: "changes the record, and calls nobody",
     Action.LIFT: "forgets the record, and calls nobody",
+}
+_WHAT_MENDS: Final = {
+    Action.UPDATE: "changes the record, or publishes the ban again and disconnects the user once more",
+    Action.LIFT: "forgets the record, or takes out of the denylist whom nobody knows, and calls nobody",
 }
 _HEADS: Final = {
     Action.BAN: ("Room", "User", "Reason, which the room sees", "Until"),
@@ -187,7 +191,9 @@ def _table(plan: Plan, name: str, action: Action, changes: Sequence[Change], lim
     weighed = len(changes) if action in (Action.BAN, Action.REPEAT) else len(plan.changes)
     opened = " open" if weighed <= _OPEN else ""
     head = _HEADS[action]
-    table = f"<details{opened}><summary><b>{len(changes):,} to {action}</b>: {_WHAT[action]}</summary>\n\n"
+    mends = any(change.because in DRIFT for change in changes)
+    what = _WHAT_MENDS[action] if mends else _WHAT[action]
+    table = f"<details{opened}><summary><b>{len(changes):,} to {action}</b>: {what}</summary>\n\n"
     table += _row(*head) + _row(*["---"] * len(head))
     rows = list(_within(limit - _units(table) - _REST, (_change_row(plan, name, change) for change in changes)))
     table += "".join(rows)

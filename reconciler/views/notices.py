@@ -4,10 +4,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Final
 
 from reconciler.plan.change import Action, Because, Plan
 from reconciler.state.endpoints import NOT_OF_AWS, mixed, recorded
 from reconciler.views.wording import count
+
+SHORTEST: Final = 75
+"""Seconds that `settle_after` has at least: a token's life, and some for the copy that a token service holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +97,11 @@ def _of_list(plan: Plan, ban_list: str, location: str) -> Iterator[str]:
 
 
 def _of_denylists(plan: Plan, shown: Callable[[str], str]) -> Iterator[str]:
+    if plan.denylist is not None and plan.settle_after < SHORTEST:
+        yield (
+            f"With a settle_after of {plan.settle_after} s, bans may not hold: a token from before a ban can connect"
+            f" for a minute, and some seconds pass until token services know of the ban. Set it to {SHORTEST} or more."
+        )
     for place in plan.to_retire:
         yield (
             f"{shown(place)} still holds bans of this list, which no longer names it. Once nobody reads it any more,"

@@ -249,6 +249,14 @@ def retired(place: str) -> str:
     return f"{place} holds no bans of this list any more."
 
 
+def not_retired(places: str) -> str:
+    """Why old denylists stay as they are for now."""
+    return (
+        f"{places} stays as it is: not everybody who is banned is in the new denylist yet. Apply again with"
+        " --retire-denylist once an apply is complete."
+    )
+
+
 # What holds up an apply
 
 

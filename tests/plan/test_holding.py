@@ -12,6 +12,7 @@ from reconciler.bans import EVERYWHERE, AccountRegion
 from reconciler.denylist.value import Drift, drift
 from reconciler.errors import PlanStale
 from reconciler.plan.diff import still_valid
+from reconciler.plan.drifting import without_denylist
 from reconciler.state.value import Place, Published
 from tests.builders import FINALS, LOBBY, NOW, TOMORROW, YESTERDAY, Entry, ban, ban_list, many, recorded
 
@@ -125,6 +126,28 @@ def test_targets_take_nothing_out_of_the_denylist_and_still_publish_what_is_miss
     plan = diff(listed(ban("a"), ban("b"), ban("c")), state, NOW, targets=[BanKey(LOBBY, "c")], drift=seen)
     assert said(plan) == [("lobby/c", Because.NEW), ("lobby/b", Because.UNPUBLISHED)]
     assert plan.left_out == 0
+
+
+@pytest.mark.parametrize("looked", [True, False])
+def test_what_is_missing_is_published_as_it_is_recorded_where_its_own_change_is_no_target(looked: bool) -> None:
+    elsewhere = Place("s3://old-bucket/bans.json", "bans")
+    state = published(ban("changed"), ban("removed"), ban("ended", until=YESTERDAY), place=elsewhere)
+    desired = listed(ban("changed", reason="Spam"), ban("new"))
+    wanted = {key: record.ban.expires_at for key, record in state.records.items()}
+    seen = drift(wanted, {}, NOW) if looked else None
+    plan = diff(desired, state, NOW, targets=[BanKey(LOBBY, "new")], drift=seen)
+    assert said(plan) == [
+        ("lobby/new", Because.NEW),
+        ("lobby/changed", Because.UNPUBLISHED),
+        ("lobby/removed", Because.UNPUBLISHED),
+    ]
+    assert plan.changes[1].after == Ban()
+
+
+def test_an_apply_that_publishes_nothing_has_no_drift_to_mend() -> None:
+    seen = difference({BanKey(LOBBY, "a"): None}, unknown=(BanKey(LOBBY, "eve"),))
+    plan = without_denylist(diff(listed(ban("a"), ban("b")), published(ban("a")), NOW, drift=seen))
+    assert (said(plan), plan.denylist) == ([("lobby/b", Because.NEW)], None)
 
 
 def test_rows_that_nobody_knows_are_no_lifts_for_a_guardrail() -> None:

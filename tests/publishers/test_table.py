@@ -335,7 +335,7 @@ def test_a_run_that_is_told_to_stop_publishes_nothing_more(moto: Place) -> None:
     failed = publisher.publish(MANY, remove=[A])
     assert failed.keys() == {*MANY, A}
     assert {str(failure) for failure in failed.values()} == {
-        f"The run was stopped before {moto.location} could be written."
+        f"The run was stopped before it was done with {moto.location}."
     }
     assert moto.read().bans == {A: None}
 

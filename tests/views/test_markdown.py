@@ -2,11 +2,15 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from reconciler import BanKey, Guardrails, Plan, State, diff
+from reconciler.banlist.value import DenylistSettings
+from reconciler.denylist.value import Drift
 from reconciler.errors import Problem
+from reconciler.state.value import Place, Published
 from reconciler.views import markdown
 from reconciler.views.marker import marker
 from tests.builders import FINALS, LOBBY, NEXT_WEEK, NOW, ROOMS, TOMORROW, YESTERDAY, ban, ban_list, many, recorded
@@ -14,6 +18,37 @@ from tests.builders import FINALS, LOBBY, NEXT_WEEK, NOW, ROOMS, TOMORROW, YESTE
 
 def units(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
+
+
+def test_a_comment_says_what_is_done_where_the_denylist_differs() -> None:
+    desired = replace(ban_list(ban("a"), ban("b", reason="Spam")), denylist=DenylistSettings("denylist.json"))
+    state = replace(recorded(ban("a"), ban("b")), published=Published(Place("denylist.json", "bans"), 1))
+    found = Drift({BanKey(LOBBY, "a"): None}, {}, {}, (BanKey(LOBBY, "eve"),))
+    assert markdown.plan(diff(desired, state, NOW, drift=found)) == (
+        """\
+<!-- reconciler-plan: bans.yaml -->
+**Plan: 0 to ban, 2 to update, 1 to lift.** 1 DisconnectUser call after 90 s, to settle, about 91 s at 100 calls/s.
+
+<details open><summary><b>2 to update</b>: changes the record, or publishes the ban again and disconnects the user \
+once more</summary>
+
+| Room | User | What changes |
+| --- | --- | --- |
+| `lobby` | `b` | reason none → `Spam` |
+| `lobby` | `a` | not in the denylist as it is recorded |
+
+</details>
+
+<details open><summary><b>1 to lift</b>: forgets the record, or takes out of the denylist whom nobody knows, and calls \
+nobody</summary>
+
+| Room | User | Why | Was banned for |
+| --- | --- | --- | --- |
+| `lobby` | `eve` | only in the denylist: neither recorded nor in the list | none |
+
+</details>
+"""
+    )
 
 
 def test_a_comment_says_who_is_banned_where_and_why() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from reconciler import BanList, State, diff
 from reconciler.banlist.value import DenylistSettings
+from reconciler.state.value import Place, Published
 from reconciler.views.notices import Setting, everything
 from tests.builders import NOW, SANDBOX, YESTERDAY, ban, ban_list, many, recorded
 
@@ -92,3 +93,14 @@ def test_what_has_expired_since_is_judged_by_the_time_of_the_plan() -> None:
     desired, state = ban_list(ban("a", until=NOW)), recorded(serial=2)
     assert everything(diff(desired, state, NOW - timedelta(seconds=1)), HERE) == []
     assert everything(diff(desired, state, NOW), HERE) != []
+
+
+@pytest.mark.parametrize("seconds", [0, 74, 75, 90])
+def test_a_ban_that_settles_before_older_tokens_are_used_up_may_not_hold(seconds: int) -> None:
+    desired = replace(ban_list(ban("a")), denylist=DenylistSettings("denylist.json", settle_after=seconds))
+    state = replace(recorded(ban("a")), published=Published(Place("denylist.json", "bans"), 1))
+    short = (
+        f"With a settle_after of {seconds} s, bans may not hold: a token from before a ban can connect for a minute,"
+        " and some seconds pass until token services know of the ban. Set it to 75 or more."
+    )
+    assert odd(desired, state) == ([short] if seconds < 75 else [])

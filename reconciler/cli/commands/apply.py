@@ -23,16 +23,16 @@ from reconciler.cli.progress import busy
 from reconciler.cli.service import Calling, Holding, Service, with_calling, with_holding
 from reconciler.cli.stopping import stopping
 from reconciler.cli.workspace import Selection, Workspace, with_selection, with_workspace_on_aws
-from reconciler.denylist.value import Drift
 from reconciler.errors import BanListInvalid, ChatError, DenylistError, PlanRefused, ReconcilerError, StateError
 from reconciler.plan.change import Plan
 from reconciler.plan.diff import still_valid
-from reconciler.plan.drifting import to_retire
+from reconciler.plan.drifting import without_denylist
 from reconciler.plan.outcome import Outcome, tally, tally_of
 from reconciler.views import wording
 from reconciler.views.report import Ending, Report
 
 if TYPE_CHECKING:
+    from reconciler.plan.file import SavedPlan
     from reconciler.stores.session import Session
 
 
@@ -78,6 +78,10 @@ def command(
         raise Misuse("--format json cannot ask; give a PLAN or --auto-approve")
     if asks:
         console.require_terminal("a PLAN or --auto-approve")
+    if holding.retire_denylist and holding.without_denylist:
+        raise Misuse(
+            "--retire-denylist empties the old denylist once the new one holds everybody; leave out --without-denylist"
+        )
     report = workspace.report("json lines" if format == "json" else format, everything=everything)
     with report.telling(), _saying_what_was_done(), ExitStack() as opened:
         saved = None
@@ -86,15 +90,11 @@ def command(
             workspace = workspace.of(saved, plan)
         session = opened.enter_context(workspace.locked("apply", lock_timeout))
         service = Service(calling, holding, workspace)
-        drift = _drift(service, session, holding)
-        if saved is None:
-            todo = workspace.plan(session.state, selection, drift)
-        else:
-            todo = still_valid(saved.plan, workspace.ban_list, session.state, datetime.now(UTC), drift)
+        todo, whole = _planned(service, workspace, session, selection, saved)
         endpoint = workspace.endpoint
-        if (todo.changes or todo.denylist) and not todo.refusals:
+        if (todo.changes or todo.denylist or todo.owed or holding.retire_denylist) and not todo.refusals:
             opened.callback(service.close)
-            endpoint = service.endpoint(todo)
+            endpoint = service.endpoint(todo, session.state)
             session.against(endpoint)
             todo = replace(todo, endpoint=endpoint)
         report.plan(todo, workspace.setting(endpoint), rate=calling.rate)
@@ -106,20 +106,27 @@ def command(
             if not console.approved(wording.question(todo, escape.terminal)):
                 console.out("Apply cancelled. Nothing was done.\n")
                 return 1
-        # What nobody knows is taken out of the denylist by a plan without targets alone.
-        whole = drift is None or not (drift.unknown and todo.left_out)
         return _carry_out(todo, session, service, workspace, report, saved_plan=saved is not None, whole=whole)
 
 
-def _drift(service: Service, session: "Session[Any]", holding: Holding) -> Drift | None:
-    """How the denylist differs from the state, where that has to be known. Raises DenylistError."""
-    publishing = service.publishing
-    if publishing is None:
-        return None
-    with busy("Reading the denylist"):
-        return publishing.look(
-            session.state, session.lineage, datetime.now(UTC), resumed=session.resumed, refresh=holding.refresh
-        )
+def _planned(
+    service: Service, workspace: Workspace, session: "Session[Any]", selection: Selection, saved: "SavedPlan | None"
+) -> tuple[Plan, bool]:
+    """What there is to do, and whether that leaves the denylist without a difference. Raises ReconcilerError."""
+    state, drift = session.state, None
+    if service.publishing is not None:
+        with busy("Reading the denylist"):
+            drift = service.publishing.look(
+                state, session.lineage, datetime.now(UTC), resumed=session.resumed, refresh=service.holding.refresh
+            )
+    if saved is None:
+        todo = workspace.plan(state, selection, drift)
+    else:
+        todo = still_valid(saved.plan, workspace.ban_list, state, datetime.now(UTC), drift)
+    if service.holding.without_denylist:
+        return without_denylist(todo), True
+    # With targets, what nobody knows stays in the denylist.
+    return todo, drift is None or {*drift.to_publish, *drift.unknown} <= {change.key for change in todo.changes}
 
 
 @contextmanager
@@ -150,6 +157,8 @@ def _carry_out(
     if skipped:
         plan = replace(plan, changes=tuple(c for c in plan.changes if c.after is None or c.after.in_force(now)))
     outcomes: list[Outcome] = []
+    retired: list[str] = []
+    stuck = False
     with stopping(service.stop) as stop:
         run = service.enforcement(session, report).carry_out(plan.changes, whole=whole)
         try:
@@ -162,37 +171,47 @@ def _carry_out(
                         if outcome is not None:
                             outcomes.append(outcome)
                             ended(outcome)
-            except ChatError as error:  # before the first call
+            except ChatError as error:  # before the first call, or the first that settles
+                stuck = True
                 console.error(str(report.failed(error)))
-            retired = _retire(workspace, session, service) if service.holding.retire_denylist else ()
+            if service.holding.retire_denylist and not stop.event.is_set():
+                retired += _retire(session, service)
         except (StateError, DenylistError) as error:
             done = tally_of(plan.changes, session.state.records, outcomes)
             report.stopped(done)
             error.add_note(wording.done(done, recorded=session.is_saved, saved_plan=saved_plan))
-            raise
-        owed = sum(1 for _ in session.state.unsettled)
+            if stop.signal is None or isinstance(error, StateError):
+                raise
+            console.error(report.failed(error).whole())
+            return 128 + stop.signal
+        owed = sum(1 for _ in session.state.unsettled) if workspace.ban_list.denylist is not None else 0
+        counted = tally(plan.changes, outcomes)
+        if stuck and counted.complete:
+            counted = replace(counted, failed=owed)
         ending = Ending(
-            tally(plan.changes, outcomes),
-            workspace.store.location,
-            saved_plan,
-            stop.signal is not None,
-            owed=owed if workspace.ban_list.denylist is not None else 0,
-            retired=tuple(retired),
+            counted, workspace.store.location, saved_plan, stop.signal is not None, owed=owed, retired=tuple(retired)
         )
         report.applied(plan, outcomes, ending)
     if stop.signal is not None:
         return 128 + stop.signal
-    return 0 if ending.tally.complete else 1
+    left = service.retiring(session.state) if service.holding.retire_denylist else ()
+    return 0 if ending.tally.complete and not left else 1
 
 
-def _retire(workspace: Workspace, session: "Session[Any]", service: Service) -> Iterator[str]:
+def _retire(session: "Session[Any]", service: Service) -> Iterator[str]:
     """Empty the denylists that the list no longer names, and forget them; yields where they were.
+
+    Nothing is emptied before the denylist that the list names holds everybody who is banned.
 
     Raises:
         DenylistError: one of them cannot be emptied, or is not ours.
         StateError: that cannot be recorded.
     """
-    for place in to_retire(workspace.ban_list, session.state):
-        workspace.publisher(place, service.stop.event.wait).retire(session.lineage)
+    retiring = service.retiring(session.state)
+    if retiring and not service.stands(session.state):
+        console.diagnostic(wording.not_retired(", ".join(place.location for place, _ in retiring)))
+        return
+    for place, publisher in retiring:
+        publisher.retire(session.lineage)
         session.save(session.state.published.without(place))
         yield place.location
