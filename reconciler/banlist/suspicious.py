@@ -26,7 +26,8 @@ class Doubt(NamedTuple):
     private: tuple[str, ...] = ()
 
 
-_LINE_BREAK: Final = re.compile("[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
+# Strings, which are compiled when they are used: few lists need them.
+_LINE_BREAK: Final = "[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]"
 _QUOTES: Final = "\"'`“”„‟‘’‚‛«»‹›＂＇"
 _COPY: Final = "copy it from your application again"
 
@@ -55,9 +56,11 @@ def _oddities(text: str) -> Iterator[Doubt]:
 
 
 def _invisible(text: str) -> Iterator[Doubt]:
-    if _LINE_BREAK.search(text):
+    if re.search(_LINE_BREAK, text):
         yield Doubt("contains a line break; write it on one line")
-    hidden = [character for character in text if not escape.is_visible(character) and not _LINE_BREAK.match(character)]
+    hidden = [
+        character for character in text if not escape.is_visible(character) and not re.match(_LINE_BREAK, character)
+    ]
     spaces = [character for character in hidden if unicodedata.category(character) == "Zs"]
     if spaces:
         code = _code(spaces[0])
@@ -78,13 +81,13 @@ _TOGETHER: Final = (
     frozenset({"LATIN", "HAN", "BOPOMOFO"}),
     frozenset({"LATIN", "HAN", "HANGUL"}),
 )
-_WORD: Final = re.compile("(?:[^\\W\\d_]|[\u0300-\u036f])+")
+_WORD: Final = "(?:[^\\W\\d_]|[\u0300-\u036f])+"
 # Cyrillic and Greek letters that look like Latin ones: a word of nothing else misleads beside Latin words.
 _LIKE_LATIN: Final = frozenset("АВЕЅІЈКМНОРСТУХаеѕіјорсухһԁԛԝӏΑΒΕΖΗΙΚΜΝΟΡΤΥΧαικνορυ")
 
 
 def _mixed(text: str) -> Iterator[Doubt]:
-    words = _WORD.findall(text)
+    words = re.findall(_WORD, text)
     beside_latin = any("LATIN" in scripts for scripts in map(_scripts, words))
     for word in words:
         scripts = _scripts(word)

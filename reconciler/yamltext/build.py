@@ -21,7 +21,7 @@ from ruamel.yaml.events import (
 from reconciler.yamltext import advice
 from reconciler.yamltext.events import Event, NextEvent
 from reconciler.yamltext.indentation import Indentation
-from reconciler.yamltext.second_look import USER_ID, is_clean
+from reconciler.yamltext.second_look import USER_ID, is_clean, may_be_odd
 from reconciler.yamltext.values import Data, Fault, Mark, Noted, Path
 
 MAX_DEPTH: Final = 32
@@ -124,7 +124,7 @@ class Builder:
     def _mapping(self, bracket: Event, path: Path, depth: int, around: int) -> dict[str, Data]:
         built: dict[str, Data] = {}
         next_event, known, doubtful, bare = self._next, self._known, self._doubtful, self._bare
-        watched, clean = USER_ID, is_clean
+        watched, odd = USER_ID, may_be_odd
         while (event := next_event()).__class__ is not MappingEndEvent:
             key = known.get(event.value) if event.__class__ is ScalarEvent else None
             if (
@@ -145,7 +145,7 @@ class Builder:
                 and (not event.style or event.start_mark.line == event.end_mark.line)
             ):
                 built[key] = value
-                if key is watched and not clean(value):
+                if key is watched and odd(value) and not is_clean(value):
                     self.noted[*path, key] = Noted.of(event)
             else:
                 built[key] = self._value(event, (*path, key), depth + 1, around)

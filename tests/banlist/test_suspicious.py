@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from reconciler import escape
 from reconciler.banlist.suspicious import SILENCER, doubts
-from reconciler.yamltext.second_look import is_clean
+from reconciler.yamltext.second_look import is_clean, may_be_odd
 
 OR_SILENCE = ", or if this is right, end the line with `# reconciler: ok`"
 COPY = "copy it from your application again"
@@ -122,7 +122,7 @@ LETTERS = "aZ09 ,'\"`_.-ÄßñабЯЁїώさアーッ漢々가힣ᄀ\u0301\u309
 @given(st.text(max_size=128) | st.text(LETTERS, max_size=8))
 def test_a_second_look_at_a_clean_user_id_finds_nothing(text: str) -> None:
     odd = bool(of(text))
-    if is_clean(text):
+    if is_clean(text) or not may_be_odd(text):
         assert not odd
     elif text.isascii() and text:
         assert odd or text[0] in "\"'`"

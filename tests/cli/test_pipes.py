@@ -106,7 +106,7 @@ def test_a_plan_may_go_through_pipes(folder: Path) -> None:
     assert shell(f"{RECONCILER} plan --out plan.json").returncode == 0
     shown = shell(f"{RECONCILER} show <(cat plan.json)")
     assert (shown.returncode, "lobby/ABC123def456" in shown.stdout) == (0, True)
-    saved = shell(f"{RECONCILER} plan --out >(cat > copy.json) > /dev/null; wait; sleep 0.2; cat copy.json")
+    saved = shell(f"{{ {RECONCILER} plan --out /dev/fd/4 > /dev/null; }} 4>&1 | cat")
     assert '"user_id":"ABC123def456"' in saved.stdout
     whole = shell(f"{RECONCILER} plan --out /dev/stdout | cat")
     assert '"user_id":"ABC123def456"' in whole.stdout
