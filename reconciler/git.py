@@ -5,8 +5,9 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Final
+
+from reconciler.reading import read_regular_file
 
 TIMEOUT: Final = 5  # seconds
 _VARIABLES: Final = ("GITHUB_SHA", "CI_COMMIT_SHA")  # of GitHub Actions and GitLab CI
@@ -36,7 +37,7 @@ def commit_of(ban_list: str, environment: Mapping[str, str], included: Sequence[
     names = "".join(f"HEAD:./{os.path.relpath(file, folder)}\n" for file in files)
     committed = _git(folder, "cat-file", "--batch-check=%(objectname)", given=names)
     try:
-        present = "".join(f"{_blob(Path(file).read_bytes(), len(head))}\n" for file in files)
+        present = "".join(f"{_blob(read_regular_file(file), len(head))}\n" for file in files)
     except (OSError, ValueError):
         return None
     return head if committed == present else None

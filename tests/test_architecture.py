@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "reconciler"
 # Each part, a module or a folder of the package, in its layer. A layer imports itself and those before it.
 LAYERS = {
     "pure": {"banlist", "bans", "errors", "escape", "guardrails", "plan", "redaction", "state", "views", "yamltext"},
-    "effects": {"atomic", "aws", "ci", "enforce", "git", "sandbox", "sources", "stores"},
+    "effects": {"atomic", "aws", "ci", "enforce", "git", "reading", "sandbox", "sources", "stores"},
     "shell": {"__init__", "__main__", "cli"},
 }
 

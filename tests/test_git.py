@@ -1,5 +1,6 @@
 """The commit that a saved plan was made from."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -55,6 +56,11 @@ def test_a_list_that_was_never_committed_is_of_no_commit(repository: Path) -> No
     path = repository / "new.yaml"
     path.write_text("bans: []\n")
     assert commit_of(str(path), {}) is None
+
+
+def test_a_list_from_a_pipe_is_of_no_commit(repository: Path) -> None:
+    os.mkfifo(repository / "pipe")
+    assert commit_of(str(repository / "pipe"), {}) is None
 
 
 def test_the_files_that_it_includes_belong_to_the_list(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:

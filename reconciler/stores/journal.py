@@ -18,6 +18,7 @@ from pydantic_core import core_schema as core
 from reconciler.atomic import new_file, sync_folder, write
 from reconciler.bans import BanKey, Record
 from reconciler.errors import StateDamaged, StateTooNew, StateUnreadable
+from reconciler.reading import read_regular_file
 from reconciler.state.shapes import RECORD, ROOM_ARN, SERIAL, SOME_TEXT, USER_ID, opened
 from reconciler.state.value import State, from_plain, to_plain
 
@@ -53,7 +54,7 @@ class Journal:
             StateTooNew: a later version wrote it.
         """
         try:
-            content = self.path.read_bytes()
+            content = read_regular_file(self.path)
         except FileNotFoundError:
             return state, {}, None
         except OSError as error:

@@ -24,6 +24,7 @@ from reconciler.errors import (
     StateUnreadable,
     StateUnwritable,
 )
+from reconciler.reading import MEBIBYTE, read_regular_file
 from reconciler.state import file as state_file
 from reconciler.state.value import State
 from reconciler.stores import holder
@@ -103,11 +104,8 @@ class LocalStore(Store[_FileId]):
     @override
     def load(self) -> tuple[State, _FileId]:
         before = self._file_id()
-        # A device can be read without end. (If it is a folder, reading it says so.)
-        if os.path.exists(self._path) and not os.path.isfile(self._path) and not os.path.isdir(self._path):
-            raise StateUnreadable(f"{self.location}: the state cannot be read: it is not a file")
         try:
-            return state_file.loads(self._path.read_bytes()), before
+            return state_file.loads(read_regular_file(self._path)), before
         except FileNotFoundError as error:
             if os.path.exists(self._backup):
                 raise StateDamaged(
@@ -148,7 +146,7 @@ class LocalStore(Store[_FileId]):
         except FileNotFoundError:
             return  # there is none yet
         except OSError:  # a file system without hard links
-            replace_file(self._backup, self._path.read_bytes())
+            replace_file(self._backup, read_regular_file(self._path))
 
     def _beside(self, suffix: str) -> Path:
         return self._path.with_name(self._path.name + suffix)
@@ -182,7 +180,7 @@ class LocalStore(Store[_FileId]):
 
     def _who_holds_it(self) -> str:
         try:
-            who = str(holder.loads(self._lock.read_bytes()))
+            who = str(holder.loads(read_regular_file(self._lock, MEBIBYTE)))
         except (OSError, ValueError):
             who = "another run"
         return f"{self.location} is locked by {who}. Wait for it to end, or give --lock-timeout to wait here."

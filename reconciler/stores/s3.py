@@ -28,6 +28,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from typing_extensions import override  # in typing since Python 3.12
 
 from reconciler.errors import StateChanged, StateDamaged, StateLocked, StateTooNew, StateUnreadable, StateUnwritable
+from reconciler.reading import MAX_OWN, MEBIBYTE
 from reconciler.state import file as state_file
 from reconciler.state.value import State
 from reconciler.stores import holder
@@ -101,6 +102,10 @@ class S3Store(Store[_ETag]):
     def load(self) -> tuple[State, _ETag]:
         try:
             answer = self._s3.get_object(Bucket=self._bucket, Key=self._key)
+            if answer["ContentLength"] > MAX_OWN:
+                raise StateUnreadable(
+                    f"{self.location}: the state cannot be read: it is larger than {MAX_OWN // MEBIBYTE:,} MiB"
+                )
             content = answer["Body"].read()
         except (BotoCoreError, ClientError) as error:
             if _code(error) == "NoSuchKey":

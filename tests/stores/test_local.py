@@ -187,3 +187,12 @@ def test_a_lock_dies_with_its_process(path: Path) -> None:
         process.wait()
         with store(path).locked(HOLDER, 5, LINEAGE):
             pass
+
+
+@pytest.mark.parametrize("suffix", ["", ".journal"])
+def test_a_state_and_its_journal_have_a_limit(path: Path, suffix: str) -> None:
+    write(path, recorded())
+    with beside(path, suffix).open("ab") as file:
+        file.truncate(2**40)
+    with pytest.raises(StateUnreadable, match="larger than 2,048 MiB"):
+        load_state(str(path))

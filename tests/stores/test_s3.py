@@ -218,3 +218,12 @@ def test_a_killed_run_leaves_its_records_to_the_next_one_on_this_machine(s3: "S3
         opened.keep([(B, RECORD)])
         opened.save()
     assert get(s3, key) == State(LINEAGE, 1, {A: RECORD, B: RECORD})
+
+
+def test_a_state_that_is_larger_than_a_state_can_be_is_not_read(
+    s3: "S3Client", key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(s3, key, recorded(ban("a")))
+    monkeypatch.setattr("reconciler.stores.s3.MAX_OWN", 10)
+    with pytest.raises(StateUnreadable, match="the state cannot be read: it is larger than 0 MiB"):
+        store(key).read()

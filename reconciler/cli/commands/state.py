@@ -1,7 +1,6 @@
 """`reconciler state …`: inspect and repair the state, without disconnecting anybody."""
 
 from datetime import UTC, datetime
-from pathlib import Path
 
 import click
 
@@ -10,6 +9,7 @@ from reconciler.cli import console
 from reconciler.cli.options import Misuse, lock_timeout_option, together
 from reconciler.cli.workspace import Workspace, with_workspace_for_looking
 from reconciler.errors import AddressUnknown, StateDamaged, StateUnreadable
+from reconciler.reading import read_file_or_pipe
 from reconciler.state import file as statefile
 from reconciler.state.value import State
 from reconciler.views import text
@@ -85,7 +85,7 @@ def push(workspace: Workspace, path: str, lock_timeout: float) -> int:
     Refused if FILE has another lineage, or its serial is not higher.
     """
     try:
-        pushed = statefile.loads(Path(path).read_bytes())
+        pushed = statefile.loads(read_file_or_pipe(path))
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", error)
         raise StateUnreadable(f"{path} cannot be read: {why}", private=[path]) from error
