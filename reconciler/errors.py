@@ -55,7 +55,7 @@ class ReconcilerError(Exception):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Problem:
-    """One thing that is wrong in a ban list.
+    """One thing that is wrong in a ban list, or looks wrong.
 
     Attributes:
         file: the ban list, as it was named to us.
@@ -64,6 +64,8 @@ class Problem:
         path: where in the data, such as `bans[1].user_id`; empty for the file as a whole.
         message: what is wrong, and what to write instead.
         private: the parts of the message that quote the list, as they stand there: they may name a user.
+        is_warning: it may be meant, so it keeps nobody from using the list.
+        more: how many others of the same kind this one stands for, of which nothing else is known.
     """
 
     file: str
@@ -72,10 +74,17 @@ class Problem:
     path: str
     message: str
     private: tuple[str, ...] = ()
+    is_warning: bool = False
+    more: int = 0
+
+    @property
+    def detail(self) -> str:
+        """The message, and how many more there are like it."""
+        return f"{self.message} (and {self.more:,} more like this)" if self.more else self.message
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}:{self.column}"
-        return f"{where}: {self.path}: {self.message}" if self.path else f"{where}: {self.message}"
+        where = f"{self.file}:{self.line}:{self.column}: {'warning: ' if self.is_warning else ''}"
+        return f"{where}{self.path}: {self.detail}" if self.path else f"{where}{self.detail}"
 
 
 class BanListError(ReconcilerError):
@@ -90,7 +99,8 @@ class BanListInvalid(BanListError):
     """The ban list says something that it may not.
 
     Attributes:
-        problems: every problem, in the order of the file.
+        problems: every problem, in the order of the file, and every warning. Of many alike, the last that is here
+            stands for the rest.
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -110,12 +120,16 @@ class AddressUnknown(ReconcilerError):
     """An address names no ban of the list or of the state.
 
     Args:
-        template: the message, with `{}` where the addresses stand.
+        template: the message, with `{}` where the addresses stand, of which it shows ten.
         addresses: the room and the user ID of each, kept apart since user IDs are private.
     """
 
+    _SHOWN = 10
+
     def __init__(self, template: str, addresses: Sequence[tuple[str, str]]) -> None:
-        super().__init__(template.replace("{}", ", ".join(f"{room}/{user_id}" for room, user_id in addresses)))
+        shown = ", ".join(f"{room}/{user_id}" for room, user_id in addresses[: self._SHOWN])
+        more = len(addresses) - self._SHOWN
+        super().__init__(template.replace("{}", shown + (f" and {more:,} more" if more > 0 else "")))
         self.template = template
         self.addresses = tuple(addresses)
 

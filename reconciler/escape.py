@@ -34,6 +34,11 @@ def terminal(text: str) -> str:
     return _CI_COMMAND.sub(r"#\\x23", "".join(_shown(character) for character in text))
 
 
+def is_visible(text: str) -> bool:
+    """Whether `terminal` shows every character of `text` as it is."""
+    return (text.isprintable() and not _IGNORABLE.search(text)) or all(map(_is_shown, text))
+
+
 def line(text: str) -> str:
     """`text` as `terminal` shows it, for the start of a line: it begins no workflow command such as `::error::`."""
     shown = terminal(text)

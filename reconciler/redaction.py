@@ -75,6 +75,7 @@ class Redaction:
             plan,
             changes=(*(change for change in changes if change.because is not Because.REMOVED), *removed),
             expired=tuple(self.key(key) for key in plan.expired),
+            warnings=self.problems(plan.warnings),
             ban_list_sha256=_hash(self.secret, plan.ban_list_sha256),
         )
 
@@ -100,6 +101,10 @@ class Redaction:
             None if outcome.error is None else self._chat_error(outcome.error, user_id),
         )
 
+    def problems(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
+        """Problems of a list, without what they quote from it."""
+        return tuple(map(_without_texts, problems)) if self else tuple(problems)
+
     def error(self, error: ReconcilerError) -> ReconcilerError:
         """An error, for its message."""
         if not self:
@@ -107,7 +112,7 @@ class Redaction:
         if isinstance(error, AddressUnknown):
             return AddressUnknown(error.template, [(room, self.user(user_id)) for room, user_id in error.addresses])
         if isinstance(error, BanListInvalid):
-            return BanListInvalid([_without_texts(problem) for problem in error.problems])
+            return BanListInvalid(self.problems(error.problems))
         shown = copy(error)
         shown.args = (_hidden(str(error), error.private, HIDDEN),)
         return shown

@@ -1,44 +1,44 @@
 """Where ban lists come from: files, and further files that they include."""
 
 import os
-import stat
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from itertools import chain, islice
-from pathlib import Path
 from typing import Final
 
 from reconciler.banlist import read as banlist
 from reconciler.banlist.value import BanList, NotIncluded
 from reconciler.errors import BanListUnreadable
+from reconciler.reading import read_file_or_pipe, read_regular_file
 
 MAX_SIZE: Final = 512 * 2**20  # bytes; two million bans, the most that a list may hold, take half of that
 MAX_FILES: Final = 10_000  # for one pattern of `include`
 
 
-def load_ban_list(path: str | os.PathLike[str]) -> BanList:
+def load_ban_list(path: str | os.PathLike[str], *, strict: bool = False) -> BanList:
     """Read a ban list from a file, with the files that it includes.
 
     Args:
         path: the file; messages and plans show it as it is written here.
+        strict: take warnings for problems.
 
     Raises:
         BanListUnreadable: it cannot be opened.
         BanListInvalid: with every problem in it, and in the files that it includes.
     """
     name = os.fspath(path)
-    return banlist.parse(read_file(name), name, find=_Folder(name).find)
+    return banlist.parse(read_file(name), name, find=_Folder(name).find, strict=strict)
 
 
 def read_file(name: str) -> bytes:
-    """The content of a ban list's file.
+    """The content of a ban list's file, or of a pipe that stands in for it.
 
     Raises:
         BanListUnreadable: it cannot be opened.
     """
     try:
-        return _content(name)
+        return read_file_or_pipe(name, MAX_SIZE)
     except FileNotFoundError as error:
         raise BanListUnreadable(
             f"{name}: there is no such file. Name the ban list with -f, or run this where it is.", private=[name]
@@ -150,11 +150,9 @@ class _Folder:
         if place == self._ban_list:
             raise _NotIncluded("the list would include itself; put the files to include into a folder, such as bans.d")
         try:
-            if stat.S_ISREG(os.stat(place).st_mode):
-                return _content(place)
+            return read_regular_file(place, MAX_SIZE)
         except (OSError, ValueError) as error:
             raise _NotIncluded(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
-        raise _NotIncluded(f"{path} is not a file")
 
 
 def contents(paths: Iterable[str]) -> dict[str, bytes]:
@@ -162,7 +160,7 @@ def contents(paths: Iterable[str]) -> dict[str, bytes]:
     found = {}
     for path in dict.fromkeys(paths):
         with suppress(OSError, ValueError):
-            found[path] = _content(path)
+            found[path] = read_regular_file(path, MAX_SIZE)
     return found
 
 
@@ -179,12 +177,3 @@ def _other_suffix(pattern: str) -> str:
 
 
 _OTHER: Final = {".yaml": ".yml", ".yml": ".yaml"}
-
-
-def _content(path: str) -> bytes:
-    """Raises OSError, and ValueError if the file is too large or its name is not possible."""
-    with Path(path).open("rb") as file:
-        content = file.read(MAX_SIZE + 1)
-    if len(content) > MAX_SIZE:
-        raise ValueError(f"it is larger than {MAX_SIZE // 2**20} MiB, and no ban list is that large")
-    return content

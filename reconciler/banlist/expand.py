@@ -10,12 +10,14 @@ from pydantic_core import ValidationError
 
 from reconciler.banlist.explain import likely_key
 from reconciler.banlist.head import Settings
-from reconciler.banlist.problems import ListFile, Problems, Spot
+from reconciler.banlist.problems import OF_A_KIND, ListFile, Problems, Spot
 from reconciler.banlist.schema import ENTRIES, Entry
-from reconciler.bans import Ban, BanKey
+from reconciler.banlist.suspicious import doubts
+from reconciler.bans import USER_ID_MAX, Ban, BanKey
 from reconciler.yamltext.values import Data
 
 MAX_BANS: Final = 2_000_000  # these fit into memory; with `rooms: all` a short list could otherwise mean billions
+_new = tuple.__new__  # makes a `BanKey` in half the time that calling it takes, for each of a million bans
 _AT_ONCE: Final = 10_000  # entries to check and expand at a time, so that few of them are in memory twice
 
 
@@ -29,12 +31,21 @@ def expand(files: Sequence[ListFile], settings: Settings, problems: Problems) ->
     """
     expansion = _Expansion(files[0], settings, problems)
     for file in files:
+        _warn(file, problems)
         required = file is not files[0] or settings.include is None
         for entries in _entries(file, problems, required=required):
             if not expansion.add(entries):
                 return expansion.bans
     expansion.report_repeats()
     return expansion.bans
+
+
+def _warn(file: ListFile, problems: Problems) -> None:
+    """Warn of the user IDs that are probably not what their author means."""
+    for path, noted in file.document.noted.items():
+        if len(path) == 3 and path[0] == "bans" and len(noted.text) <= USER_ID_MAX:
+            for doubt in doubts(noted.text):
+                problems.warn(file, path, doubt.message, private=doubt.private)
 
 
 class _Entries(NamedTuple):
@@ -112,8 +123,9 @@ class _Expansion:
         # The terms of each entry, in the order of its file. No two entries share theirs, so they tell which entry
         # a ban in `bans` comes from.
         self._terms: dict[ListFile, list[Ban]] = {}
-        # Bans that were there already, by the file of the entry, its index, and how many rooms it has.
-        self._repeats: dict[tuple[ListFile, int, int], list[BanKey]] = {}
+        # Bans that were there already, with the file of the entry, its index, and how many rooms it has.
+        self._repeats: list[tuple[ListFile, int, int, list[BanKey]]] = []
+        self._more_repeats = 0  # pairs of entries that are only counted
 
     def add(self, entries: _Entries) -> bool:
         """Add the bans that these entries mean; False if that makes too many."""
@@ -122,6 +134,7 @@ class _Expansion:
         rooms_of, default_rooms = self._settings.rooms.of_entry, self._settings.default_rooms
         reason, end = self._settings.defaults.get("reason"), self._settings.defaults.get("expires_at")
         protecting_glob = self._settings.guardrails.protects() if self._settings.guardrails.protected_users else None
+        repeated: list[BanKey] = []
         for index, entry in enumerate(entries.entries, entries.first):
             user_id = entry.get("user_id")
             arns = rooms_of(entry["rooms"], file, index, problems) if "rooms" in entry else default_rooms
@@ -135,9 +148,12 @@ class _Expansion:
                 self._report_protected(file, index, glob)
             arns = arns or ()
             for arn in arns:
-                key = BanKey(arn, user_id)
+                key = _new(BanKey, (arn, user_id))
                 if bans.setdefault(key, ban) is not ban:
-                    self._repeats.setdefault((file, index, len(arns)), []).append(key)
+                    repeated.append(key)
+            if repeated:
+                self._keep_repeats(file, index, len(arns), repeated)
+                repeated = []
             self._count += len(arns)
             if self._count > MAX_BANS:
                 message = f"with this entry the list makes more than {MAX_BANS:,} bans, one for each user and room"
@@ -159,17 +175,25 @@ class _Expansion:
         there = Spot(self._main, ("guardrails", "protected_users", number))
         self._problems.add(file, ("bans", index, "user_id"), message, there=there)
 
+    def _keep_repeats(self, file: ListFile, index: int, rooms: int, keys: list[BanKey]) -> None:
+        if len(self._repeats) > OF_A_KIND:
+            self._more_repeats += len({id(self.bans[key]) for key in keys})
+        else:
+            self._repeats.append((file, index, rooms, keys))
+
     def report_repeats(self) -> None:
         """Report each pair of entries that ban a user twice, once for however many rooms."""
         if not self._repeats:
             return
+        wanted = {id(self.bans[key]) for *_, keys in self._repeats for key in keys}
         first = {
             id(ban): Spot(file, ("bans", index, "user_id"))
             for file, terms in self._terms.items()
             for index, ban in enumerate(terms)
+            if id(ban) in wanted
         }
         names = {arn: name for name, arn in self._settings.rooms.arns.items()}
-        for (file, index, rooms), keys in self._repeats.items():
+        for file, index, rooms, keys in self._repeats:
             rooms_by_first: dict[Spot, list[str]] = {}
             for key in keys:
                 earlier = first[id(self.bans[key])]
@@ -180,4 +204,6 @@ class _Expansion:
                 if len(keys) < rooms:  # keeping the other one would lift the rest
                     advice = f"take {'that room' if len(where) == 1 else 'those rooms'} out of one of the two entries"
                 message = f"{{place}} bans this user in {where[0]}{more} already; {advice}"
-                self._problems.add(file, ("bans", index, "user_id"), message, there=earlier)
+                self._problems.add(file, ("bans", index, "user_id"), message, kind="repeat", there=earlier)
+        if self._more_repeats:
+            self._problems.add_more("repeat", self._more_repeats)

@@ -9,9 +9,11 @@ from pydantic_core import ValidationError
 from reconciler.banlist.problems import ListFile, Problems, Spot
 from reconciler.banlist.rooms import RoomNames
 from reconciler.banlist.schema import HEAD, Defaults, Head
+from reconciler.banlist.suspicious import doubts
 from reconciler.banlist.value import DEFAULT_STATE
 from reconciler.bans import DEFAULT_RATE
 from reconciler.guardrails import Guardrails
+from reconciler.yamltext.second_look import is_clean
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,10 @@ def read_head(file: ListFile, problems: Problems) -> Settings | None:
     limits = head.get("guardrails") or {}
     usual = Guardrails()
     rooms = _rooms(file, head.get("rooms") or {}, raw.get("rooms"), problems)
+    protected = limits.get("protected_users") or ()
+    for index, glob in enumerate(protected):  # one with a space too many protects nobody
+        for doubt in () if is_clean(glob) else doubts(glob):
+            problems.warn(file, ("guardrails", "protected_users", index), doubt.message, private=doubt.private)
     return Settings(
         rooms=rooms,
         defaults=head.get("defaults") or {},
@@ -62,7 +68,7 @@ def read_head(file: ListFile, problems: Problems) -> Settings | None:
         guardrails=Guardrails(
             max_bans=limits.get("max_bans", usual.max_bans),
             max_lift_percent=limits.get("max_lift_percent", usual.max_lift_percent),
-            protected_users=tuple(limits.get("protected_users") or ()),
+            protected_users=tuple(protected),
         ),
         state=head.get("state") or DEFAULT_STATE,
         rate=head.get("rate") or DEFAULT_RATE,
@@ -100,7 +106,8 @@ def _rooms(file: ListFile, arns: dict[str, str], raw: object, problems: Problems
     for name, arn in arns.items():
         if arn in names:
             message = f"the same room as `{names[arn]}` on {{place}}; a room has one name, so keep one of the two"
-            problems.add(file, ("rooms", name), message, at_key=True, there=Spot(file, ("rooms", names[arn])))
+            there = Spot(file, ("rooms", names[arn]))
+            problems.add(file, ("rooms", name), message, kind="same room", at_key=True, there=there)
         names.setdefault(arn, name)
     if not isinstance(raw, dict | None) or ("rooms",) in file.spoiled:
         return RoomNames(arns, None)

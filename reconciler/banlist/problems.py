@@ -1,18 +1,22 @@
 """Everything that is wrong with a ban list, each with its place in the list's files."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, NamedTuple
 
 from pydantic_core import ErrorDetails
 
 from reconciler.banlist.explain import explain, quoted
 from reconciler.banlist.schema import KEYS, ROOM_NAME
+from reconciler.banlist.silenced import marked_lines, silenced
 from reconciler.bans import ROOM_ARN_MAX
 from reconciler.errors import BanListInvalid, Problem
 from reconciler.yamltext.places import locate
-from reconciler.yamltext.values import Document, Mark, Path, Place
+from reconciler.yamltext.values import Data, Document, Fault, Mark, Path, Place
+
+OF_A_KIND: Final = 50  # problems that are shown; nobody reads more before correcting those
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,26 +52,51 @@ class Spot(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """A problem whose place is not looked up yet."""
+    """A problem whose place is not looked up yet, unless there is a `mark`."""
 
     spot: Spot
     message: str
-    at_key: bool
-    there: Spot | None
-    private: tuple[str, ...]
+    private: tuple[str, ...] = ()
+    at_key: bool = False
+    there: Spot | None = None
+    mark: Mark | None = None
+
+
+@dataclass(slots=True)
+class _Kind:
+    """Problems of a kind: the first ones, and how many there are."""
+
+    found: list[_Found] = field(default_factory=list)
+    count: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.found) > OF_A_KIND
 
 
 class Problems:
     """Collects what is wrong with a list, and looks up the places at the end.
 
+    Of each kind it keeps the first ones, and one more that stands for the rest, which are only counted: a list of a
+    million bans may be wrong in a million places.
+
+    Args:
+        strict: warnings are errors.
+
     Attributes:
         files: by their paths, in the order of reading.
+        count: how many were added so far, without the faults of the YAML.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, strict: bool = False) -> None:
         self.files: dict[str, ListFile] = {}
-        self._found: list[_Found] = []
-        self._unread: list[Problem] = []
+        self.count = 0
+        self._strict = strict
+        self._errors: dict[object, _Kind] = {}
+        self._warnings: dict[object, _Kind] = {}
+        self._unread: list[tuple[str, Fault]] = []
+        self._marked_lines: dict[ListFile, set[int]] = {}
+        self._silenced: dict[ListFile, frozenset[Path]] = {}
 
     def add(
         self,
@@ -75,6 +104,7 @@ class Problems:
         path: Path,
         message: str,
         *,
+        kind: str | None = None,
         at_key: bool = False,
         there: Spot | None = None,
         private: tuple[str, ...] = (),
@@ -85,11 +115,30 @@ class Problems:
             file: where it is.
             path: the value that is wrong, or missing.
             message: what is wrong, and what to write instead.
+            kind: the same for problems that are alike, if their messages are not.
             at_key: it is the key that is wrong.
             there: another value that the message mentions, with `{place}` in place of its line.
             private: the parts of the message that quote the list.
         """
-        self._found.append(_Found(Spot(file, path), message, at_key, there, private))
+        if (kept := self._kept(self._errors, file, path, kind or message)) is not None:
+            kept.append(_Found(Spot(file, path), message, private, at_key, there))
+
+    def add_more(self, kind: str, number: int) -> None:
+        """Add so many more problems of a kind of which `OF_A_KIND` and one are there."""
+        self.count += number
+        self._errors.setdefault(kind, _Kind()).count += number
+
+    def warn(self, file: ListFile, path: Path, message: str, *, private: tuple[str, ...] = ()) -> None:
+        """Add that a text looks wrong, unless its line says that it is right. Arguments as for `add`."""
+        if self._is_silenced(file, path):
+            return
+        kind = message
+        for text in private:
+            kind = kind.replace(text, "")
+        kinds = self._errors if self._strict else self._warnings
+        if (kept := self._kept(kinds, file, path, kind)) is not None:
+            noted = file.document.noted.get(path)
+            kept.append(_Found(Spot(file, path), message, private, mark=None if noted is None else noted.begin))
 
     def add_invalid(self, file: ListFile, around: Path, details: Iterable[ErrorDetails]) -> None:
         """Add what pydantic says about the value at the path `around`."""
@@ -97,54 +146,115 @@ class Problems:
             path = around + detail["loc"]
             of_key = len(path) == 3 and path[0] == "rooms"  # pydantic's path of a key ends in "[key]"
             path = path[:-1] if of_key else path
-            at_key = of_key or detail["type"] == "extra_forbidden" or path in file.empty
-            self.add(file, path, explain(path, detail), at_key=at_key)
+            kind = (_shape(path), _VALUES.sub("", detail["msg"]))
+            if (kept := self._kept(self._errors, file, path, kind)) is not None:
+                at_key = of_key or detail["type"] == "extra_forbidden" or path in file.empty
+                kept.append(_Found(Spot(file, path), explain(path, detail), at_key=at_key))
 
     def add_unread(self, path: str, mark: Mark, message: str) -> None:
         """Add that a file is not text."""
-        self._unread.append(Problem(path, mark.line, mark.column, "", message))
+        self._unread.append((path, Fault(mark, (), message)))
 
-    @property
-    def count(self) -> int:
-        """How many were added so far, without the faults of the YAML."""
-        return len(self._found)
+    def _is_silenced(self, file: ListFile, path: Path) -> bool:
+        if file not in self._marked_lines:
+            self._marked_lines[file] = marked_lines(file.content)
+        lines = self._marked_lines[file]
+        if not lines:
+            return False
+        if (noted := file.document.noted.get(path)) is not None:
+            return noted.last_line in lines
+        if file not in self._silenced:
+            self._silenced[file] = silenced(file.document, lines)
+        return path in self._silenced[file]
+
+    def _kept(self, kinds: dict[object, _Kind], file: ListFile, path: Path, kind: object) -> list[_Found] | None:
+        """Count a problem; where to put it, if it is to be kept."""
+        self.count += 1
+        if _is_reported(file, path):
+            return None
+        same = kinds.setdefault(kind, _Kind())
+        same.count += 1
+        return None if same.is_full else same.found
 
     def __bool__(self) -> bool:
-        return bool(self._found or self._unread or any(file.document.faults for file in self.files.values()))
+        """Whether something is wrong; a warning is not."""
+        return bool(self._errors or self._unread or any(file.document.faults for file in self.files.values()))
 
     def error(self) -> BanListInvalid:
-        """All that is wrong: file by file, in the order of each."""
+        """All that is wrong, and all warnings: file by file, in the order of each."""
+        return BanListInvalid(self._in_order([*self._faults(), *self._located()]))
+
+    def warnings(self) -> tuple[Problem, ...]:
+        """The warnings of a list in which nothing is wrong."""
+        return tuple(self._in_order(list(self._located()))) if self._warnings else ()
+
+    def _in_order(self, problems: list[Problem]) -> list[Problem]:
         order = {path: number for number, path in enumerate(self.files)}
-        problems = [*self._unread, *self._faults(), *self._located()]
-        problems.sort(
-            key=lambda found: (order.get(found.file, -1), found.line, found.column, found.path, found.message)
+        return sorted(
+            problems, key=lambda found: (order.get(found.file, -1), found.line, found.column, found.path, found.message)
         )
-        return BanListInvalid(problems)
 
     def _faults(self) -> Iterator[Problem]:
-        for path, file in self.files.items():
-            for fault in file.document.faults:
-                yield Problem(path, fault.mark.line, fault.mark.column, _dotted(fault.path), fault.message)
+        faults = [*self._unread]
+        faults += [(path, fault) for path, file in self.files.items() for fault in file.document.faults]
+        counts = Counter(fault.message for _, fault in faults)
+        shown: Counter[str] = Counter()
+        for path, fault in faults:
+            shown[fault.message] += 1
+            if (number := shown[fault.message]) <= OF_A_KIND + 1:
+                more = counts[fault.message] - number if number > OF_A_KIND else 0
+                yield Problem(path, fault.mark.line, fault.mark.column, _dotted(fault.path), fault.message, more=more)
 
     def _located(self) -> Iterator[Problem]:
+        kinds = [(False, kind) for kind in self._errors.values()] + [(True, kind) for kind in self._warnings.values()]
         wanted: dict[ListFile, set[Path]] = {}
-        for found in self._found:
-            for spot in (found.spot, found.there):
-                if spot is not None:
-                    wanted.setdefault(spot.file, set()).update(_up(spot.path))
+        for _, kind in kinds:
+            for found in kind.found:
+                for spot in (found.spot if found.mark is None else None, found.there):
+                    if spot is not None:
+                        wanted.setdefault(spot.file, set()).update(_up(spot.path))
         places = {file: locate(file.document, paths) for file, paths in wanted.items()}
-        for found in self._found:
-            file, path = found.spot
-            place = places[file].get(path)
-            if path in file.spoiled or (place is None and path[:-1] in file.spoiled):
-                continue
-            message = found.message
-            if found.there is not None:
-                line = f"line {places[found.there.file][found.there.path].value.line}"
-                elsewhere = "" if found.there.file is file else f" of {found.there.file.path}"
-                message = message.replace("{place}", line + elsewhere)
-            mark = _mark(path, places[file], at_key=found.at_key)
-            yield Problem(file.path, mark.line, mark.column, _dotted(path), message, found.private)
+        for is_warning, kind in kinds:
+            for found in kind.found:
+                more = kind.count - len(kind.found) if found is kind.found[-1] else 0
+                yield replace(_problem(found, places), is_warning=is_warning, more=more)
+
+
+def _is_reported(file: ListFile, path: Path) -> bool:
+    """Whether what is wrong at a path follows from something that is reported already."""
+    if path in file.spoiled:
+        return True
+    return path[:-1] in file.spoiled and not _exists(file.document.data, path)
+
+
+def _exists(data: Data, path: Path) -> bool:
+    inside: Any = data
+    try:
+        for step in path:
+            inside = inside[step]
+    except (LookupError, TypeError):
+        return False
+    return True
+
+
+def _problem(found: _Found, places: Mapping[ListFile, Mapping[Path, Place]]) -> Problem:
+    file, path = found.spot
+    message = found.message
+    if found.there is not None:
+        line = f"line {places[found.there.file][found.there.path].value.line}"
+        elsewhere = "" if found.there.file is file else f" of {found.there.file.path}"
+        message = message.replace("{place}", line + elsewhere)
+    mark = found.mark or _mark(path, places[file], at_key=found.at_key)
+    return Problem(file.path, mark.line, mark.column, _dotted(path), message, found.private)
+
+
+_NAMES: Final = frozenset().union(*KEYS.values())
+_VALUES: Final = re.compile(r"\d[\w:.+-]*")  # that a message of ours quotes: dates and times
+
+
+def _shape(path: Path) -> Path:
+    """A path without what only its author's list has: indexes, unknown keys, names of rooms."""
+    return tuple(step if step in _NAMES else "*" for step in path)
 
 
 def _up(path: Path) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from hashlib import sha256
 
 from reconciler.banlist.expand import expand
@@ -21,7 +22,9 @@ def _no_files(patterns: Sequence[str]) -> Sequence[NotIncluded]:
     ]
 
 
-def parse(content: bytes, path: str = "bans.yaml", *, find: Find = _no_files, pure: bool = False) -> BanList:
+def parse(
+    content: bytes, path: str = "bans.yaml", *, find: Find = _no_files, pure: bool = False, strict: bool = False
+) -> BanList:
     """Read a ban list.
 
     Args:
@@ -29,15 +32,16 @@ def parse(content: bytes, path: str = "bans.yaml", *, find: Find = _no_files, pu
         path: its name, for messages.
         find: gives the files that it includes.
         pure: read it without the C parser; the result is the same.
+        strict: warnings are problems.
 
     Raises:
         BanListInvalid: with every problem in it, and in the files that it includes.
     """
-    problems = Problems()
+    problems = Problems(strict=strict)
     ban_list = _ban_list(content, path, find, problems, pure=pure)
     if ban_list is None or problems:
         raise problems.error()
-    return ban_list
+    return replace(ban_list, warnings=problems.warnings())
 
 
 def _ban_list(content: bytes, path: str, find: Find, problems: Problems, *, pure: bool) -> BanList | None:

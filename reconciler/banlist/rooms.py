@@ -15,6 +15,7 @@ from reconciler.yamltext.values import Path
 
 _MAX_SUGGESTIONS: Final = 100  # comparing takes a while, and nobody reads hundreds
 _MAX_COMPARED: Final = 1000
+_MAX_PARTS: Final = 20  # names in one text that a message writes out as a list
 
 
 class RoomNames:
@@ -68,7 +69,8 @@ class RoomNames:
             if arn is None:
                 if self._unsound is not None and ref not in self._unsound:  # else it is reported already
                     message, quote = self._unknown(ref), quoted(ref)
-                    problems.add(file, (*path, index), message, private=(quote,) if quote in message else ())
+                    private = (quote,) if quote in message else ()
+                    problems.add(file, (*path, index), message, kind="room", private=private)
             elif arn in arns:
                 problems.add(file, (*path, index), "this room is in the list already; remove it here")
             else:
@@ -82,7 +84,7 @@ class RoomNames:
         if ref == ALL_ROOMS:
             return "for every room, write `rooms: all` without brackets"
         parts = re.split(r"[\s,]+", ref)
-        if len(parts) > 1 and all(part in self.arns for part in parts):
+        if 1 < len(parts) <= _MAX_PARTS and all(part in self.arns for part in parts):
             return f"rooms are separated by commas; write [{', '.join(parts)}]"
         close = self._closest(ref)
         advice = f"did you mean `{close}`?" if close else "add it there with its ARN, or correct the name"
@@ -90,8 +92,11 @@ class RoomNames:
 
     def _closest(self, ref: str) -> str | None:
         """The name that was probably meant, if comparing does not take too long."""
-        if ref not in self._suggestions:
-            names = self.arns if len(self._suggestions) < _MAX_SUGGESTIONS and len(self.arns) <= _MAX_COMPARED else ()
-            otherwise_written = [name for name in names if name.casefold() == ref.casefold()]
-            self._suggestions[ref] = next(iter(otherwise_written or get_close_matches(ref, names, 1)), None)
-        return self._suggestions[ref]
+        if ref in self._suggestions:
+            return self._suggestions[ref]
+        if len(self._suggestions) >= _MAX_SUGGESTIONS or len(self.arns) > _MAX_COMPARED:
+            return None
+        otherwise_written = [name for name in self.arns if name.casefold() == ref.casefold()]
+        closest = next(iter(otherwise_written or get_close_matches(ref, self.arns, 1)), None)
+        self._suggestions[ref] = closest
+        return closest

@@ -19,6 +19,7 @@ NEVER: Final = "never"
 EXAMPLE_TIME = "2027-01-31T00:00:00Z"
 EXAMPLE_ARN = "arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6"
 MAX_PATTERNS: Final = 100
+_PATH_MAX: Final = 4096  # characters; Linux takes no longer path
 ROOM_NAME = re.compile(r"\w[\w.-]*")
 _TIME_SHAPE = re.compile(
     r"\d{4}-\d\d-\d\d(?:[Tt ](?P<time>\d\d:\d\d:\d\d(?:\.\d{1,9})?)(?P<zone>[Zz]|[+-]\d\d:\d\d)?)?", re.ASCII
@@ -156,7 +157,7 @@ _RATE: Final = core.no_info_before_validator_function(_calls_a_second, core.floa
 _ROOM_NAME: Final = core.no_info_before_validator_function(_check_room_name, core.str_schema())
 _ROOM_ARN: Final = core.str_schema(pattern=ROOM_ARN_PATTERN, max_length=ROOM_ARN_MAX)
 _ROOM_REFS: Final = core.no_info_wrap_validator_function(_all_or_list, core.list_schema(_TEXT, min_length=1))
-_PATTERN: Final = core.no_info_after_validator_function(_check_pattern, core.str_schema())
+_PATTERN: Final = core.no_info_after_validator_function(_check_pattern, core.str_schema(max_length=_PATH_MAX))
 
 _DEFAULTS: Final = _closed(rooms=_ROOM_REFS, reason=_REASON, expires_at=_TIME)
 _LIMITS: Final = _closed(

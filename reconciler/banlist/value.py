@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from reconciler.bans import DEFAULT_RATE, Ban, BanKey
+from reconciler.errors import Problem
 from reconciler.guardrails import Guardrails
 
 DEFAULT_STATE: Final = "bans.state.json"
@@ -24,6 +25,7 @@ class BanList:
         rate: DisconnectUser calls a second in each account and region.
         bans: every ban, expired ones included, in the order of the list, then of the files that it includes.
         included: the files that it includes, as messages name them.
+        warnings: what looks wrong but may be meant, in the order of the files.
     """
 
     path: str = "bans.yaml"
@@ -34,6 +36,7 @@ class BanList:
     rate: float = DEFAULT_RATE
     bans: Mapping[BanKey, Ban] = field(default_factory=dict)
     included: tuple[str, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def state_location(self) -> str:

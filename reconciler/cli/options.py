@@ -135,6 +135,7 @@ redact_option = option(
     callback=_redaction,
     help=f"Show user-… instead of user IDs: a hash with the key in {REDACT_KEY}.",
 )
+strict_option = option("--strict", is_flag=True, help="Treat warnings about the list as errors.")
 profile_option = option("--profile", metavar="NAME", help="The profile of the AWS configuration to use.")
 target_option = option(
     "--target",

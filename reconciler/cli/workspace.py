@@ -27,6 +27,7 @@ from reconciler.cli.options import (
     redact_option,
     replace_option,
     state_option,
+    strict_option,
     target_option,
 )
 from reconciler.cli.progress import busy, progress
@@ -54,6 +55,7 @@ class Workspace:
         state: where the state is kept, if not where the list says.
         redact: takes the user IDs out of what is shown; None leaves them.
         profile: of the AWS configuration.
+        strict: warnings about the list are errors.
         looking: do without the list if it cannot be used, but it is known where the state is.
     """
 
@@ -64,12 +66,14 @@ class Workspace:
         redact: Redaction | None = None,
         profile: str | None = None,
         *,
+        strict: bool = False,
         looking: bool = False,
     ) -> None:
         self.file = file
         self.redact = redact or Redaction()
         self.given_state = state
         self.profile = profile
+        self._strict = strict
         self._looking = looking
 
     @property
@@ -86,7 +90,7 @@ class Workspace:
         """
         try:
             with busy(f"Reading {self.file}"):
-                return reconciler.load_ban_list(self.file)
+                return reconciler.load_ban_list(self.file, strict=self._strict)
         except BanListError:
             without = BanList(path=self.file)
             if not self._looking or (self.given_state is None and not os.path.exists(without.state_location)):
@@ -156,7 +160,7 @@ class Workspace:
         if self.given_state is None and "://" not in location:
             location = os.path.join(base, location)
         file = given or os.path.join(base, saved.plan.ban_list)
-        return Workspace(file, location, self.redact, self.profile)
+        return Workspace(file, location, self.redact, self.profile, strict=self._strict)
 
     def keys(self, addresses: Collection[str], option: str, state: State) -> frozenset[BanKey]:
         """The bans that addresses on the command line mean, raw or as a plan shows them.
@@ -189,6 +193,7 @@ class Workspace:
         """The report of a command, on standard output."""
         output = Output(
             write=console.out,
+            diagnostic=console.diagnostic,
             ban_list=self.file,
             colour=console.wants_colour(sys.stdout),
             width=console.width(),
@@ -215,10 +220,10 @@ class Selection:
 
 
 _options = (file_option, state_option, redact_option, no_color_option)
-with_workspace: Final = gathered("workspace", Workspace, *_options)
+with_workspace: Final = gathered("workspace", Workspace, strict_option, *_options)
 with_workspace_for_looking: Final = gathered("workspace", partial(Workspace, looking=True), *_options)
 with_list: Final = gathered("workspace", Workspace, file_option, redact_option, no_color_option)
-with_workspace_on_aws: Final = gathered("workspace", Workspace, *_options, profile_option)
+with_workspace_on_aws: Final = gathered("workspace", Workspace, strict_option, *_options, profile_option)
 with_selection: Final = gathered("selection", Selection, target_option, replace_option)
 
 

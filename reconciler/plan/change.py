@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Final
 
 from reconciler.bans import DEFAULT_RATE, AccountRegion, Ban, BanKey, Record, account_region_of, address
+from reconciler.errors import Problem
 from reconciler.guardrails import Refusal
 
 
@@ -114,6 +115,7 @@ class Plan:
         refusals: what guardrails say against it; not to be applied unless empty.
         left_out: how many changes `targets` left out.
         rate: DisconnectUser calls a second in each account and region, as the list has it.
+        warnings: what looks wrong in the list.
         commit: the git commit that holds the list as it was planned; None if there is none, or nobody asked.
     """
 
@@ -128,6 +130,7 @@ class Plan:
     refusals: tuple[Refusal, ...] = ()
     left_out: int = 0
     rate: float = DEFAULT_RATE
+    warnings: tuple[Problem, ...] = ()
     commit: str | None = None
 
     @property

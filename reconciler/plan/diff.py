@@ -64,6 +64,7 @@ def diff(
         expired=tuple(expired),
         left_out=len(everything) - len(changes),
         rate=desired.rate,
+        warnings=desired.warnings,
     )
     counts = plan.counts
     # A ban that ran out by itself and is still in the list is no mistake of the list.

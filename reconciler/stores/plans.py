@@ -2,12 +2,16 @@
 
 import os
 from pathlib import Path
+from typing import Final
 
-from reconciler.atomic import replace_file
-from reconciler.errors import PlanEdited, PlanError, PlanUnreadable, PlanUnwritable
+from reconciler.atomic import replace_file, write
+from reconciler.errors import PlanEdited, PlanUnreadable, PlanUnwritable
 from reconciler.plan import file
 from reconciler.plan.change import Plan
 from reconciler.plan.file import SavedPlan
+from reconciler.reading import read_beginning, read_file_or_pipe
+
+_BEGINNING: Final = 200  # bytes by which a saved plan is known
 
 
 def load_plan(path: str) -> SavedPlan:
@@ -18,7 +22,7 @@ def load_plan(path: str) -> SavedPlan:
         PlanEdited: somebody has changed it.
     """
     try:
-        return file.loads(Path(path).read_bytes())
+        return file.loads(read_file_or_pipe(path))
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", error)
         raise PlanUnreadable(f"{path}: the plan cannot be read: {why}", private=[path]) from error
@@ -36,19 +40,31 @@ def save_plan(plan: Plan, state_location: str, path: str) -> None:
     Raises:
         PlanUnwritable: it was not saved.
     """
-    there = Path(path)
     try:
-        if there.is_file() and there.stat().st_size:
-            file.loads(there.read_bytes())
-    except (OSError, PlanError) as error:
-        raise PlanUnwritable(
-            f"{path} exists and is not a saved plan, so the plan is not written over it.", private=[path]
-        ) from error
-    content = file.dumps(plan, state_location)
-    try:
-        if there.exists() and not there.is_file():  # such as /dev/stdout
-            there.write_bytes(content)
+        content = file.dumps(plan, state_location)
+        if os.path.exists(path) and not os.path.isfile(path):  # such as /dev/stdout
+            _write_through(path, content)
         else:
+            _refuse_something_else(path)
             replace_file(Path(os.path.realpath(path)), content)
     except OSError as error:
         raise PlanUnwritable(f"{path}: the plan cannot be saved: {error.strerror}", private=[path]) from error
+
+
+def _write_through(path: str, content: bytes) -> None:
+    """Write to a pipe or a device. A pipe that nobody reads is an error, and not waited for. Raises OSError."""
+    with open(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC), "wb", buffering=0) as there:
+        os.set_blocking(there.fileno(), True)
+        write(there, content)
+
+
+def _refuse_something_else(path: str) -> None:
+    """Make sure that a file is a saved plan, or empty, or not there. Raises PlanUnwritable, and OSError."""
+    try:
+        beginning = read_beginning(path, _BEGINNING)
+    except FileNotFoundError:
+        return
+    if beginning and not file.looks_like_a_plan(beginning):
+        raise PlanUnwritable(
+            f"{path} exists and is not a saved plan, so the plan is not written over it.", private=[path]
+        )

@@ -5,12 +5,12 @@ The JSON has the shape of `terraform validate -json`, so that what reads that re
 
 import codecs
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from reconciler import escape
 from reconciler.errors import Problem
-from reconciler.views.wording import count
+from reconciler.views.wording import count, errors_and_warnings
 
 FORMAT_VERSION: Final = "1.0"
 MAX_ANNOTATIONS: Final = 50  # GitHub shows ten a step; the others can be read in the log
@@ -22,17 +22,27 @@ _LINE_BREAK: Final = re.compile(b"\r\n|\r|\n")
 def github(problems: Sequence[Problem]) -> str:
     """Workflow commands for GitHub Actions, one a line, which it shows as annotations in the pull request.
 
+    Errors come before warnings, so that these leave room for them.
+
     Args:
         problems: with paths from the root of the repository as their files.
     """
+    shown = sorted(problems, key=lambda problem: problem.is_warning)[:MAX_ANNOTATIONS]
     lines = [
-        f"::error file={_property(problem.file)},line={problem.line},col={problem.column},"
+        f"::{_severity(problem)} file={_property(problem.file)},line={problem.line},col={problem.column},"
         f"title={_property(problem.path or 'Ban list')}::{_message(str(problem))}\n"
-        for problem in problems[:MAX_ANNOTATIONS]
+        for problem in shown
     ]
-    if (more := len(problems) - MAX_ANNOTATIONS) > 0:
-        lines.append(f"::error title=Ban list::{count(more, 'more problem')} not shown here.\n")
+    counts = zip(errors_and_warnings(problems), errors_and_warnings(shown), strict=True)
+    for what, (found, told) in zip(("error", "warning"), counts, strict=True):
+        if more := found - told:
+            noun = "more problem" if what == "error" else "more warning"
+            lines.append(f"::{what} title=Ban list::{count(more, noun)} not shown here.\n")
     return "".join(lines)
+
+
+def _severity(problem: Problem) -> str:
+    return "warning" if problem.is_warning else "error"
 
 
 def github_failed(error: str, file: str | None = None) -> str:
@@ -65,32 +75,32 @@ def as_json(
     """The verdict on a list as a JSON object.
 
     Args:
-        problems: none if the list is valid.
+        problems: none, or warnings alone, if the list is valid.
         contents: of the files that the problems are in. If one is left out, its problems have no end and no snippet.
         snippets: show the lines that have problems.
         error: why the list cannot be read or planned at all.
         summary: the same in a few words.
     """
-    sources = {file: _Lines(content) for file, content in contents.items()}
+    wanted: dict[str, set[int]] = {}
+    for problem in problems:
+        wanted.setdefault(problem.file, set()).add(problem.line)
+    sources = {file: _Lines(content, wanted.get(file, set())) for file, content in contents.items()}
     diagnostics = [_diagnostic(problem, sources.get(problem.file), snippets=snippets) for problem in problems]
+    errors, warnings = errors_and_warnings(problems)
     if error is not None:
         diagnostics.append({"severity": "error", "summary": summary, "detail": error})
+        errors += 1
     rows = ",\n".join(f"    {escape.to_json(diagnostic)}" for diagnostic in diagnostics)
-    head = {
-        "format_version": FORMAT_VERSION,
-        "valid": not diagnostics,
-        "error_count": len(diagnostics),
-        "warning_count": 0,
-    }
+    head = {"format_version": FORMAT_VERSION, "valid": not errors, "error_count": errors, "warning_count": warnings}
     lines = [f'  "{key}": {escape.to_json(value)},' for key, value in head.items()]
     return "\n".join(["{", *lines, f'  "diagnostics": [\n{rows}\n  ]' if rows else '  "diagnostics": []', "}\n"])
 
 
 def _diagnostic(problem: Problem, source: "_Lines | None", *, snippets: bool) -> dict[str, object]:
     diagnostic: dict[str, object] = {
-        "severity": "error",
-        "summary": f"Problem in {problem.path or 'the ban list'}",
-        "detail": problem.message,
+        "severity": _severity(problem),
+        "summary": f"{'Warning about' if problem.is_warning else 'Problem in'} {problem.path or 'the ban list'}",
+        "detail": problem.detail,
     }
     if source is None:
         start = {"line": problem.line, "column": problem.column, "byte": 0}
@@ -118,33 +128,44 @@ def _diagnostic(problem: Problem, source: "_Lines | None", *, snippets: bool) ->
 
 
 class _Lines:
-    """The lines of a file, as characters and as bytes."""
+    """Some of the lines of a file, as characters and as bytes.
 
-    def __init__(self, content: bytes) -> None:
-        self._offset = len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0
-        text = content[self._offset :]
-        self._content = text
-        breaks = [(match.start(), match.end()) for match in _LINE_BREAK.finditer(text)]
-        self._starts = [0, *(end for _, end in breaks)]
-        self._ends = [*(start for start, _ in breaks), len(text)]
+    Args:
+        content: the file.
+        wanted: their numbers, counted from 1.
+    """
+
+    def __init__(self, content: bytes, wanted: Collection[int]) -> None:
+        self._content = content
+        self._places: dict[int, tuple[int, int]] = {}  # line → where it begins and ends
         self._last = (0, "")  # the line that was asked for last: many problems may be on one long line
+        number, last = 1, max(wanted, default=0)
+        start = len(codecs.BOM_UTF8) if content.startswith(codecs.BOM_UTF8) else 0
+        for found in _LINE_BREAK.finditer(content, start):
+            if number in wanted:
+                self._places[number] = start, found.start()
+            number, start = number + 1, found.end()
+            if number > last:
+                break
+        else:
+            self._places[number] = start, len(content)
+
+    def _place(self, number: int) -> tuple[int, int]:
+        end = len(self._content)
+        return self._places.get(number, (end, end))
 
     def line(self, number: int) -> str:
-        """A line, without its break; a byte that is not UTF-8 is a lone surrogate. Empty beyond the end."""
-        if number > len(self._starts):
-            return ""
+        """One of these lines, without its break; a byte that is not UTF-8 is a lone surrogate. Empty beyond the end."""
         if self._last[0] != number:
-            line = self._content[self._starts[number - 1] : self._ends[number - 1]]
-            self._last = number, line.decode("utf-8", "surrogateescape")
+            start, end = self._place(number)
+            self._last = number, self._content[start:end].decode("utf-8", "surrogateescape")
         return self._last[1]
 
     def byte(self, number: int, character: int) -> int:
         """How many bytes of the file come before a character of a line."""
-        if number > len(self._starts):
-            return self._offset + len(self._content)
         line = self.line(number)
         before = character if line.isascii() else len(line[:character].encode("utf-8", "surrogateescape"))
-        return self._offset + self._starts[number - 1] + before
+        return self._place(number)[0] + before
 
 
 # A quoted or a plain scalar, or a collection in brackets: enough of YAML to highlight what is wrong.

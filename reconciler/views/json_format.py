@@ -1,12 +1,12 @@
 """A report as one JSON document."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from typing_extensions import override  # in typing since Python 3.12
 
 from reconciler.banlist.value import BanList
-from reconciler.errors import BanListError, BanListInvalid, ReconcilerError, StateError
+from reconciler.errors import BanListError, BanListInvalid, Problem, ReconcilerError, StateError
 from reconciler.plan import file as planfile
 from reconciler.plan.change import Plan
 from reconciler.state import file as statefile
@@ -22,7 +22,7 @@ class JsonFormat(Format):
 
     @override
     def valid(self, ban_list: BanList) -> None:
-        self.output.write(diagnostics.as_json([], {}))
+        self.output.write(self._as_json(ban_list.warnings))
 
     @override
     def plan(self, plan: Plan, state_location: str, rate: float | None) -> None:
@@ -34,12 +34,14 @@ class JsonFormat(Format):
 
     @override
     def failed(self, error: ReconcilerError) -> None:
-        out = self.output
         if isinstance(error, BanListInvalid):
-            contents = out.contents(problem.file for problem in error.problems)
-            out.write(diagnostics.as_json(error.problems, contents, snippets=not out.redacted))
+            self.output.write(self._as_json(error.problems))
         else:
-            out.write(diagnostics.as_json([], {}, error=str(error), summary=_summary(error)))
+            self.output.write(diagnostics.as_json([], {}, error=str(error), summary=_summary(error)))
+
+    def _as_json(self, problems: Sequence[Problem]) -> str:
+        contents = self.output.contents(problem.file for problem in problems)
+        return diagnostics.as_json(problems, contents, snippets=not self.output.redacted)
 
 
 def _summary(error: ReconcilerError) -> str:

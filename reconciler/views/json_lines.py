@@ -25,7 +25,10 @@ class JsonLinesFormat(Format):
 
     @override
     def plan(self, plan: Plan, state_location: str, rate: float | None) -> None:
-        """`refused`, if a guardrail refuses the plan."""
+        """`warning` for each warning of the list, and `refused` if a guardrail refuses the plan."""
+        for warning in plan.warnings:
+            place = {"file": warning.file, "line": warning.line, "column": warning.column, "path": warning.path}
+            self._line("warning", **place, message=warning.detail)
         if plan.refusals:
             self._line("refused", refusals=[asdict(refusal) for refusal in plan.refusals])
 

@@ -55,7 +55,7 @@ def plan(plan: Plan, *, rate: float | None = None, limit: int = LIMIT) -> str:
     """
     name = _code(_cut(PurePath(plan.ban_list).name))
     actions = overview.by_action(plan)
-    before = [marker(plan.ban_list) + _verdict(plan, name, rate), *_refusals(plan, name)]
+    before = [marker(plan.ban_list) + _verdict(plan, name, rate), *_refusals(plan, name), *_warnings(plan)]
     if len(plan.changes) > _OPEN:
         before += _overview(plan, actions)
     if plan.expired:
@@ -74,13 +74,13 @@ def problems(problems: Sequence[Problem], ban_list: str, *, limit: int = LIMIT) 
         ban_list: the list that was to be planned; some of the problems may be in files that it includes.
         limit: UTF-16 units that the comment may have.
     """
-    found = count(len(problems), "problem")
+    found = wording.found(problems)
     parts = [marker(ban_list) + f"**The ban list has {found}.** Nothing can be planned until this is corrected.\n"]
     limit -= _units(parts[0]) + _REST
     by_file: dict[str, list[Problem]] = {}
     for problem in problems:
         by_file.setdefault(problem.file, []).append(problem)
-    shown = 0
+    total, shown = sum(wording.errors_and_warnings(problems)), 0
     for file, some in by_file.items():
         head = f"{_code(_cut(file))}\n\n{_row(*_PROBLEM_HEAD)}{_row('---:', '---', '---')}"
         rows = list(_within(limit - _units(head), map(_problem_row, some)))
@@ -88,9 +88,9 @@ def problems(problems: Sequence[Problem], ban_list: str, *, limit: int = LIMIT) 
             break
         parts.append(head + "".join(rows))
         limit -= _units(parts[-1]) + 1
-        shown += len(rows)
-    if more := len(problems) - shown:
-        parts.append(f"{count(more, 'more problem')} not shown here; `reconciler validate` lists them all.\n")
+        shown += sum(wording.errors_and_warnings(some[: len(rows)]))
+    if more := total - shown:
+        parts.append(f"{count(more, 'more problem')} not shown here; `reconciler validate` shows more.\n")
     return "\n".join(parts)
 
 
@@ -106,7 +106,8 @@ def failed(error: str, ban_list: str) -> str:
 
 def _problem_row(problem: Problem) -> str:
     where = _cell(_cut(problem.path)) if problem.path else ""
-    return _row(f"{problem.line}:{problem.column}", where, _cell(_cut(problem.message, _MAX_MESSAGE)))
+    what = _cell(_cut(problem.detail, _MAX_MESSAGE))
+    return _row(f"{problem.line}:{problem.column}", where, f"Warning: {what}" if problem.is_warning else what)
 
 
 def _verdict(plan: Plan, name: str, rate: float | None) -> str:
@@ -122,6 +123,22 @@ def _refusals(plan: Plan, name: str) -> list[str]:
     said = [f"> **Refused:** {_code(_cut(refusal.message, _MAX_MESSAGE))}.\n" for refusal in few]
     advice = f"> {wording.exception([_code(_cut(refusal.key)) for refusal in few], name)}\n"
     return [">\n".join([f"> [!CAUTION]\n{said[0]}", *said[1:], advice])]
+
+
+def _warnings(plan: Plan) -> list[str]:
+    """What a reviewer should look at before anything else."""
+    if not plan.warnings:
+        return []
+    few = plan.warnings[: wording.WARNINGS]
+    head = f"> [!WARNING]\n> **{count(wording.errors_and_warnings(plan.warnings)[1], 'warning')}:**\n"
+    rows = [f"> - {_code(_cut(_where(warning)))}: {_code(_cut(warning.detail, _MAX_MESSAGE))}\n" for warning in few]
+    if rest := plan.warnings[wording.WARNINGS :]:
+        rows.append(f"> - {wording.more_warnings(wording.errors_and_warnings(rest)[1])}\n")
+    return [head + "".join(rows)]
+
+
+def _where(problem: Problem) -> str:
+    return f"{problem.file}:{problem.line}:{problem.column} {problem.path}"
 
 
 def _overview(plan: Plan, actions: dict[Action, list[Change]]) -> Iterator[str]:

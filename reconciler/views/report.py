@@ -27,6 +27,7 @@ class Output:
 
     Attributes:
         write: takes finished text, or JSON in UTF-8.
+        diagnostic: takes messages for standard error, as they are.
         ban_list: path of the list that the command was given.
         redacted: whether hashes stand in place of user IDs.
         colour: with ANSI colours.
@@ -40,6 +41,7 @@ class Output:
 
     write: Callable[[str | bytes], object]
     ban_list: str
+    diagnostic: Callable[..., object] = lambda *_messages: None
     redacted: bool = False
     colour: bool = False
     width: int | None = None
@@ -89,7 +91,7 @@ class Format:
         """Why there is no verdict, no plan or no state."""
 
     def valid(self, ban_list: BanList) -> None:
-        """The list has no problems."""
+        """The list has no problems. It may have warnings."""
 
     def plan(self, plan: Plan, state_location: str, rate: float | None) -> None:
         """A plan, with what guardrails say against it; `rate` as for `text.plan`."""
@@ -137,7 +139,7 @@ class Report:
 
     def valid(self, ban_list: BanList) -> None:
         """See `Format.valid`, which counts bans and names nobody."""
-        self._format.valid(ban_list)
+        self._format.valid(replace(ban_list, warnings=self._redact.problems(ban_list.warnings)))
 
     def plan(self, plan: Plan, state_location: str, *, rate: float | None = None) -> None:
         """See `Format.plan`."""

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from itertools import islice
 from pathlib import PurePath
 from typing import Final, Protocol
 
@@ -21,6 +22,7 @@ _COLOURS: Final = {Action.BAN: 31, Action.UPDATE: 33, Action.LIFT: 32, Action.RE
 _WORDS: Final = {Action.BAN: "disconnect", Action.UPDATE: "update", Action.LIFT: "lift", Action.REPEAT: "repeat"}
 _WIDEST_ADDRESS: Final = 60  # terminal cells; a longer address shifts the columns of its own line
 _SHOWN: Final = 100  # changes of a longer plan
+_FAILURES: Final = 20  # reasons for failed bans that are told, each with ten of them
 _LEAST_REASON: Final = 20  # characters of a reason that are shown, however narrow the terminal
 
 
@@ -73,7 +75,15 @@ def plan(
         lines += ["", wording.hint([address(plan, key) for key in plan.expired], ban_list)]
     if plan.refusals:
         lines += ["", *wording.refused(plan, escape.terminal)]
+    if plan.warnings:
+        lines += ["", *_warnings(plan, len(plan.warnings) if everything else wording.WARNINGS)]
     return "\n".join(lines) + "\n"
+
+
+def _warnings(plan: Plan, most: int) -> Iterator[str]:
+    yield from (escape.line(str(warning)) for warning in plan.warnings[:most])
+    if rest := plan.warnings[most:]:
+        yield wording.more_warnings(wording.errors_and_warnings(rest)[1])
 
 
 def _shares(counts: Mapping[Action, int]) -> dict[Action, int]:
@@ -139,11 +149,14 @@ def applied(plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> str:
     for outcome in outcomes:
         if outcome.error is not None:
             failures.setdefault(outcome.error.advice, []).append(outcome)
-    for advice, failed in failures.items():
+    for advice, failed in islice(failures.items(), _FAILURES):
         addresses = [address(plan, outcome.change.key) for outcome in failed]
         lines += ["", f"Failed: {wording.some(addresses, 10)}", f"  {escape.line(advice)}"]
         if (error := failed[0].error) is not None and error.answer:
             lines.append(f"  {escape.line(error.answer)}")
+    if rest := list(islice(failures.values(), _FAILURES, None)):
+        others = sum(map(len, rest))
+        lines += ["", f"Failed: {count(others, 'more ban')}, for {count(len(rest), 'other reason')}"]
     lines += ["", _totals(tally)]
     if tally.not_started and failures and not ending.interrupted:
         lines.append("The rest was not tried, since calls to its account and region could not succeed.")
@@ -170,13 +183,25 @@ def _totals(tally: Tally) -> str:
     return f"Apply {'complete' if tally.complete else 'incomplete'}: {', '.join(parts)}."
 
 
-def state(state: State, room_names: Mapping[str, str], location: str, now: datetime) -> str:
-    """Who is banned where, one ban a line, and the totals; ends with a line break."""
-    rows = [(_address(key, room_names), _record_details(record, now)) for key, record in sorted(state.records.items())]
+def state(state: State, room_names: Mapping[str, str], location: str, now: datetime, *, everything: bool = True) -> str:
+    """Who is banned where, one ban a line, and the totals; ends with a line break.
+
+    Args:
+        state: what is recorded.
+        room_names: ARN → name.
+        location: where the state is kept.
+        now: bans that have ended by then are said to be expired.
+        everything: show every ban, and not only the first hundred.
+    """
+    recorded = sorted(state.records.items())
+    shown = recorded if everything else recorded[:_SHOWN]
+    rows = [(_address(key, room_names), _record_details(record, now)) for key, record in shown]
     width = _column(address for address, _ in rows)
     lines = [f"  {_padded(address, width)}   {details}" for address, details in rows]
-    lapsed = sum(not record.ban.in_force(now) for record in state.records.values())
-    total = f"{count(len(rows), 'ban')} in {escape.terminal(location)}, serial {state.serial}"
+    if more := len(recorded) - len(shown):
+        lines.append(f"  … and {more:,} more; --all shows every one.")
+    lapsed = sum(not record.ban.in_force(now) for _, record in recorded)
+    total = f"{count(len(recorded), 'ban')} in {escape.terminal(location)}, serial {state.serial}"
     total += f"; {lapsed:,} of them expired, to be lifted by the next apply." if lapsed else "."
     return "\n".join([*lines, "", total] if lines else [total]) + "\n"
 

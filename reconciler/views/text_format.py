@@ -11,7 +11,7 @@ from reconciler.banlist.value import BanList
 from reconciler.plan.change import Change, Plan
 from reconciler.plan.outcome import Outcome
 from reconciler.state.value import State
-from reconciler.views import text
+from reconciler.views import text, wording
 from reconciler.views.report import Ending, Format
 from reconciler.views.wording import count
 
@@ -21,7 +21,9 @@ class TextFormat(Format):
 
     @override
     def valid(self, ban_list: BanList) -> None:
-        self.output.write(_valid(ban_list))
+        if ban_list.warnings:
+            self.output.diagnostic(*map(str, ban_list.warnings))
+        self.output.write(verdict(ban_list))
 
     @override
     def plan(self, plan: Plan, state_location: str, rate: float | None) -> None:
@@ -35,7 +37,7 @@ class TextFormat(Format):
 
     @override
     def state(self, state: State, room_names: Mapping[str, str], location: str, now: datetime) -> None:
-        self.output.write(text.state(state, room_names, location, now))
+        self.output.write(text.state(state, room_names, location, now, everything=self.output.everything))
 
     @override
     def applying(self, plan: Plan, skipped: Iterable[Change]) -> AbstractContextManager[Callable[[Outcome], object]]:
@@ -49,12 +51,15 @@ class TextFormat(Format):
             self.output.write(text.applied(plan, outcomes, ending))
 
 
-def _valid(ban_list: BanList) -> str:
+def verdict(ban_list: BanList) -> str:
+    """That a list is valid, and what it holds, in figures; ends with a line break."""
     files = escape.line(ban_list.path)
     if more := len(ban_list.included):
         files += f" and {count(more, 'file')} that it includes are"
     else:
         files += " is"
+    _, warnings = wording.errors_and_warnings(ban_list.warnings)
+    with_warnings = f", with {count(warnings, 'warning')}" if warnings else ""
     users, rooms = ({key[part] for key in ban_list.bans} for part in (1, 0))
     bans = f"{count(len(ban_list.bans), 'ban')}, of {count(len(users), 'user')} in {count(len(rooms), 'room')}"
-    return f"{files} valid: {bans}.\n"
+    return f"{files} valid{with_warnings}: {bans}.\n"

@@ -4,7 +4,7 @@ What others wrote comes in as it is to be shown: escaped for a terminal, or as c
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePath
 from typing import Final
@@ -13,6 +13,7 @@ from reconciler.bans import Record
 from reconciler.errors import Problem
 from reconciler.plan.change import Action, Because, Change, Plan
 
+WARNINGS: Final = 10  # as many are shown with a plan; `validate` shows more
 _YEAR: Final = 365 * 24 * 3600  # seconds
 
 
@@ -44,12 +45,31 @@ def duration(seconds: float) -> str:
     return f"about {minutes} min" if minutes < 120 else f"about {minutes // 60} h {minutes % 60} min"
 
 
+def errors_and_warnings(problems: Iterable[Problem]) -> tuple[int, int]:
+    """How many of each there are, with those that only the last of their kind stands for."""
+    counts = [0, 0]
+    for problem in problems:
+        counts[problem.is_warning] += 1 + problem.more
+    return counts[0], counts[1]
+
+
+def found(problems: Sequence[Problem]) -> str:
+    """`6 problems`, `6 problems and 2 warnings`."""
+    errors, warnings = errors_and_warnings(problems)
+    return count(errors, "problem") + (f" and {count(warnings, 'warning')}" if warnings else "")
+
+
 def problem_count(problems: Sequence[Problem]) -> str:
     """How many problems a list has, as a sentence."""
     files = list(dict.fromkeys(problem.file for problem in problems))
-    what = count(len(problems), "problem")
+    what = found(problems)
     where = f"{files[0]} has {what}" if len(files) == 1 else f"There are {what} in {len(files):,} files"
     return f"{where}. Nothing was done."
+
+
+def more_warnings(number: int) -> str:
+    """That so many warnings of a plan are not shown."""
+    return f"{count(number, 'more warning')}; `reconciler validate` shows them."
 
 
 # A plan as a whole

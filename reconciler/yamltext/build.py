@@ -20,7 +20,8 @@ from ruamel.yaml.events import (
 
 from reconciler.yamltext import advice
 from reconciler.yamltext.events import Event, NextEvent
-from reconciler.yamltext.values import Data, Fault, Mark, Path
+from reconciler.yamltext.second_look import USER_ID, is_clean, may_be_odd
+from reconciler.yamltext.values import Data, Fault, Mark, Noted, Path
 
 MAX_DEPTH: Final = 32
 _MAX_FAULTS: Final = 1000
@@ -47,17 +48,19 @@ class Builder:
     Attributes:
         faults: what is wrong so far, in the order of the text.
         empty: the paths of values that are missing.
+        noted: the user IDs that need a second look.
     """
 
     def __init__(self, next_event: NextEvent, content: bytes, *, trusted: bool) -> None:
         self.faults: list[Fault] = []
         self.empty: list[Path] = []
+        self.noted: dict[Path, Noted] = {}
         self._next = next_event
         self._trusted = trusted
         self._has_halves = b"\\" in content and re.search(_HALF, content) is not None
         # A scalar longer than this needs no second look: it is no null, and contains no half of a character.
         self._doubtful = len(content) if self._has_halves else _LONGEST_NULL
-        self._known: dict[str, str] = {}  # keys that need no second look
+        self._known = {USER_ID: USER_ID}  # keys that need no second look
         self._shared: dict[str, str] = {}  # rooms: few texts in lists, again and again
 
     def build(self) -> Data:
@@ -80,6 +83,8 @@ class Builder:
         kind = event.__class__
         if kind is ScalarEvent:
             text = self._text(event, path)
+            if path[-1:] == (USER_ID,) and not is_clean(text):
+                self.noted[path] = Noted.of(event)
             if text in _NULLS and event.implicit[0]:
                 if not text:
                     self.empty.append(path)
@@ -99,6 +104,7 @@ class Builder:
     def _mapping(self, path: Path, depth: int) -> dict[str, Data]:
         built: dict[str, Data] = {}
         next_event, known, doubtful = self._next, self._known, self._doubtful
+        watched, odd = USER_ID, may_be_odd
         while (event := next_event()).__class__ is not MappingEndEvent:
             key = known.get(event.value) if event.__class__ is ScalarEvent else None
             if key is None or key in built or event.anchor is not None or event.ctag is not None:
@@ -114,6 +120,8 @@ class Builder:
                 and len(event.value) > doubtful
             ):
                 built[key] = event.value
+                if key is watched and odd(event.value) and not is_clean(event.value):
+                    self.noted[*path, key] = Noted.of(event)
             else:
                 built[key] = self._value(event, (*path, key), depth + 1)
         return built

@@ -78,14 +78,18 @@ def walk(document: Document) -> Iterator[Placed]:
 def locate(document: Document, paths: Collection[Path]) -> dict[Path, Place]:
     """The places of these values, found by reading the text once more; paths that are not in it are left out."""
     places: dict[Path, Place] = {}
-    if not paths:
+    missing = set(paths)
+    if not missing:
         return places
     for path, key, event in walk(document):
-        if path is not None and path in paths and path not in places:
+        if path is not None and path in missing:
+            missing.remove(path)
             begin = Mark.of(event.start_mark)
             key_mark = Mark.of(key.start_mark) if key is not None else None
             if event.__class__ is ScalarEvent and event.start_mark.index == event.end_mark.index:
                 # The parsers disagree on where a missing value is.
                 begin = key_mark or (begin if path else Mark(1, 1))
             places[path] = Place(key_mark or begin, begin)
+            if not missing:
+                break
     return places

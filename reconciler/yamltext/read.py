@@ -84,7 +84,9 @@ def _read_by_pure_parser(content: bytes) -> Document:
 
 
 def _document(builder: Builder, data: Data, source: Callable[[], NextEvent], *, complete: bool = True) -> Document:
-    return Document(data, tuple(builder.faults), complete, tuple(builder.empty), lambda: iter(source(), None))
+    return Document(
+        data, tuple(builder.faults), complete, tuple(builder.empty), builder.noted, lambda: iter(source(), None)
+    )
 
 
 def _explain(error: YAMLError, content: bytes, document: Document) -> tuple[Mark, str]:

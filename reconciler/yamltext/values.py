@@ -1,8 +1,8 @@
 """What a YAML text says: data in which every scalar is text, what is wrong with it, and where."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from reconciler.yamltext.events import Event, EventMark
 
@@ -48,6 +48,26 @@ class Place:
     value: Mark
 
 
+class Noted(NamedTuple):
+    """A text that needs a second look.
+
+    Attributes:
+        text: the text.
+        begin: its place.
+        last_line: the line on which a comment can follow it, counted from 1.
+    """
+
+    text: str
+    begin: Mark
+    last_line: int
+
+    @classmethod
+    def of(cls, event: Event) -> "Noted":
+        """The text of a scalar's event. Behind a block of text no comment can follow, but behind its sign."""
+        last = event.start_mark if event.style in ("|", ">") else event.end_mark
+        return cls(event.value, Mark.of(event.start_mark), last.line + 1)
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """What a text says.
@@ -57,6 +77,7 @@ class Document:
         faults: what is wrong with the YAML.
         complete: False when reading ended at a fault; `data` is None then.
         empty: the paths of values that are None because they are missing, not because they are `null` or `~`.
+        noted: the user IDs in it that need a second look.
         events: gives ruamel's events of the text once more.
     """
 
@@ -64,6 +85,7 @@ class Document:
     faults: tuple[Fault, ...]
     complete: bool
     empty: tuple[Path, ...]
+    noted: Mapping[Path, Noted]
     events: Callable[[], Iterator[Event]] = field(repr=False)
 
 

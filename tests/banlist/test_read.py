@@ -584,7 +584,9 @@ def test_a_hostile_list_is_refused_in_proportion_to_its_size(name: str) -> None:
     text, count = HOSTILE[name]
     with pytest.raises(BanListInvalid) as caught:
         parse(text)
-    assert len(caught.value.problems) == count
+    problems = caught.value.problems
+    assert len(problems) <= 52  # fifty of a kind, one that stands for the rest, and at most one of another kind
+    assert len(problems) + sum(problem.more for problem in problems) == count
 
 
 def test_a_short_list_cannot_mean_billions_of_bans() -> None:
@@ -627,11 +629,11 @@ def test_an_unquoted_text_that_ends_in_what_is_no_comment_is_an_error(line: str,
 
 def test_every_text_that_is_cut_is_found_among_many_lines() -> None:
     entry = '- user_id: "a{0} #1" # fine\n  rooms: all #fine\n  reason: Rule #{0}\n  note: see #{0}\n'
-    text = f"# head #1\n{HEAD}bans:\n" + "".join(entry.format(number) for number in range(50))
+    text = f"# head #1\n{HEAD}bans:\n" + "".join(entry.format(number) for number in range(20))
     lines = problems_of(text).splitlines()
-    assert len(lines) == 100
+    assert len(lines) == 40
     assert [line.split(": ")[1] for line in lines[:3]] == ["bans[0].reason", "bans[0].note", "bans[1].reason"]
-    assert lines[-1].startswith("b.yaml:206:13: bans[49].note: ")
+    assert lines[-1].startswith("b.yaml:86:13: bans[19].note: ")
 
 
 @pytest.mark.parametrize(

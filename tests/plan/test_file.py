@@ -6,16 +6,19 @@ from dataclasses import replace
 import pytest
 
 from reconciler import Ban, BanKey, Because, diff
-from reconciler.errors import PlanEdited, PlanStale, PlanUnreadable
+from reconciler.errors import PlanEdited, PlanStale, PlanUnreadable, Problem
 from reconciler.guardrails import Guardrails
 from reconciler.plan import file as planfile
 from reconciler.plan.change import Plan
 from reconciler.plan.diff import still_valid
+from reconciler.state import file as statefile
 from tests.builders import FINALS, LINEAGE, LOBBY, NEXT_WEEK, NOW, TOMORROW, YESTERDAY, ban, ban_list, recorded
+
+WARNING = Problem("bans.yaml", 7, 14, "bans[1].user_id", "contains U+200B", ("U+200B",), is_warning=True, more=3)
 
 
 def a_plan() -> Plan:
-    """One of each kind of change, a hint and a refusal."""
+    """One of each kind of change, a hint, a warning and a refusal."""
     again = ban("again")
     desired = ban_list(
         ban("new", reason='Says "hi"', until=TOMORROW),
@@ -28,7 +31,7 @@ def a_plan() -> Plan:
     state = recorded(
         ban("longer", until=TOMORROW), again, ban("gone", room=FINALS), ban("lapsed", until=YESTERDAY), serial=4
     )
-    return diff(desired, state, NOW, replace=[again[0]])
+    return diff(replace(desired, warnings=(WARNING,)), state, NOW, replace=[again[0]])
 
 
 def test_a_saved_plan_is_the_same_plan_when_read() -> None:
@@ -102,6 +105,49 @@ def test_invisible_characters_of_a_user_id_are_escaped_and_come_back() -> None:
     assert planfile.loads(text).plan == plan
 
 
+def test_a_plan_has_the_warnings_of_the_list_as_it_was_planned() -> None:
+    assert a_plan().warnings == (WARNING,)
+    assert json.loads(planfile.dumps(a_plan(), "x"))["warnings"] == [
+        {
+            "file": "bans.yaml",
+            "line": 7,
+            "column": 14,
+            "path": "bans[1].user_id",
+            "message": "contains U+200B",
+            "private": ["U+200B"],
+            "more": 3,
+        }
+    ]
+
+
+def test_paths_that_are_not_utf_8_come_back() -> None:
+    path, location = b"caf\xe9/bans.yaml".decode(errors="surrogateescape"), "\udcff.json"
+    odd = replace(a_plan(), ban_list=path, warnings=(replace(WARNING, file=path),))
+    content = planfile.dumps(odd, location)
+    saved = planfile.loads(content)
+    assert (saved.plan, saved.state_location) == (odd, location)
+    plain = json.loads(content)
+    assert plain["ban_list"]["path"] == "caf\ufffd/bans.yaml"
+    assert bytes.fromhex(plain["ban_list"]["path_bytes"]) == b"caf\xe9/bans.yaml"
+    assert plain["state"]["location"] == "\ufffd.json"
+    for wrong in ("6361", "zz"):
+        plain["ban_list"]["path_bytes"] = wrong
+        with pytest.raises((PlanEdited, PlanUnreadable)):
+            planfile.loads(json.dumps(plain))
+
+
+def test_a_saved_plan_is_known_by_its_beginning() -> None:
+    assert planfile.looks_like_a_plan(planfile.dumps(a_plan(), "x")[:200])
+    for other in (
+        b"",
+        b"version: 1\n",
+        b"{}",
+        statefile.dumps(recorded()),
+        planfile.dumps(a_plan(), "x", redacted=True),
+    ):
+        assert not planfile.looks_like_a_plan(other[:200])
+
+
 def test_a_plan_from_the_future_is_refused() -> None:
     lapsing = ban("zed", until=NEXT_WEEK)
     forged = diff(ban_list(lapsing), recorded(lapsing), NEXT_WEEK)  # it would lift what still holds
@@ -115,6 +161,8 @@ def test_a_changed_file_is_not_what_was_saved() -> None:
         ("bans.state.json", "elsewhere.json"),
         ('"lobby"', '"foyer"'),
         ("max_bans is 1", "all is well"),
+        ("contains U+200B", "is as it should be"),
+        ('"more": 3', '"more": 4'),
         ('"action":"lift"', '"action":"ban"'),
         ('"disconnect_calls": ', '"disconnect_calls": 1'),
         ('"changes": [', '"changes": [], "more": ['),

@@ -320,3 +320,20 @@ def test_everything_is_shown_on_demand_in_the_order_of_the_list() -> None:
 def test_a_plan_of_a_hundred_changes_is_shown_as_it_is() -> None:
     assert "are shown" not in text.plan(diff(ban_list(*many(100)), State(), NOW))
     assert "100 of 101 changes are shown" in text.plan(diff(ban_list(*many(101)), State(), NOW))
+
+
+def test_of_many_reasons_for_failures_twenty_are_told() -> None:
+    rooms = [f"arn:aws:ivschat:us-west-2:123456789012:room/r{number}" for number in range(1000)]
+    plan = diff(ban_list(*(ban(user, room=room) for room in rooms for user in ("a", "b"))), State(), NOW)
+    outcomes = [
+        Outcome(change, error=RoomNotFound(f"There is no room {change.key.room_arn}.")) for change in plan.changes
+    ]
+    ending = Ending(tally(plan.changes, outcomes), "bans.state.json", saved_plan=False, interrupted=False)
+    told = text.applied(plan, outcomes, ending).splitlines()
+    assert len(told) < 70
+    assert told[-4:] == [
+        "Failed: 1,960 more bans, for 980 other reasons",
+        "",
+        "Apply incomplete: 0 banned, 2,000 failed, 0 not started.",
+        "Nothing is recorded. Apply again to go on from here.",
+    ]

@@ -17,8 +17,9 @@ from reconciler.cli import console
 from reconciler.cli.options import Misuse, option
 from reconciler.cli.progress import busy
 from reconciler.cli.workspace import Workspace, with_list
-from reconciler.errors import BanListError, BanListInvalid, BanListUnwritable
-from reconciler.sources import read_file
+from reconciler.errors import BanListError, BanListInvalid, BanListUnreadable, BanListUnwritable
+from reconciler.reading import MEBIBYTE
+from reconciler.sources import MAX_SIZE, read_file
 from reconciler.views.unified_diff import unified
 
 _STDIN: Final = "-"
@@ -96,8 +97,15 @@ def _read(paths: Sequence[str], *, sort: bool) -> tuple[list[_Formatted], list[B
 
 def _formatted(path: str, *, sort: bool) -> _Formatted:
     name = "<stdin>" if path == _STDIN else path
-    content = sys.stdin.buffer.read() if path == _STDIN else read_file(path)
+    content = _stdin() if path == _STDIN else read_file(path)
     return _Formatted(path, name, content, format_content(content, name, sort=sort))
+
+
+def _stdin() -> bytes:
+    content = sys.stdin.buffer.read(MAX_SIZE + 1)
+    if len(content) > MAX_SIZE:
+        raise BanListUnreadable(f"<stdin>: the ban list cannot be read: it is larger than {MAX_SIZE // MEBIBYTE:,} MiB")
+    return content
 
 
 def _report(failed: Sequence[BanListError], workspace: Workspace) -> int:

@@ -31,6 +31,8 @@ def command(
         if not new:
             console.out("Nothing to import. The state records every ban of the list.\n")
             return 0
+        if plan.warnings:
+            console.diagnostic(*map(str, workspace.redact.problems(plan.warnings)))
         shown = new if everything else new[:SHOWN]
         console.out(text.addresses(plan, [workspace.redact.key(change.key) for change in shown]))
         if len(shown) < len(new):

@@ -139,6 +139,36 @@ def test_a_plan_is_not_written_over_something_else(reconciler: Reconciler, sandb
         assert reconciler("plan", "--out", "plan.json").code == 0
 
 
+def test_a_plan_is_written_over_one_that_cannot_be_used_any_more(reconciler: Reconciler) -> None:
+    reconciler("plan", "--out", "plan.json")
+    whole = Path("plan.json").read_text()
+    for stale in (whole.replace("lobby", "foyer"), whole[:300], ""):
+        Path("plan.json").write_text(stale)
+        assert reconciler("plan", "--out", "plan.json").code == 0
+        assert reconciler("show", "plan.json").code == 0
+
+
+def test_only_the_beginning_of_the_file_that_is_replaced_is_read(reconciler: Reconciler) -> None:
+    reconciler("plan", "--out", "plan.json")
+    with Path("plan.json").open("ab") as file:
+        file.truncate(2**40)
+    assert reconciler("plan", "--out", "plan.json").code == 0
+    assert Path("plan.json").stat().st_size < 10_000
+
+
+def test_a_plan_of_a_list_in_a_folder_whose_name_is_not_utf_8_can_be_applied(
+    reconciler: Reconciler, sandbox: Sandbox
+) -> None:
+    folder = b"caf\xe9".decode(errors="surrogateescape")
+    Path(folder).mkdir()
+    Path(folder, "bans.yaml").write_text(Path("bans.yaml").read_text())
+    file = f"{folder}/bans.yaml"
+    assert reconciler("plan", "-f", file, "--out", "plan.json").code == 0
+    assert "lobby/ABC123def456" in reconciler("show", "plan.json").out
+    assert reconciler("apply", "plan.json").code == 0
+    assert Path(folder, "bans.state.json").exists()
+
+
 def test_a_saved_plan_says_at_which_commit_it_was_made(reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_SHA", "0123456789" * 4)
     Path("bans.yaml").write_text(with_reasons("alice"))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.sandbox import Sandbox
-from tests.command_line import AWS_ARN, Reconciler, with_reasons
+from tests.command_line import AWS_ARN, Reconciler, banning_many, with_reasons
 
 
 def test_show_says_who_is_banned(reconciler: Reconciler, sandbox: Sandbox) -> None:
@@ -18,6 +18,16 @@ def test_show_says_who_is_banned(reconciler: Reconciler, sandbox: Sandbox) -> No
     )
     assert shown.endswith("\n1 ban in bans.state.json, serial 1.\n")
     assert reconciler("show", "--format", "json").out == Path("bans.state.json").read_text()
+
+
+def test_a_state_of_more_than_a_hundred_bans_is_shown_in_part(reconciler: Reconciler) -> None:
+    Path("bans.yaml").write_text(banning_many(120))
+    reconciler("import", "--auto-approve")
+    lines = reconciler("show").out.splitlines()
+    assert len(lines) == 103
+    assert lines[100:] == ["  … and 20 more; --all shows every one.", "", "120 bans in bans.state.json, serial 1."]
+    assert len(reconciler("show", "--all").out.splitlines()) == 122
+    assert len(reconciler("state", "list").out.splitlines()) == 120  # for programs, so it is always whole
 
 
 def test_show_works_without_a_usable_list(reconciler: Reconciler, sandbox: Sandbox) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from reconciler.sandbox import Sandbox
-from tests.command_line import AWS_ARN, Reconciler, banning
+from tests.command_line import AWS_ARN, KEY, Reconciler, banning
 
 
 def test_the_state_can_be_listed_shown_and_mended(reconciler: Reconciler, sandbox: Sandbox) -> None:
@@ -49,3 +49,15 @@ def test_push_takes_a_later_generation_only(reconciler: Reconciler, sandbox: San
     assert "Broke terms of service" in reconciler("state", "show", "lobby/ABC123def456").out
     Path("pulled.json").write_text("{")
     assert "pulled.json is not a state file" in reconciler("state", "push", "pulled.json").err
+
+
+def test_of_many_addresses_that_are_not_recorded_ten_are_told(
+    reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    addresses = [f"lobby/u{number:04}" for number in range(1000)]
+    told = reconciler("state", "rm", *addresses).err
+    assert told == f"Error: Not recorded in the state: {', '.join(addresses[:10])} and 990 more.\n"
+    monkeypatch.setenv("RECONCILER_REDACT_KEY", KEY)
+    hidden = reconciler("state", "rm", *addresses, "--redact").err
+    assert hidden.endswith(" and 990 more.\n")
+    assert "u0001" not in hidden
