@@ -58,7 +58,7 @@ def diff(
 
     everything, expired = _changes(desired, state.records, now, frozenset(replace))
     changes = everything if targets is None else [change for change in everything if change.key in targets]
-    changes = [*changes, *drifted(desired, state, everything, drift, whole=targets is None)]
+    changes = [*changes, *drifted(desired, state, changes, drift, whole=targets is None)]
     plan = Plan(
         created_at=now,
         ban_list=desired.path,

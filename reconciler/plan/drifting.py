@@ -18,7 +18,7 @@ def drifted(
     Args:
         desired: the ban list.
         state: what is recorded.
-        changes: of the list, whether or not they are among the targets.
+        changes: of the list, those that targets leave out not among them.
         drift: what is known of the denylist.
         whole: the plan has no targets; else nothing is taken out of the denylist that is none.
     """
@@ -31,6 +31,11 @@ def drifted(
     if drift is not None and whole:
         for key in sorted(key for key in drift.unknown if key not in due):
             yield Change(key, None, None, Because.UNKNOWN)
+
+
+def is_whole(plan: Plan, drift: Drift | None) -> bool:
+    """Whether a plan leaves nothing in the denylist that nobody knows; else the next apply has to look again."""
+    return drift is None or not set(drift.unknown).difference(change.key for change in plan.changes)
 
 
 def _missing(denylist: DenylistSettings, state: State, drift: Drift | None) -> Iterable[BanKey]:

@@ -12,6 +12,7 @@ from reconciler.bans import EVERYWHERE, AccountRegion
 from reconciler.denylist.value import Drift, drift
 from reconciler.errors import PlanStale
 from reconciler.plan.diff import still_valid
+from reconciler.plan.drifting import is_whole
 from reconciler.state.value import Place, Published
 from tests.builders import FINALS, LOBBY, NOW, TOMORROW, YESTERDAY, Entry, ban, ban_list, many, recorded
 
@@ -125,6 +126,24 @@ def test_targets_take_nothing_out_of_the_denylist_and_still_publish_what_is_miss
     plan = diff(listed(ban("a"), ban("b"), ban("c")), state, NOW, targets=[BanKey(LOBBY, "c")], drift=seen)
     assert said(plan) == [("lobby/c", Because.NEW), ("lobby/b", Because.UNPUBLISHED)]
     assert plan.left_out == 0
+
+
+def test_targets_publish_what_is_missing_though_they_leave_out_its_change() -> None:
+    state = published(ban("new-terms"), ban("goes"))
+    keys = [BanKey(LOBBY, "goes"), BanKey(LOBBY, "new-terms")]
+    desired = listed(ban("new-terms", reason="Spam"), ban("c"))
+    plan = diff(desired, state, NOW, targets=[BanKey(LOBBY, "c")], drift=difference(dict.fromkeys(keys)))
+    again = [Change(key, state.records[key], Ban(), Because.UNPUBLISHED) for key in keys]
+    assert plan.changes == (Change(BanKey(LOBBY, "c"), None, Ban(), Because.NEW), *again)
+    assert plan.left_out == 2
+
+
+@pytest.mark.parametrize("targets", [["c"], ["b", "c"], None])
+def test_a_plan_that_leaves_what_nobody_knows_in_the_denylist_is_not_whole(targets: list[str] | None) -> None:
+    keys = None if targets is None else [BanKey(LOBBY, user) for user in targets]
+    desired, seen = listed(ban("b"), ban("c")), difference(unknown=(BanKey(LOBBY, "b"), BanKey(LOBBY, "eve")))
+    assert is_whole(diff(desired, published(), NOW, targets=keys, drift=seen), seen) == (targets is None)
+    assert is_whole(diff(desired, published(), NOW, targets=keys), None)
 
 
 def test_rows_that_nobody_knows_are_no_lifts_for_a_guardrail() -> None:

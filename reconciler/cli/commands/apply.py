@@ -27,7 +27,7 @@ from reconciler.denylist.value import Drift
 from reconciler.errors import BanListInvalid, ChatError, DenylistError, PlanRefused, ReconcilerError, StateError
 from reconciler.plan.change import Plan
 from reconciler.plan.diff import still_valid
-from reconciler.plan.drifting import to_retire
+from reconciler.plan.drifting import is_whole, to_retire
 from reconciler.plan.outcome import Outcome, tally, tally_of
 from reconciler.views import wording
 from reconciler.views.report import Ending, Report
@@ -103,8 +103,7 @@ def command(
             if not console.approved(wording.question(todo, escape.terminal)):
                 console.out("Apply cancelled. Nothing was done.\n")
                 return 1
-        # What nobody knows is taken out of the denylist by a plan without targets alone.
-        whole = drift is None or not (drift.unknown and todo.left_out)
+        whole = is_whole(todo, drift)
         return _carry_out(todo, session, service, workspace, report, saved_plan=saved is not None, whole=whole)
 
 
