@@ -219,6 +219,13 @@ def test_a_ban_that_ended_by_itself_supersedes_nothing() -> None:
     assert (world.first, world.superseded) == (["withdrew old", "forgot old"], set())
 
 
+def test_what_is_merely_mended_supersedes_nothing() -> None:
+    world = World(recorded(ban("a")))
+    seen = Drift({BanKey(LOBBY, "a"): None}, {}, {}, (BanKey(LOBBY, "eve"),))
+    world.apply(changes(world, ban("a"), drift=seen))
+    assert (world.first, world.superseded) == (["published a", "withdrew eve", "recorded a"], set())
+
+
 def test_an_update_that_is_published_after_its_old_end_came_near_is_a_ban() -> None:
     world = World(recorded(ban("a", until=NOW + timedelta(seconds=100))))
     planned = changes(world, ban("a"))
