@@ -133,6 +133,7 @@ class Enforcement:
         self._settle_after = settle_after or 0
         self._waiting = waiting
         self._publication: Publication | None = None
+        self._looked = 0.0  # when it was last found out where users are
 
     def carry_out(self, changes: Sequence[Change], *, whole: bool = True) -> Generator[Outcome | None]:
         """Carry out changes, save the state, and settle what is due; yields each outcome once it is recorded.
@@ -216,6 +217,7 @@ class Enforcement:
         yield from self._disconnect(list(kicks.values()), recorded)
 
     def _kicks_everywhere(self, changes: Sequence[Change]) -> dict[BanKey, Kick]:
+        self._looked = self._clock.monotonic()
         rooms = self._find_rooms()
         found = rooms.of([change.key.user_id for change in changes])
         kicks = {}
@@ -226,6 +228,8 @@ class Enforcement:
 
     def _recorded(self, change: Change, receipt: Receipt | None, began: float) -> Record | None:
         publication = self._publication
+        if change.key.room_arn == EVERYWHERE:  # by now there may be more rooms than were found
+            began = min(began, self._looked)
         owed = publication is not None and began < publication.settles
         at = publication.at if publication is not None and owed else None
         return _recorded(change, receipt, published_at=at)

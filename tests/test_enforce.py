@@ -410,6 +410,20 @@ def test_who_is_banned_everywhere_is_looked_for_after_the_publication_and_again_
     assert [*world.first, *world.then] == ["published a", look, kick, "recorded a", look, kick, "recorded a"]
 
 
+def test_a_late_first_call_to_rooms_that_were_found_early_settles_nobody() -> None:
+    world = World(State(), seconds=100)
+    world.rooms_of_users = {"a": [FINALS]}
+    world.apply(changes(world, ban("b"), ban("a", room=EVERYWHERE)), waiting=lambda _bans, _seconds: False)
+    assert world.first == [
+        "published b",
+        "published a",
+        "looked for a",
+        *("kicked b", "recorded b"),
+        *("kicked a", "recorded a"),
+    ]
+    assert world.then == ["looked for a", "kicked a", "recorded a", "kicked b", "recorded b"]
+
+
 def test_a_ban_everywhere_is_recorded_once_all_its_calls_are_done() -> None:
     world = World(State())
     world.apply(changes(world, ban("a", room=EVERYWHERE)))
