@@ -197,7 +197,8 @@ class Enforcement:
         self._publication = Publication(now, self._clock.monotonic() + self._settle_after)
         yield from (Outcome(change, error=failed[change.key]) for change in changes if change.key in failed)
         later = now + timedelta(seconds=self._settle_after)
-        return [_looked_at_again(change, later) for change in changes if change.key not in failed]
+        missing = self._denylist.missing
+        return [_looked_at_again(change, later, missing) for change in changes if change.key not in failed]
 
     def _disconnected(self, changes: Sequence[Change], recorded: Recorded) -> Generator[Outcome | None]:
         """Disconnect the users of these changes, wherever they are."""
@@ -260,11 +261,19 @@ class Enforcement:
         return self._clock.monotonic() + left.total_seconds()
 
 
-def _looked_at_again(change: Change, later: datetime) -> Change:
-    """An update that came so late that its old end leaves a gap is a ban: the user may have been let in."""
-    if change.because is not Because.CHANGED or change.before is None or change.before.ban.in_force(later):
+def _looked_at_again(change: Change, later: datetime, missing: Collection[BanKey]) -> Change:
+    """An update of a ban that did not hold meanwhile is more than that: the user may have been let in.
+
+    Args:
+        change: it is published.
+        later: when tokens from before the publication are used up. If its old end is before that, it leaves a gap.
+        missing: what was not in the denylist before.
+    """
+    if change.because is not Because.CHANGED or change.before is None:
         return change
-    return replace(change, because=Because.LAPSED)
+    if not change.before.ban.in_force(later):
+        return replace(change, because=Because.LAPSED)
+    return replace(change, because=Because.UNPUBLISHED) if change.key in missing else change
 
 
 def _settling(change: Change, receipt: Receipt | None, _began: float) -> Record | None:

@@ -18,6 +18,9 @@ class Publishing:
         place: where it is, as the list says.
         settle_after: seconds, for its readers.
         adopt: take over the denylist of another state.
+
+    Attributes:
+        missing: the recorded bans that `look` did not find there, or not for as long: their users may have been let in.
     """
 
     def __init__(self, publisher: Publisher, place: Place, settle_after: int, *, adopt: bool = False) -> None:
@@ -27,6 +30,7 @@ class Publishing:
         self._adopt = adopt
         self._outdated = True  # what the head says is not what it is to say
         self._begun: Head | None = None
+        self.missing: Collection[BanKey] = ()
 
     @property
     def is_on_aws(self) -> bool:
@@ -63,7 +67,9 @@ class Publishing:
         if not (self._outdated or refresh or self._publisher.always_compare):
             return None
         wanted = {key: record.ban.expires_at for key, record in state.records.items()}
-        return drift(wanted, self._publisher.read().bans, now)
+        found = drift(wanted, self._publisher.read().bans, now)
+        self.missing = found.unsettled.keys()
+        return found
 
     def begin(self, lineage: str, changes: Collection[object]) -> None:
         """Begin a publication, if anything is to be published. Raises DenylistError."""

@@ -35,6 +35,7 @@ class World:
         self.rooms_of_users: dict[str, Collection[str]] = {}
         self.named: Collection[str] = (LOBBY, FINALS)
         self.unpublishable: set[str] = set()
+        self.missing: Collection[BanKey] = ()
         self.failing: set[str] = set()
         self.stop = threading.Event()
         self.stop_after: str | None = None
@@ -280,6 +281,20 @@ def test_what_was_missing_is_published_recorded_as_owed_and_settled() -> None:
     outcomes = world.apply(changes(world, ban("a", until=TOMORROW), drift=seen))
     assert [*world.first, *world.then] == ["published a", "withdrew eve", "recorded a", "kicked a", "recorded a"]
     assert [outcome.change.because for outcome in outcomes] == [Because.UNPUBLISHED, Because.UNKNOWN, Because.UNSETTLED]
+
+
+def test_a_missing_ban_that_gets_new_terms_is_settled_too() -> None:
+    world = World(recorded(ban("a"), ban("b")))
+    world.missing = [BanKey(LOBBY, "a")]
+    seen = Drift({BanKey(LOBBY, "a"): None}, {}, {}, ())
+    spam = ban("a", reason="Spam"), ban("b", reason="Spam")
+    outcomes = world.apply(changes(world, *spam, drift=seen))
+    assert world.first == ["published a", "published b", "recorded a", "recorded b"]
+    assert world.then == ["kicked a", "recorded a"]
+    assert [outcome.change.because for outcome in outcomes] == [
+        *(Because.UNPUBLISHED, Because.CHANGED, Because.UNSETTLED)
+    ]
+    assert (world.record("a").ban, world.record("a").published_at) == (Ban("Spam"), None)
 
 
 def owing(published_at: datetime, *users: str) -> State:

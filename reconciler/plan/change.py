@@ -115,7 +115,7 @@ class Change:
         if self.disconnects or self.before is None:
             return Record(self.after, disconnected_at, request_id, published_at)
         if self.because is Because.UNPUBLISHED:
-            return replace(self.before, published_at=published_at)
+            return replace(self.before, ban=self.after, published_at=published_at)
         return replace(self.before, ban=self.after)
 
 
