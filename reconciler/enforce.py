@@ -20,12 +20,14 @@ from typing import Final, Protocol
 from reconciler.bans import EVERYWHERE, BanKey, Record
 from reconciler.errors import CallAbandoned, ChatError, DenylistError
 from reconciler.lanes import Kick, Recorded
-from reconciler.plan.change import Because, Change
+from reconciler.plan.change import DRIFT, Because, Change
 from reconciler.plan.outcome import Outcome, Receipt
 from reconciler.publishing import Publishing
 from reconciler.state.value import Published, State
 
 SKEW: Final = timedelta(seconds=60)  # between the clock that published a ban and the one of a later run
+# What ends by itself, or is merely mended, says nothing of a provisional ban that somebody has made since.
+_NOT_DECIDED: Final = DRIFT | {Because.EXPIRED}
 
 
 Disconnect = Callable[[Sequence[Kick], Recorded], Generator[Outcome | None]]
@@ -201,8 +203,7 @@ class Enforcement:
             return changes
         bans = {change.key: change.after.expires_at for change in changes if change.after is not None}
         lifted = [change.key for change in changes if change.after is None]
-        # What ended by itself says nothing of a provisional ban that somebody has made since.
-        reviewed = [change.key for change in changes if change.because is not Because.EXPIRED]
+        reviewed = [change.key for change in changes if change.because not in _NOT_DECIDED]
         failed = self._denylist.publish(bans, remove=lifted, superseded=reviewed)
         now = self._clock.now()
         self._publication = Publication(now, self._clock.monotonic() + self._settle_after)

@@ -220,6 +220,13 @@ def test_a_ban_that_ended_by_itself_supersedes_nothing() -> None:
     assert (world.first, world.superseded) == (["withdrew old", "forgot old"], set())
 
 
+def test_what_is_merely_mended_supersedes_nothing() -> None:
+    world = World(recorded(ban("a")))
+    seen = Drift({BanKey(LOBBY, "a"): None}, {}, {}, (BanKey(LOBBY, "eve"),))
+    world.apply(changes(world, ban("a"), drift=seen))
+    assert (world.first, world.superseded) == (["published a", "withdrew eve", "recorded a"], set())
+
+
 def test_an_update_that_is_published_after_its_old_end_came_near_is_a_ban() -> None:
     world = World(recorded(ban("a", until=NOW + timedelta(seconds=100))))
     planned = changes(world, ban("a"))
@@ -433,6 +440,20 @@ def test_who_is_banned_everywhere_is_looked_for_after_the_publication_and_again_
     world.apply(changes(world, ban("a", room=EVERYWHERE)))
     look, kick = "looked for a", "kicked a"
     assert [*world.first, *world.then] == ["published a", look, kick, "recorded a", look, kick, "recorded a"]
+
+
+def test_a_late_first_call_to_rooms_that_were_found_early_settles_nobody() -> None:
+    world = World(State(), seconds=100)
+    world.rooms_of_users = {"a": [FINALS]}
+    world.apply(changes(world, ban("b"), ban("a", room=EVERYWHERE)), waiting=lambda _bans, _seconds: False)
+    assert world.first == [
+        "published b",
+        "published a",
+        "looked for a",
+        *("kicked b", "recorded b"),
+        *("kicked a", "recorded a"),
+    ]
+    assert world.then == ["looked for a", "kicked a", "recorded a", "kicked b", "recorded b"]
 
 
 def test_a_ban_everywhere_is_recorded_once_all_its_calls_are_done() -> None:

@@ -88,7 +88,9 @@ class DynamoDBPublisher(Publisher):
         self.check_owner(was, lineage, adopt=adopt)
         serial, count = (was.serial + 1, was.count) if was else (1, 0)
         if was is not None:
-            opened = replace(was, lineage=lineage, open=True)
+            # Its serial from here on: otherwise a run that is killed before `end` shares it with the next, and a state
+            # that was put back would not show.
+            opened = replace(was, lineage=lineage, serial=serial, open=True)
             self._replace_head(was, opened)
             was = opened
         self._was = was
@@ -112,7 +114,7 @@ class DynamoDBPublisher(Publisher):
         gone = set(superseded) - failed.keys()
         self.take_provisional(gone if self._provisional is None else gone.intersection(self._provisional))
         if self._was is None and not failed:
-            first = replace(self._ours, serial=0, count=len(entries), published_at=published_at, open=True)
+            first = replace(self._ours, count=len(entries), published_at=published_at, open=True)
             self._replace_head(None, first)
             self._was = first
         return failed

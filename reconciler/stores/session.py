@@ -122,6 +122,7 @@ class Session(Generic[Version]):
         self._journal_whole = True  # if it was not, it is a new one now
         if self._save_every is not None and self._clock() - self._saved_at >= self._save_every:
             self._saved_at = self._clock()
+            self.publishing(dataclasses.replace(self._saved.published, serial=0))
             with suppress(StateError):  # the journal has it, and the end of the run says what went wrong
                 self._write()
 

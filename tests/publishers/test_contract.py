@@ -91,7 +91,7 @@ def test_a_first_publication_is_a_denylist_as_soon_as_all_of_it_stands(place: Pl
     assert place.publisher().read_head() is None
     publisher.publish({A: None})
     head = place.publisher().read_head()
-    assert head == (Head(LINEAGE, 0, 1, 90, NOW, open=True) if place.is_table else Head(LINEAGE, 1, 1, 90, NOW))
+    assert head == Head(LINEAGE, 1, 1, 90, NOW, open=place.is_table)
     publisher.end(1)
     assert place.publisher().read_head() == Head(LINEAGE, 1, 1, 90, NOW)
 
@@ -99,10 +99,11 @@ def test_a_first_publication_is_a_denylist_as_soon_as_all_of_it_stands(place: Pl
 def test_a_run_that_was_killed_is_followed_by_one_that_finds_its_work(place: Place) -> None:
     publish(place, {C: None})
     killed = place.publisher()
-    killed.begin(LINEAGE, 90)
+    serial_of_killed = killed.begin(LINEAGE, 90).serial
     killed.publish({A: None})
     following = place.publisher()
     serial = following.begin(LINEAGE, 90).serial
+    assert serial == serial_of_killed + 1
     following.publish({B: None})
     following.end(3)
     assert place.read().bans == {A: None, B: None, C: None}

@@ -194,7 +194,7 @@ def test_an_adopted_denylist_is_ours_before_its_first_row_is_changed(place: Plac
     publish(place, {A: None})
     adopting = place.publisher()
     adopting.begin("another", 90, adopt=True)
-    assert place.read().head == Head("another", 1, 1, 90, NOW, open=True)
+    assert place.read().head == Head("another", 2, 1, 90, NOW, open=True)
     with pytest.raises(DenylistForeign):
         begun(place)
 

@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from reconciler import BanKey, Record, State, load_state
 from reconciler.errors import EndpointMixed, PushRefused, StateChanged, StateUnwritable
 from reconciler.state import file as state
+from reconciler.state.value import Place, Published
 from reconciler.stores.journal import Journal
 from reconciler.stores.local import LocalStore
 from reconciler.stores.session import Session
@@ -52,6 +54,19 @@ def test_a_run_that_is_killed_again_keeps_what_both_recorded(path: Path) -> None
     kill_after_recording(path, (A, RECORD))
     kill_after_recording(path, (B, RECORD), lineage="another lineage")
     assert load_state(str(path)) == State(LINEAGE, 0, {A: RECORD, B: RECORD})
+
+
+def test_what_is_saved_while_a_run_is_under_way_has_to_be_compared_with_the_denylist(path: Path) -> None:
+    published = Published(Place("denylist.json", "bans"), serial=7)
+    write(path, replace(recorded(ban("b")), published=published))
+    with Session(
+        store(path), Journal(beside(path, ".journal")), LINEAGE, journal_stays=False, recovery_folders=[], save_every=0
+    ) as session:
+        session.keep([(A, RECORD)])
+        after_a_kill = load_state(str(path))
+        session.save(published)
+    assert (A in after_a_kill.records, after_a_kill.published) == (True, replace(published, serial=0))
+    assert load_state(str(path)).published == published
 
 
 def test_a_failed_write_leaves_the_old_state_and_the_journal(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
