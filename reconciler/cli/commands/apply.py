@@ -61,11 +61,10 @@ def command(
 ) -> int:
     """Disconnect newly banned users, and record it.
 
-    Shows the plan and asks; only `yes` goes ahead. With PLAN, a file that `reconciler plan --out PLAN` has saved, it
-    carries out that plan without asking, unless the ban list or the state has changed since.
+    Shows the plan and asks; only `yes` goes ahead. With PLAN, which `reconciler plan --out PLAN` has saved, it carries
+    that out without asking, unless the ban list or the state has changed since.
 
-    If the list has a `denylist`, each ban is published there before the user is disconnected. When tokens from before
-    the ban have run out, the user is disconnected once more: the ban has settled.
+    If the list has a `denylist`, a ban is published first, and its user is disconnected once more when it settles.
 
     Each DisconnectUser call is recorded as soon as it has succeeded. After a failure or an interruption, apply again,
     or make a new plan and apply that: it picks up where it stopped. AWS credentials and settings are those of the AWS
