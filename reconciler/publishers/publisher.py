@@ -7,6 +7,7 @@ from datetime import datetime
 from reconciler.bans import BanKey
 from reconciler.denylist.value import Bans, Contents, Head, Provisional
 from reconciler.errors import DenylistError, DenylistForeign, DenylistUnreadable, DenylistUnwritable
+from reconciler.views.wording import count
 
 Failures = Mapping[BanKey, DenylistError]
 """What was not done, and why. Everything else was."""
@@ -142,14 +143,14 @@ class Publisher(ABC):
         """
 
     def check_owner(self, there: Head | None, lineage: str, *, adopt: bool = False) -> None:
-        """Raise DenylistForeign if it is not ours to write; without a state, `lineage` is empty."""
-        ours = f"ours is lineage {lineage}" if lineage else "we have no state yet"
+        """Raise DenylistForeign if it is not ours to write; an empty lineage is that of no state."""
         if there is not None and there.lineage != lineage and not adopt:
+            ours = f"ours is lineage {lineage}" if lineage else "we have no state yet"
             raise DenylistForeign(
                 f"{self.location} holds the denylist of another state: lineage {there.lineage}, serial {there.serial},"
-                f" {there.count:,} bans, published at {there.published_at:%Y-%m-%d %H:%M:%S} UTC; {ours}. It is left as"
-                " it is. If our state was lost, and this list is to take its place, run: reconciler apply"
-                f" --adopt-denylist. Otherwise give the list another location{self._or_name}."
+                f" {count(there.count, 'ban')}, published at {there.published_at:%Y-%m-%d %H:%M:%S} UTC; {ours}."
+                f" It is left as it is. If our state was lost, and this list is to take its place, run:"
+                f" reconciler apply --adopt-denylist. Otherwise give the list another location{self._or_name}."
             )
 
     _or_name = ""
