@@ -35,6 +35,11 @@ def drifted(
             yield Change(key, None, None, Because.UNKNOWN)
 
 
+def is_whole(plan: Plan, drift: Drift | None) -> bool:
+    """Whether a plan leaves the denylist without a difference; with targets, what nobody knows stays there."""
+    return drift is None or {*drift.to_publish, *drift.unknown} <= {change.key for change in plan.changes}
+
+
 def _missing(denylist: DenylistSettings, state: State, drift: Drift | None, now: datetime) -> Iterable[BanKey]:
     """The recorded bans that the denylist lacks, or has with another end."""
     if drift is not None:

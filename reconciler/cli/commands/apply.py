@@ -26,7 +26,7 @@ from reconciler.cli.workspace import Selection, Workspace, with_selection, with_
 from reconciler.errors import BanListInvalid, ChatError, DenylistError, PlanRefused, ReconcilerError, StateError
 from reconciler.plan.change import Plan
 from reconciler.plan.diff import still_valid
-from reconciler.plan.drifting import without_denylist
+from reconciler.plan.drifting import is_whole, without_denylist
 from reconciler.plan.outcome import Outcome, tally, tally_of
 from reconciler.views import wording
 from reconciler.views.report import Ending, Report
@@ -124,8 +124,7 @@ def _planned(
         todo = still_valid(saved.plan, workspace.ban_list, state, datetime.now(UTC), drift)
     if service.holding.without_denylist:
         return without_denylist(todo), True
-    # With targets, what nobody knows stays in the denylist.
-    return todo, drift is None or {*drift.to_publish, *drift.unknown} <= {change.key for change in todo.changes}
+    return todo, is_whole(todo, drift)
 
 
 @contextmanager
