@@ -166,12 +166,18 @@ class Service:
         rooms = [*(change.key.room_arn for change in plan.changes), *plan.room_names]
         places = plan.calls or [account_region_of(room) for room in rooms if room != EVERYWHERE]
         endpoint = self.chat.endpoint(places) if places else self._workspace.endpoint
+        self.refuse_to_mix(endpoint, state)
+        return endpoint
+
+    def refuse_to_mix(self, endpoint: str | None, state: State) -> None:
+        """Raise DenylistForeign if calls to this endpoint, None for AWS, would go with a denylist on AWS."""
         if endpoint is None:
-            return None
+            return
         elsewhere = f"is on AWS, and the calls of this run go to {endpoint}, which is not. A rehearsal must not"
-        if self.publishing is not None and self.publishing.is_on_aws:
+        listed = self._workspace.ban_list.denylist
+        if listed is not None and self.publishing is not None and self.publishing.is_on_aws:
             raise DenylistForeign(
-                f"The denylist {plan.denylist} {elsewhere} tell real token services whom to refuse: give the list"
+                f"The denylist {listed.location} {elsewhere} tell real token services whom to refuse: give the list"
                 " another denylist, or use --without-denylist."
             )
         for place, publisher in self.retiring(state) if self.holding.retire_denylist else ():
@@ -180,7 +186,6 @@ class Service:
                     f"The denylist {place.location} {elsewhere} empty what real token services read: leave out"
                     " --retire-denylist."
                 )
-        return endpoint
 
     def retiring(self, state: State) -> Sequence[tuple[Place, Publisher]]:
         """The denylists that the list no longer names. Raises DenylistError."""

@@ -103,14 +103,17 @@ class JsonLinesFormat(Format):
 
     @override
     def applied(self, plan: Plan, outcomes: Iterable[Outcome], ending: Ending) -> None:
-        """`summary`."""
-        self.stopped(ending.tally)
+        """`summary`; with how many bans have settled, and have yet to, if any have."""
+        self._summary(ending.tally, ending.owed)
 
     @override
     def stopped(self, tally: Tally) -> None:
-        """`summary`; with how many bans have settled, if any have."""
+        """`summary`."""
+        self._summary(tally)
+
+    def _summary(self, tally: Tally, owed: int = 0) -> None:
         counts = {name: number for name, number in asdict(tally).items() if number or name != "settled"}
-        self._line("summary", **counts, complete=tally.complete)
+        self._line("summary", **counts, **({"owed": owed} if owed else {}), complete=tally.complete)
 
     def _line(self, kind: str, **content: object) -> None:
         self.output.write(escape.to_json({"format_version": FORMAT_VERSION, "type": kind, **content}) + "\n")

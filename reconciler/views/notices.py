@@ -102,6 +102,10 @@ def _of_denylists(plan: Plan, shown: Callable[[str], str]) -> Iterator[str]:
             f"With a settle_after of {plan.settle_after} s, bans may not hold: a token from before a ban can connect"
             f" for a minute, and some seconds pass until token services know of the ban. Set it to {SHORTEST} or more."
         )
+    if plan.to_retire and plan.denylist is None:
+        yield (
+            "The list names no denylist any more, so new bans are kicks alone: whoever gets another token comes back."
+        )
     for place in plan.to_retire:
         yield (
             f"{shown(place)} still holds bans of this list, which no longer names it. Once nobody reads it any more,"

@@ -1,7 +1,7 @@
 """A report as text, for a terminal or a log."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 
 from typing_extensions import override  # in typing since Python 3.12
@@ -15,12 +15,16 @@ from reconciler.state.value import State
 from reconciler.views import text, wording
 from reconciler.views.layout import wrapped
 from reconciler.views.notices import Setting, notices, where_calls_go
-from reconciler.views.report import Ending, Format, Troubles
+from reconciler.views.report import Ending, Format, Output, Troubles
 from reconciler.views.wording import count
 
 
 class TextFormat(Format):
     """Text for people."""
+
+    def __init__(self, output: Output) -> None:
+        super().__init__(output)
+        self._moving = ExitStack()  # what shows the progress
 
     def _say(self, said: str) -> None:
         self.output.write(wrapped(said, self.output.width))
@@ -65,11 +69,13 @@ class TextFormat(Format):
 
     @contextmanager
     def _progress(self, changes: int, troubles: Troubles) -> Iterator[Callable[[Outcome], object]]:
-        with self.output.progress(changes, troubles) as ended:
+        with self._moving as moving:
+            ended = moving.enter_context(self.output.progress(changes, troubles))
             yield lambda outcome: ended(outcome) if outcome.change.because is not Because.UNSETTLED else None
 
     @override
     def settling(self, bans: int, seconds: float) -> None:
+        self._moving.close()  # all changes have ended
         self.output.diagnostic(wording.settling(bans, seconds))
 
     @override

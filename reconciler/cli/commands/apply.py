@@ -113,6 +113,7 @@ def _planned(
 ) -> tuple[Plan, bool]:
     """What there is to do, and whether that leaves the denylist without a difference. Raises ReconcilerError."""
     state, drift = session.state, None
+    service.refuse_to_mix(workspace.endpoint, state)  # before anything is read of a denylist that is not ours to write
     if service.publishing is not None:
         with busy("Reading the denylist"):
             drift = service.publishing.look(

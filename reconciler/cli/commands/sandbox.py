@@ -240,7 +240,9 @@ def _try(command: tuple[str, ...], options: "SandboxOptions", ban_list: BanList,
     """Run a command against the sandbox, then show what it asked."""
     with _running(options) as box:
         with _state_for(ban_list, workspace.given_state, box.url) as location:
-            status = _run(command, box.url, location)
+            # A copy of the state is thrown away, so the denylist that follows the real one is left alone.
+            published = {} if workspace.given_state is not None else {"RECONCILER_WITHOUT_DENYLIST": "1"}
+            status = _run(command, box.url, location, published)
         requests = box.requests
     console.say(f"\nThe sandbox received {count(len(requests), 'request')}{':' if requests else '.'}\n")
     for request in requests[:_SHOWN_REQUESTS]:
@@ -277,8 +279,8 @@ def _state_for(ban_list: BanList, given: str | None, url: str) -> Iterator[str]:
     console.diagnostic(f"The command used a copy of the state; {location} is unchanged.")
 
 
-def _run(command: tuple[str, ...], url: str, state: str) -> int:
-    """Run a command in an environment that leads to the sandbox.
+def _run(command: tuple[str, ...], url: str, state: str, more: Mapping[str, str]) -> int:
+    """Run a command in an environment that leads to the sandbox, with `more` variables.
 
     Returns:
         Its exit code; 128 + N if signal N ended it.
@@ -292,6 +294,7 @@ def _run(command: tuple[str, ...], url: str, state: str) -> int:
         "AWS_ENDPOINT_URL_STS": url,
         "RECONCILER_STATE": state,
         "NO_PROXY": ",".join(filter(None, ["127.0.0.1", os.environ.get("NO_PROXY")])),
+        **more,
     }
     try:
         process = subprocess.Popen(command, env=environment)  # noqa: S603 - it is what the caller wants to run
