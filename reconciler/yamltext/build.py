@@ -15,6 +15,7 @@ from ruamel.yaml.events import (
     MappingStartEvent,
     ScalarEvent,
     SequenceEndEvent,
+    SequenceStartEvent,
     StreamEndEvent,
 )
 
@@ -140,18 +141,18 @@ class Builder:
             event = next_event()
             if (
                 event.__class__ is ScalarEvent
-                and len(value := event.value) > doubtful
+                and (len(value := event.value) > doubtful or (doubtful == _LONGEST_NULL and value not in _NULLS))
                 and (bare or (event.anchor is None and event.ctag is None))
                 and (not event.style or event.start_mark.line == event.end_mark.line)
             ):
                 built[key] = value
                 if key is watched and odd(value) and not is_clean(value):
                     self.noted[*path, key] = Noted.of(event)
+            elif bare and event.__class__ is SequenceStartEvent and event.flow_style and depth < MAX_DEPTH:
+                built[key] = self._list(event, (*path, key), depth + 1, around)
             else:
                 built[key] = self._value(event, (*path, key), depth + 1, around)
-        if bracket is not None and (
-            bracket.start_mark.line != event.end_mark.line or bracket.start_mark.column <= around
-        ):
+        if bracket is not None and bracket.start_mark.line != event.end_mark.line:
             self._check_indentation(bracket, event, path, around)
         return built
 
@@ -161,16 +162,14 @@ class Builder:
         while (event := next_event()).__class__ is not SequenceEndEvent:
             if (
                 event.__class__ is ScalarEvent
-                and len(value := event.value) > doubtful
+                and (len(value := event.value) > doubtful or (doubtful == _LONGEST_NULL and value not in _NULLS))
                 and (bare or (event.anchor is None and event.ctag is None))
                 and (not event.style or event.start_mark.line == event.end_mark.line)
             ):
                 built.append(share(value, value))
             else:
                 built.append(self._value(event, (*path, len(built)), depth + 1, around))
-        if bracket is not None and (
-            bracket.start_mark.line != event.end_mark.line or bracket.start_mark.column <= around
-        ):
+        if bracket is not None and bracket.start_mark.line != event.end_mark.line:
             self._check_indentation(bracket, event, path, around)
         return built
 

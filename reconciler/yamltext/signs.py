@@ -26,7 +26,7 @@ _TEXT: Final = (
 )
 _LIST: Final = rb" *+(?:%b(?:, *+%b)*+)?+\]" % (_TEXT, _TEXT)
 _PAIR: Final = rb"\w++: +(?:%b|\[%b *+)" % (_TEXT, _LIST)
-_BRACKETS: Final = rb"\[(?!%b)" % _LIST, rb"\{(?! *+(?:%b(?:, *+%b)*+)?+\})" % (_PAIR, _PAIR)
+_BRACKETS: Final = rb"\[(?!\w++\]|%b)" % _LIST, rb"\{(?! *+(?:%b(?:, *+%b)*+)?+\})" % (_PAIR, _PAIR)
 _AT_AN_EDGE: Final = (
     rb"\?(?<=[\[{,:\s]\?)",
     rb":(?=[,\[\]{}])",
