@@ -152,8 +152,7 @@ class Enforcement:
         """
         ledger, denylist = self._ledger, self._denylist
         if denylist is not None and not self._stop.is_set():
-            denylist.begin(ledger.lineage, changes)
-            ledger.publishing(denylist.standing(ledger.state, complete=False))
+            self._begin(denylist, changes)
         left = len(changes)
         try:
             for outcome in self._enforced(changes):
@@ -175,6 +174,16 @@ class Enforcement:
         try:
             yield from self._settled(ledger.state)
         finally:
+            ledger.save(published)
+
+    def _begin(self, denylist: Publishing, changes: Sequence[Change]) -> None:
+        ledger = self._ledger
+        known = ledger.state
+        denylist.begin(ledger.lineage, changes)
+        published = denylist.standing(known, complete=False)
+        ledger.publishing(published)
+        if published != known.published and (known.lineage is None or published.place != known.published.place):
+            # Killed from here on, this run leaves a denylist that the next has to know for ours.
             ledger.save(published)
 
     def _enforced(self, changes: Sequence[Change]) -> Generator[Outcome | None]:

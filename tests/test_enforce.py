@@ -27,7 +27,7 @@ class World:
     """A denylist, a chat service and a state that remember in which order they were used. A call takes `seconds`."""
 
     def __init__(self, state: State, seconds: float = 0) -> None:
-        self.state = replace(state, published=HERE)
+        self.state = replace(state, lineage=state.lineage or "lineage", published=HERE)
         self.events: list[str] = []
         self.published: dict[BanKey, datetime | None] = {}
         self.superseded: set[BanKey] = set()

@@ -4,6 +4,7 @@ import json
 import re
 import signal
 import socket
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from reconciler.denylist.value import Contents
 from reconciler.sandbox import Sandbox
 from reconciler.state import file as state_file
 from reconciler.state.value import Place, Published, State
+from reconciler.stores.session import Session
 from tests.command_line import AWS_ARN, FINALS, REDACT, Reconciler, Result, banning, with_reasons
 
 NO_STATE = (
@@ -188,6 +190,41 @@ def test_second_calls_that_cannot_even_be_tried_are_failures(
         "Apply incomplete: 0 banned, 1 failed, 0 not started.\n"
         f"Nothing is recorded. Apply again to go on from here.\n{OWED}"
     )
+
+
+def test_a_first_run_that_is_killed_after_it_has_published_leaves_a_denylist_that_is_known_for_ours(
+    reconciler: Reconciler, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def die(*_arguments: object, **_options: object) -> None:
+        raise Killed
+
+    for users, location in ((["a"], "denylist.json"), (["a", "b"], "moved.json")):
+        write(*users, location=location)
+        with monkeypatch.context() as killing:
+            killing.setattr("reconciler.cli.service.disconnect", die)
+            killing.setattr("reconciler.stores.session.Session.save", save_once(die))
+            with pytest.raises(Killed):
+                reconciler("apply", "--auto-approve")
+        assert published(location) == users
+        assert users[-1] not in recorded()
+        assert reconciler("apply", "--auto-approve").code == 0
+        assert recorded() == dict.fromkeys(users, False)
+    assert state().published == remembered(2, "moved.json", "denylist.json")
+
+
+def save_once(then: Callable[..., None]) -> Callable[..., None]:
+    """`Session.save`, and another in its place from the second time on."""
+    save = Session.save
+    saved: list[Published | None] = []
+
+    def once(session: "Session[Any]", published: Published | None = None) -> None:
+        (then if saved else save)(session, published)
+        saved.append(published)
+
+    return once
 
 
 # What is in the denylist, and should not be; or the other way round
