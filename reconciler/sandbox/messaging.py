@@ -6,7 +6,7 @@ deleted closes its connections.
 
 import random
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from reconciler.sandbox.connections import Connection, Connections
 from reconciler.sandbox.frames import (
@@ -24,8 +24,11 @@ from reconciler.sandbox.frames import (
 from reconciler.sandbox.ids import new_id
 from reconciler.sandbox.model import check
 from reconciler.sandbox.quota import Quotas
+from reconciler.sandbox.review import Review
 from reconciler.sandbox.rooms import Room, Rooms
 from reconciler.sandbox.tokens import TokenRefused, Tokens
+
+Log: TypeAlias = Callable[[str, Mapping[str, Any], float], None]
 
 _ACTIONS = ("SEND_MESSAGE", "DELETE_MESSAGE", "DISCONNECT_USER")  # which are the names of the capabilities too
 
@@ -37,13 +40,17 @@ class Messaging:
         rooms: the rooms that exist.
         tokens: what opens them.
         charge: whether one more call of an operation in a region is within its quota at this time.
+        log: called with the ARN of a room and with what it receives, and when.
 
     Attributes:
         connections: who is there.
         disconnected: room ARN and user ID of every disconnection that was asked for, in order.
     """
 
-    def __init__(self, rooms: Rooms, tokens: Tokens, charge: Callable[[str, str, float], bool]) -> None:
+    def __init__(
+        self, rooms: Rooms, tokens: Tokens, charge: Callable[[str, str, float], bool], log: Log | None = None
+    ) -> None:
+        self._log = log
         self.connections = Connections()
         self.disconnected: list[tuple[str, str]] = []
         self._rooms = rooms
@@ -76,10 +83,14 @@ class Messaging:
         connection.end()
         self.connections.remove(connection)
 
-    def receive(self, connection: Connection, text: str | None, now: float) -> None:
-        """Do what a client asks for in a frame, or tell it why not; None stands for a binary frame."""
+    def receive(self, connection: Connection, text: str | None, now: float) -> Review | None:
+        """Do what a client asks for in a frame, or tell it why not; None stands for a binary frame.
+
+        Returns:
+            A message that has to be reviewed, and then goes to `reviewed`.
+        """
         if connection.is_ended:
-            return
+            return None
         request_id = ""
         try:
             within = connection.requests.take(now)
@@ -87,14 +98,33 @@ class Messaging:
             request_id = request_id_of(request)
             if not within:
                 raise ChatError(429, f"A connection may ask {connection.requests.rate} times a second")
-            self._carry_out(connection, request, request_id, now)
+            return self._carry_out(connection, request, request_id, now)
         except ChatError as error:
             self._refuse(connection, error, request_id)
+        return None
+
+    def reviewed(self, connection: Connection, review: Review, answer: bytes | None, now: float) -> None:
+        """Deliver a message as its room's handler has it, or tell the sender why not.
+
+        Whoever was disconnected meanwhile has said nothing.
+
+        Args:
+            connection: the sender's.
+            review: what `receive` gave.
+            answer: the handler's; None if it failed.
+            now: when the review is over.
+        """
+        if connection.is_ended:
+            return
+        try:
+            self._deliver(review.room_arn, message_entity(review.outcome(answer), now), now)
+        except ChatError as error:
+            self._refuse(connection, error, review.message.request_id)
 
     def send_event(self, room_arn: str, name: str, attributes: Mapping[str, str], request_id: str, now: float) -> str:
         """Send an event to everybody in a room. Returns its ID."""
         event_id = new_id(self._random)
-        self._deliver(room_arn, event_entity(event_id, name, attributes, request_id, now))
+        self._deliver(room_arn, event_entity(event_id, name, attributes, request_id, now), now)
         return event_id
 
     def delete_message(self, room_arn: str, message_id: str, reason: str, request_id: str, now: float) -> str:
@@ -114,7 +144,9 @@ class Messaging:
         self.connections.end(room_arn)
         self._rates.forget(room_arn)
 
-    def _carry_out(self, connection: Connection, request: Mapping[str, Any], request_id: str, now: float) -> None:
+    def _carry_out(
+        self, connection: Connection, request: Mapping[str, Any], request_id: str, now: float
+    ) -> Review | None:
         token = connection.token
         action = request.get("Action")
         if action not in _ACTIONS:
@@ -125,8 +157,7 @@ class Messaging:
         if action not in token.capabilities:
             raise ChatError(403, f"The chat token does not have the capability {action}")
         if action == "SEND_MESSAGE":
-            self._send_message(connection, room, request, request_id, now)
-            return
+            return self._send_message(connection, room, request, request_id, now)
         reason = request.get("Reason")
         if action == "DELETE_MESSAGE":
             self._admit("DeleteMessage", room, {"id": request.get("Id"), "reason": reason}, now)
@@ -134,16 +165,21 @@ class Messaging:
         else:
             self._admit("DisconnectUser", room, {"userId": request.get("UserId"), "reason": reason}, now)
             self.disconnect_user(room.arn, request["UserId"], reason or "", request_id, now)
+        return None
 
     def _send_message(
         self, connection: Connection, room: Room, request: Mapping[str, Any], request_id: str, now: float
-    ) -> None:
+    ) -> Review | None:
         content, attributes = content_of(request, room.message_length), attributes_of(request)
         if not self._rates.take(room.arn, room.message_rate, now):
             raise ChatError(429, f"The room takes {room.message_rate} messages a second")
         token = connection.token
         message = Message(new_id(self._random), request_id, content, attributes, token.user_id, token.attributes)
-        self._deliver(room.arn, message_entity(message, now))
+        if room.handler_uri:
+            address, longest = connection.address, room.message_length
+            return Review(message, room.arn, address, room.handler_uri, room.fallback_result, longest)
+        self._deliver(room.arn, message_entity(message, now), now)
+        return None
 
     def _admit(self, operation: str, room: Room, params: dict[str, Any], now: float) -> None:
         """Hold a request to what the API's operation of the same name takes, and to its quota."""
@@ -153,8 +189,10 @@ class Messaging:
         if not self._charge(operation, room.region, now):
             raise ChatError(429, f"Rate exceeded: {operation}")
 
-    def _deliver(self, room_arn: str, entity: Mapping[str, Any]) -> None:
+    def _deliver(self, room_arn: str, entity: Mapping[str, Any], now: float) -> None:
         self.connections.deliver(room_arn, encoded(entity))
+        if self._log is not None:
+            self._log(room_arn, entity, now)
 
     def _refuse(self, connection: Connection, error: ChatError, request_id: str) -> None:
         connection.send(encoded(error_entity(new_id(self._random), error, request_id)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from reconciler.sandbox.kinds import DEFAULT_FAULTS, FAULT_KINDS, FaultKind
-from reconciler.sandbox.model import room_arn_pattern
+from reconciler.sandbox.model import check, room_arn_pattern
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _MAX_PORT = 65535
@@ -40,6 +40,9 @@ class SandboxOptions:
         deny: ARNs of rooms for which every call is answered AccessDeniedException.
         seed: decides which calls fail, and the IDs of new rooms.
         log: a file to which each request is appended as one line of JSON.
+        review_handlers: where the message review handlers are that rooms name: their HTTP address by their ARN. Others
+            count as failing.
+        chat_log: a folder for chat logs.
 
     Raises:
         ValueError: an option is wrong. The message says which, and what it may be.
@@ -63,6 +66,8 @@ class SandboxOptions:
     deny: tuple[str, ...] = ()
     seed: int = 0
     log: Path | None = None
+    review_handlers: Mapping[str, str] = field(default_factory=dict)
+    chat_log: Path | None = None
 
     def __post_init__(self) -> None:
         address_of(self.host)
@@ -81,6 +86,11 @@ class SandboxOptions:
             raise ValueError(f"token lifetime {self.token_lifetime}: must be above 0 and at most 60 seconds")
         if self.session_lifetime is not None and not 0 < self.session_lifetime <= 10_800:
             raise ValueError(f"session lifetime {self.session_lifetime}: must be above 0 and at most 10800 seconds")
+        for arn, url in self.review_handlers.items():
+            if check("ListRooms", {"messageReviewHandlerUri": arn}) or not arn:
+                raise ValueError(f"review handler {arn!r}: must be the ARN of a Lambda function")
+            if not url.startswith(("http://", "https://")):
+                raise ValueError(f"review handler at {url!r}: must be an address such as http://127.0.0.1:9000/review")
         if not 0 <= self.latency <= 3600:
             raise ValueError(f"latency {self.latency}: must be 0 to 3600 seconds")
         if not 0 <= self.fault_rate <= 100:

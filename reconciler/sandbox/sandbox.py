@@ -6,12 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TextIO
 
+from reconciler.sandbox.chat_log import ChatLog
 from reconciler.sandbox.connections import Connection
 from reconciler.sandbox.dispatch import Dispatcher, HttpRequest, Reply
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.kinds import FaultKind
 from reconciler.sandbox.options import SandboxOptions, check_room
 from reconciler.sandbox.request import Request, log_line
+from reconciler.sandbox.review import Review
 from reconciler.sandbox.service import Service
 
 KEPT_REQUESTS = 1_000_000
@@ -44,7 +46,8 @@ class Sandbox:
         self._log = log
         self._lock = threading.Lock()
         self._requests: deque[Request] = deque(maxlen=KEPT_REQUESTS)
-        self._service = Service(options, clock())
+        self._chat_log = None if options.chat_log is None else ChatLog(options.chat_log).write
+        self._service = Service(options, clock(), self._chat_log)
         self._faults = Faults(options)
         self._dispatcher = Dispatcher(self._service, self._faults)
 
@@ -119,7 +122,7 @@ class Sandbox:
         """The reply to a request that has just arrived; it is remembered and logged before anything is sent.
 
         Raises:
-            OSError: the log cannot be written.
+            OSError: a log cannot be written.
             Exception: what `on_request` raises.
         """
         with self._lock:
@@ -145,10 +148,26 @@ class Sandbox:
         """Seconds that a session has left."""
         return max(0.0, connection.token.session_ends - self._clock())
 
-    def receive(self, connection: Connection, text: str | None) -> None:
-        """A client sends a text frame, or, as None, a binary one. From the server's thread only."""
+    def receive(self, connection: Connection, text: str | None) -> Review | None:
+        """A client sends a text frame, or, as None, a binary one. From the server's thread only.
+
+        Returns:
+            A message that its room's handler has to review, for `reviewed`.
+
+        Raises:
+            OSError: the chat log cannot be written.
+        """
         with self._lock:
-            self._service.messaging.receive(connection, text, self._clock())
+            return self._service.messaging.receive(connection, text, self._clock())
+
+    def reviewed(self, connection: Connection, review: Review, answer: bytes | None) -> None:
+        """A handler has answered about a client's message; None if it failed. From the server's thread only.
+
+        Raises:
+            OSError: the chat log cannot be written.
+        """
+        with self._lock:
+            self._service.messaging.reviewed(connection, review, answer, self._clock())
 
     def expire(self, connection: Connection) -> None:
         """A session's time is up. From the server's thread only."""
@@ -165,7 +184,7 @@ class Sandbox:
         with self._lock:
             self._service.messaging.connections.end_all()
             self._options = self._first_options
-            self._service = Service(self._options, self._clock())
+            self._service = Service(self._options, self._clock(), self._chat_log)
             self._faults = Faults(self._options)
             self._dispatcher = Dispatcher(self._service, self._faults)
             self._requests.clear()

@@ -14,6 +14,7 @@ from aiohttp import web
 from reconciler.sandbox.callers import check_caller
 from reconciler.sandbox.dispatch import MAX_BODY, HttpRequest, Reply
 from reconciler.sandbox.errors import ServiceError
+from reconciler.sandbox.handlers import Handlers
 from reconciler.sandbox.options import SandboxOptions, address_of
 from reconciler.sandbox.request import Request
 from reconciler.sandbox.sandbox import Sandbox
@@ -54,7 +55,7 @@ def running(
         log = None if options.log is None else stack.enter_context(options.log.open("a", encoding="ascii", buffering=1))
         listener = stack.enter_context(_listener(options))
         sandbox = Sandbox(options, url=_url(listener), clock=clock, on_request=on_request, log=log)
-        server = _Server(sandbox, frozenset(map(str.lower, options.allow_hosts)))
+        server = _Server(sandbox, options)
         loop = stack.enter_context(asyncio.Runner(loop_factory=asyncio.new_event_loop))
         thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="reconciler-sandbox"))
         ended = thread.submit(loop.run, server.serve(listener))
@@ -94,9 +95,10 @@ class _Server:
         failure: the first exception that was not a client's doing.
     """
 
-    def __init__(self, sandbox: Sandbox, allowed_hosts: frozenset[str]) -> None:
+    def __init__(self, sandbox: Sandbox, options: SandboxOptions) -> None:
         self.sandbox = sandbox
-        self._allowed_hosts = allowed_hosts
+        self._allowed_hosts = frozenset(map(str.lower, options.allow_hosts))
+        self._review_handlers = options.review_handlers
         self.started: Future[None] = Future()
         self.stopping = asyncio.Event()
         self.failure: Exception | None = None
@@ -116,6 +118,7 @@ class _Server:
         )
         runner = web.ServerRunner(server, shutdown_timeout=_CLOSING)
         await runner.setup()
+        self._handlers = Handlers(self._review_handlers)
         try:
             await web.SockSite(runner, listener, backlog=1024).start()
             self.started.set_result(None)
@@ -127,10 +130,11 @@ class _Server:
                 await asyncio.sleep(0)
         finally:
             await runner.cleanup()
+            await self._handlers.close()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if is_handshake(request):  # From any page: the token is the credential, and front-ends have ports of their own.
-            return await converse(request, self.sandbox)
+            return await converse(request, self.sandbox, self._handlers, self._failed)
         try:
             check_caller(request.headers.get("Host"), request.headers.get("Origin"), self._allowed_hosts)
         except ServiceError as error:
@@ -154,11 +158,14 @@ class _Server:
         try:
             reply = self.sandbox.answer(http)
         except Exception as error:
-            self.failure = self.failure or error
+            self._failed(error)
             raise  # aiohttp answers 500
         if self.sandbox.latency:
             await self._pause(self.sandbox.latency)
         return await self._send(request, reply)
+
+    def _failed(self, error: Exception) -> None:
+        self.failure = self.failure or error
 
     async def _send(self, request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
         if reply.fate == "answer":

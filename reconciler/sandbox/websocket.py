@@ -5,11 +5,12 @@ behind, its connection is cut. It then reconnects, as after any abrupt end.
 """
 
 import asyncio
+from collections.abc import Callable
 
 from aiohttp import WSMsgType, hdrs, web
 
-from reconciler.sandbox.connections import Connection
 from reconciler.sandbox.frames import LARGEST_FRAME
+from reconciler.sandbox.handlers import Handlers
 from reconciler.sandbox.sandbox import Sandbox
 from reconciler.sandbox.tokens import TokenRefused
 
@@ -25,8 +26,17 @@ def is_handshake(request: web.BaseRequest) -> bool:
     return request.headers.get(hdrs.UPGRADE, "").strip().lower() == "websocket" and request.rel_url.path == "/"
 
 
-async def converse(request: web.BaseRequest, sandbox: Sandbox) -> web.StreamResponse:
-    """Let a client in, and listen to it until one of the two has enough."""
+async def converse(
+    request: web.BaseRequest, sandbox: Sandbox, handlers: Handlers, failed: Callable[[Exception], None]
+) -> web.StreamResponse:
+    """Let a client in, and listen to it until one of the two has enough.
+
+    Args:
+        request: the handshake.
+        sandbox: what answers.
+        handlers: who reviews messages.
+        failed: called with an exception that is not the client's doing.
+    """
     token = request.headers.get(hdrs.SEC_WEBSOCKET_PROTOCOL, "").split(",")[0].strip()
     socket = web.WebSocketResponse(
         protocols=(token,), max_msg_size=LARGEST_FRAME, timeout=_CLOSING, compress=False, autoclose=True
@@ -47,7 +57,19 @@ async def converse(request: web.BaseRequest, sandbox: Sandbox) -> web.StreamResp
         line = _Line(socket, transport)
         connection.open(line)
         ending = asyncio.get_running_loop().call_later(sandbox.remaining(connection), sandbox.expire, connection)
-        await _listen(socket, connection, sandbox)
+        async for frame in socket:
+            if frame.type is WSMsgType.ERROR:  # aiohttp has closed it: too long a frame, or none at all
+                break
+            try:
+                review = sandbox.receive(connection, frame.data if frame.type is WSMsgType.TEXT else None)
+                if review is not None:
+                    # The client's next frame waits, so its messages stay in order.
+                    sandbox.reviewed(connection, review, await handlers.answer(review))
+            except Exception as error:
+                failed(error)
+                raise
+            if connection.is_ended:
+                break
     finally:
         if ending is not None:
             ending.cancel()
@@ -55,16 +77,6 @@ async def converse(request: web.BaseRequest, sandbox: Sandbox) -> web.StreamResp
         if line is not None:
             await line.closed()
     return socket
-
-
-async def _listen(socket: web.WebSocketResponse, connection: Connection, sandbox: Sandbox) -> None:
-    async for message in socket:
-        if message.type is WSMsgType.TEXT:
-            sandbox.receive(connection, message.data)
-        elif message.type is WSMsgType.BINARY:
-            sandbox.receive(connection, None)
-        if connection.is_ended:
-            return
 
 
 class _Line:
@@ -77,7 +89,7 @@ class _Line:
 
     def send(self, frame: bytes) -> None:
         # Not through the socket, which would encode the frame for each client, and wait for a slow one.
-        if not self._transport.is_closing():
+        if not self._socket.closed and not self._transport.is_closing():
             self._transport.write(frame)
             if self._transport.get_write_buffer_size() > _BEHIND:
                 self._transport.abort()

@@ -15,7 +15,7 @@ import pytest
 
 from reconciler.sandbox import Sandbox, SandboxOptions, running
 
-from .builders import ALL_CAPABILITIES, LOBBY
+from .builders import ALL_CAPABILITIES, HANDLER, LOBBY
 from .conftest import ChatFor
 
 if TYPE_CHECKING:
@@ -178,6 +178,14 @@ def test_the_sdk_rejects_with_the_error(room: Room, what: str, arguments: list[A
     assert (error["errorCode"], error["errorMessage"]) == (code, message)
     room.tell("zed", "sendMessage", **{"with": ["still here"]})
     assert room.hear("zed", "resolved")["content"] == "still here"
+
+
+def test_the_sdk_rejects_what_the_review_denied(room: Room, chat: "IvschatClient") -> None:
+    chat.update_room(identifier=LOBBY, messageReviewHandler={"uri": HANDLER, "fallbackResult": "DENY"})
+    room.join("zed", "SEND_MESSAGE")
+    room.tell("zed", "sendMessage", **{"with": ["hi"]})
+    error = room.hear("zed", "rejected")
+    assert (error["errorCode"], error["errorMessage"]) == (406, "The request was rejected during message review")
 
 
 def test_the_sdk_hears_that_it_asks_too_much(room: Room) -> None:

@@ -7,7 +7,7 @@ from reconciler.sandbox import FAULT_KINDS, SandboxOptions
 from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.options import address_of
 
-from .builders import LOBBY
+from .builders import HANDLER, LOBBY
 
 
 @pytest.mark.parametrize("host", ["example.com", "", "127.0.0.1.example.com", "127.1", "*"])
@@ -48,6 +48,9 @@ def test_an_address_is_taken(host: str, address: str) -> None:
         ({"token_lifetime": float("nan")}, "token lifetime nan: must be"),
         ({"session_lifetime": 0}, "session lifetime 0: must be above 0 and at most 10800 seconds"),
         ({"session_lifetime": float("inf")}, "session lifetime inf: must be"),
+        ({"review_handlers": {"x": "http://127.0.0.1"}}, "review handler 'x': must be the ARN of a Lambda function"),
+        ({"review_handlers": {"": "http://127.0.0.1"}}, "review handler '': must be"),
+        ({"review_handlers": {HANDLER: ""}}, "review handler at '': must be an address such as http://"),
         ({"latency": -0.1}, "latency -0.1: must be 0 to 3600 seconds"),
         ({"latency": float("nan")}, "latency nan: must be"),
         ({"fault_rate": 101}, "fault rate 101: must be a percentage, 0 to 100"),

@@ -118,6 +118,14 @@ _with_settings = gathered(
         metavar="SECONDS",
         help="How long a session lasts at most. [default: as CreateChatToken was asked]",
     ),
+    option(
+        "--review-handler",
+        "review_handlers",
+        multiple=True,
+        metavar="ARN=URL",
+        help="Where a message review handler is that rooms name: its messages are POSTed there; repeatable.",
+    ),
+    option("--chat-log", type=Path, metavar="DIR", help="Write chat logs into this folder, as IVS Chat does on S3."),
     option("--deny", multiple=True, type=RoomArn(), metavar="ARN", help="A room that denies calls; repeatable."),
     option("--account", default="123456789012", show_default=True, metavar="N", help="The caller's account."),
     option("--seed", type=int, default=0, metavar="N", help="Decides which calls fail, and the IDs of new rooms."),
@@ -189,6 +197,8 @@ def command(
     if port is None:
         port = 0 if command else DEFAULT_PORT
     rooms = (*ban_list.rooms.values(), *settings.pop("rooms"))
+    handlers = [pair.partition("=")[::2] for pair in settings.pop("review_handlers")]
+    settings["review_handlers"] = dict(handlers)
     try:
         options = sandbox.SandboxOptions(port=port, rooms=rooms, room_names=ban_list.room_names, **settings, **faults)
     except ValueError as error:
