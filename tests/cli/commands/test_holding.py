@@ -133,7 +133,8 @@ def test_without_waiting_a_ban_is_owed_until_an_apply_finds_it_due(reconciler: R
 
     # What is owed is no change.
     planned = reconciler("plan", "--detailed-exitcode")
-    assert (planned.code, planned.out) == (0, f"{SHORT}\n{NOTHING}{OWED}")
+    calls = f"The calls go to {sandbox.url}, which is not AWS.\n"
+    assert (planned.code, planned.out) == (0, f"{SHORT}\n{NOTHING}{OWED}{calls}")
     assert json.loads(reconciler("plan", "--format", "json").out)["owed"] == [{"room_arn": AWS_ARN, "user_id": "a"}]
 
     # The clocks of two runs may differ by a minute, so it is not due yet.
@@ -252,6 +253,7 @@ def test_a_document_that_was_lost_is_published_again_and_settled(reconciler: Rec
 
 Plan: 0 to ban, 1 to update, 0 to lift.
 1 DisconnectUser call after 1 s, to settle.
+The calls go to {sandbox.url}, which is not AWS.
 
 Apply complete: 0 banned, 1 updated, 0 lifted, 1 settled.
 """
@@ -283,6 +285,7 @@ def test_bans_that_somebody_edited_are_shown_with_refresh_and_mended_by_an_apply
 
 Plan: 0 to ban, 2 to update, 1 to lift.
 2 DisconnectUser calls after 1 s, to settle, about 2 s at 100 calls/s.
+The calls go to {sandbox.url}, which is not AWS.
 """
     )
     markdown = reconciler("plan", "--refresh", "--format", "markdown").out
@@ -491,6 +494,7 @@ def test_a_denylist_moves_in_two_steps(reconciler: Reconciler, sandbox: Sandbox)
 
 Plan: 0 to ban, 1 to update, 0 to lift.
 1 DisconnectUser call after 1 s, to settle, about 2 s at 100 calls/s.
+The calls go to {sandbox.url}, which is not AWS.
 """,
     )
     assert json.loads(reconciler("plan", "--format", "json").out)["to_retire"] == ["old.json"]
@@ -535,7 +539,8 @@ def test_a_list_without_a_denylist_any_more_can_retire_it(reconciler: Reconciler
     write("a", location="old.json")
     reconciler("apply", "--auto-approve")
     Path("bans.yaml").write_text(banning("a"))
-    assert reconciler("plan", "--detailed-exitcode").out == f"{MOVED}\n{NOTHING}"
+    kicks = "The list names no denylist any more, so new bans are kicks alone: whoever gets another token comes back.\n"
+    assert reconciler("plan", "--detailed-exitcode").out == f"{kicks}{MOVED}\n{NOTHING}"
     assert reconciler("apply", "--auto-approve", "--retire-denylist").code == 0
     assert not Path("old.json").exists()
     assert (state().published, reconciler("plan").out) == (Published(), NOTHING)

@@ -39,6 +39,16 @@ def test_what_happens_in_the_sandbox_is_not_recorded_as_done(folder: Path) -> No
     assert Path("bans.state.json").read_bytes() == before
 
 
+def test_a_command_with_a_copy_of_the_state_leaves_the_denylist_alone(folder: Path) -> None:
+    Path("bans.yaml").write_text(banning("a") + "denylist: {location: denylist.json, settle_after: 1}\n")
+    command = ["sandbox", "--", sys.executable, "-m", "reconciler", "apply", "--auto-approve"]
+    assert "Apply complete: 1 banned" in in_a_process(*command).stdout
+    assert not Path("denylist.json").exists()
+    environment = os.environ | {"RECONCILER_STATE": "tried.json"}
+    assert "1 settled" in in_a_process(*command, env=environment).stdout
+    assert Path("denylist.json").exists()
+
+
 def test_a_state_that_is_named_is_used_in_the_sandbox_too(folder: Path) -> None:
     here = [sys.executable, "-m", "reconciler"]
     environment = os.environ | {"RECONCILER_STATE": "tried.json"}
