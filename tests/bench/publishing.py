@@ -22,6 +22,7 @@ from reconciler.denylist.value import Bans, Contents, Head
 from reconciler.publishers import open_publisher
 from tests.bench.measure import Figure
 from tests.generated_lists import entries
+from tests.moto_server import moto_server
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,12 +31,6 @@ NOW = datetime(2026, 1, 1, tzinfo=UTC)
 SIZES = (1000, 100_000, 1_000_000)
 ROWS = 100_000
 REGION = "us-west-2"
-SERVER = (
-    "import logging, sys, threading; from moto.server import ThreadedMotoServer\n"
-    "logging.getLogger('werkzeug').disabled = True\n"
-    "server = ThreadedMotoServer(ip_address='127.0.0.1', port=0, verbose=False); server.start()\n"
-    "print(server.get_host_and_port()[1], flush=True); sys.stdin.read()\n"
-)
 
 
 def figures() -> Iterator[Figure]:
@@ -89,13 +84,10 @@ def contents(bans: Bans) -> Contents:
 def of_table() -> Iterator[Figure]:
     """On the same server, which runs in a process of its own, as DynamoDB would."""
     bans: Bans = {entry.key: entry.ban.expires_at for entry in entries(ROWS)}
-    with subprocess.Popen([sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
-        assert server.stdout is not None
-        url = f"http://127.0.0.1:{server.stdout.readline().decode().strip()}"
+    with moto_server() as url:
         os.environ |= {"AWS_ENDPOINT_URL_DYNAMODB": url, "AWS_ACCESS_KEY_ID": "any", "AWS_SECRET_ACCESS_KEY": "any"}
         client = boto3.client("dynamodb", region_name=REGION)
         ours, theirs = publish(client, bans), write_with_boto3(client, bans)
-        server.kill()
     yield Figure(
         f"publishing {ROWS:,} rows takes no longer than boto3's batch_writer",
         f"{ours / theirs:.2f} × ({ours:.1f} s, {theirs:.1f} s; {ROWS / ours:,.0f} rows/s)",

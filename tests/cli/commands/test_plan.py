@@ -7,8 +7,20 @@ from pathlib import Path
 
 import pytest
 
+from reconciler import Ban, BanKey, Record, State
 from reconciler.sandbox import Sandbox
-from tests.command_line import WRONG, Reconciler, banning, banning_many, changes_in, with_reasons, write_a_state
+from reconciler.state import file as state_file
+from tests.builders import LINEAGE, YESTERDAY
+from tests.command_line import (
+    AWS_ARN,
+    WRONG,
+    Reconciler,
+    banning,
+    banning_many,
+    changes_in,
+    with_reasons,
+    write_a_state,
+)
 
 
 def test_a_refused_plan_is_shown_and_neither_planned_nor_applied(reconciler: Reconciler, sandbox: Sandbox) -> None:
@@ -31,6 +43,28 @@ guardrails:
         assert applied.code == 1
         assert "guardrails.max_bans is 1" in applied.out + applied.err
     assert sandbox.requests == ()
+
+
+def test_the_first_plan_with_a_denylist_says_how_many_it_publishes_and_settles_and_how_long_that_takes(
+    reconciler: Reconciler,
+) -> None:
+    Path("bans.yaml").write_text(banning_many(10_000, extra="denylist: dynamodb://us-west-2/bans\n"))
+    lobby = [BanKey(AWS_ARN, f"u{number}") for number in range(10_000)]
+    records = {key: Record(Ban(), YESTERDAY, "id") for key in lobby}
+    Path("bans.state.json").write_bytes(state_file.dumps(State(LINEAGE, 1, records)))
+    planned = reconciler("plan").out
+    assert planned.startswith(
+        "lobby: 10,000 to update\n\n  ~ lobby/u0      publish      not in the denylist as it is recorded\n"
+    )
+    assert planned.endswith(
+        "Plan: 0 to ban, 10,000 to update, 0 to lift.\n"
+        "10,000 DisconnectUser calls after 90 s, to settle, about 4 min at 100 calls/s.\n"
+    )
+    summary = json.loads(reconciler("plan", "--format", "json").out)["summary"]
+    assert summary == {
+        **{"ban": 0, "update": 10_000, "lift": 0, "repeat": 0},
+        **{"disconnect_calls": 0, "settle_calls": 10_000},
+    }
 
 
 def test_the_rate_of_the_list_is_shown_and_kept(reconciler: Reconciler, sandbox: Sandbox) -> None:
