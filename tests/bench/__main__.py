@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 
-from tests.bench import applying, publishing, reading, recording, starting
+from tests.bench import applying, chatting, publishing, reading, recording, starting
 from tests.bench.measure import Figure
 
 
@@ -13,6 +13,7 @@ def figures() -> Iterator[Figure]:
     yield from recording.figures()
     yield from applying.figures()
     yield from publishing.figures()
+    yield from chatting.figures()
 
 
 def main() -> int:
