@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 
-from tests.bench import applying, gating, publishing, reading, recording, starting
+from tests.bench import applying, chatting, gating, publishing, reading, recording, starting
 from tests.bench.measure import Figure
 
 
@@ -14,6 +14,7 @@ def figures() -> Iterator[Figure]:
     yield from applying.figures()
     yield from publishing.figures()
     yield from gating.figures()
+    yield from chatting.figures()
 
 
 def main() -> int:
