@@ -359,7 +359,6 @@ def test_an_apply_can_be_followed_as_json_lines(reconciler: Reconciler, sandbox:
         "repeated": 0,
         "failed": 1,
         "not_started": 0,
-        "settled": 0,
         "complete": False,
     }
 
