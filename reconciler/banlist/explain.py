@@ -27,10 +27,10 @@ def explain(path: Path, detail: ErrorDetails) -> str:
         case "string_too_long":
             limit = context["max_length"]
             return f"{len(value):,} characters long, and the limit is {limit}; shorten it"
-        case "string_pattern_mismatch" if path[0] != "rooms":
-            return "ends in a line break, which becomes part of the text; write it on one line, without `|` or `>`"
+        case "string_pattern_mismatch" if path[0] == "rooms":
+            return f"not the ARN of a room; it looks like {EXAMPLE_ARN}"
         case "string_pattern_mismatch":
-            return _SHAPES.get((path[0], path[-1]), f"not the ARN of a room; it looks like {EXAMPLE_ARN}")
+            return _SHAPES.get((path[0], path[-1]), _LINE_BREAK)
         case "too_long":
             return f"{len(value):,} patterns, and the limit is {MAX_PATTERNS}; put more files into a folder"
         case "too_short" if path[-1] == "include":
@@ -57,6 +57,7 @@ def explain(path: Path, detail: ErrorDetails) -> str:
     return detail["msg"]
 
 
+_LINE_BREAK: Final = "ends in a line break, which becomes part of the text; write it on one line, without `|` or `>`"
 _SHAPES: Final[Mapping[tuple[str | int, str | int], str]] = {
     ("denylist", "name"): "a list's name has 1 to 64 letters, digits, `_`, `-` and `.`; write one such as esports",
     ("discover", "region"): "not a region; write it like us-west-2",
