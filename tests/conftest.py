@@ -17,6 +17,9 @@ from tests.effort import examples
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=examples(30, 200))
 settings.load_profile("repeatable")
 
+# A shell starts what it runs in the background with SIGINT ignored, and whatever that starts inherits it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 @pytest.fixture(autouse=True)
 def _no_settings_of_ones_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

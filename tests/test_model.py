@@ -105,7 +105,7 @@ def happen(world: World, data: st.DataObject) -> None:
 
 
 TRIED = settings(
-    max_examples=examples(60, 600), stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(150, 2000), stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestBansHold: Any = Model.TestCase
 TestBansHold.settings = TRIED

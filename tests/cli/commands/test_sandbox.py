@@ -104,7 +104,7 @@ def test_the_sandbox_serves_until_it_is_stopped(folder: Path) -> None:
         assert applied.returncode == 0, applied.stderr
         line = process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        process.communicate()
+        process.communicate(timeout=30)
     assert line == 'DisconnectUser in us-west-2   lobby/ABC123def456   reason="Violated terms of service"   → 200\n'
     assert process.returncode == 130
 
