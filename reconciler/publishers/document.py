@@ -21,16 +21,19 @@ from reconciler.errors import (
     DenylistDamaged,
     DenylistError,
     DenylistTooNew,
+    DenylistUnreadable,
     DenylistUnwritable,
     NotADenylist,
 )
 from reconciler.publishers.publisher import Failures, Publisher
+from reconciler.reading import MEBIBYTE
 
 Version = TypeVar("Version")  # identifies exactly one content of a place
 
 # Seconds between attempts to replace a document that others replace too, up to half less by chance: two that met once
 # are not to meet each time.
 PAUSES: Final = (0.1, 0.3, 0.6, 1.0, 2.0, 4.0, 8.0)
+LARGEST: Final = 256 * MEBIBYTE  # bytes; the gate reads no larger document
 _JITTER: Final = SystemRandom()
 
 
@@ -154,7 +157,13 @@ class DocumentPublisher(Publisher, Generic[Version]):
             there, version = self._current()
             edited = edit(there)
             if edited is not there:
-                self._known = edited, self._replace(document.dumps(edited), version)
+                content = document.dumps(edited)
+                if len(content) > LARGEST:
+                    raise DenylistUnwritable(
+                        f"{self.location} is left as it is: with these bans it would be {len(content) // MEBIBYTE:,}"
+                        f" MiB, and gates read at most {LARGEST // MEBIBYTE} MiB. Publish so many bans in DynamoDB."
+                    )
+                self._known = edited, self._replace(content, version)
 
         self._again_if_overtaken(change)
 
@@ -179,6 +188,14 @@ class DocumentPublisher(Publisher, Generic[Version]):
         elif self._known is None or self._known[1] != version:
             self._known = Contents(), version
         return self._known
+
+    def _require_size(self, size: int) -> None:
+        """Before a document of so many bytes is read. Raises DenylistUnreadable."""
+        if size > LARGEST:
+            raise DenylistUnreadable(
+                f"{self.location} cannot be read: it is larger than {LARGEST // MEBIBYTE} MiB. If it is something else,"
+                " give the denylist another location."
+            )
 
     def _read(self, content: bytes) -> Contents:
         try:

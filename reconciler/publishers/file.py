@@ -59,7 +59,10 @@ class FilePublisher(DocumentPublisher[_FileId]):
                 status = os.fstat(descriptor)
                 if stat.S_ISREG(status.st_mode):
                     version = _id_of(status)
-                    return (None if version == known else file.read()), version
+                    if version == known:
+                        return None, version
+                    self._require_size(status.st_size)
+                    return file.read(status.st_size), version
         except FileNotFoundError:
             return None, None
         except OSError as error:

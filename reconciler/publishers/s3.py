@@ -66,6 +66,7 @@ class S3Publisher(DocumentPublisher[_ETag]):
 
         def read() -> tuple[bytes, str]:
             answer = get() if known is None else get(IfNoneMatch=known)
+            self._require_size(answer["ContentLength"])
             return answer["Body"].read(), answer["ETag"]
 
         try:

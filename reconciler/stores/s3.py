@@ -172,7 +172,7 @@ class S3Store(Store[_ETag]):
 
     def _held_by(self) -> Holder | None:
         try:
-            return holder.loads(self._s3.get_object(Bucket=self._bucket, Key=self._lock_key)["Body"].read())
+            return holder.loads(self._s3.get_object(Bucket=self._bucket, Key=self._lock_key)["Body"].read(MEBIBYTE))
         except ValueError as error:
             raise StateUnreadable(
                 f"{self.location}.lock is not a reconciler lock; inspect it, then remove it"

@@ -1,5 +1,6 @@
 """`make bench`: run every measurement, and print its figure beside its goal."""
 
+import os
 import sys
 from collections.abc import Iterator
 
@@ -15,6 +16,10 @@ def figures() -> Iterator[Figure]:
     yield from publishing.figures()
     yield from gating.figures()
     yield from chatting.figures()
+
+
+# An installed program has its bytecode, and so have the packages that it is compared with.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def main() -> int:

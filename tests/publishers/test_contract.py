@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from reconciler.bans import BanKey
 from reconciler.denylist.value import Bans, Contents, End, Head
 from reconciler.errors import DenylistChanged, DenylistForeign, DenylistUnreadable
-from reconciler.publishers import open_publisher
+from reconciler.gate import LARGEST_DOCUMENT
+from reconciler.publishers import document, open_publisher
 from reconciler.publishers.publisher import Publisher
 from tests.builders import LINEAGE, LOBBY, NEXT_WEEK, NOW, TOMORROW
 from tests.denylist.builders import A_EVERYWHERE, BANS, ENDS, KEYS, ODD_USERS, PROVISIONAL, A, B, C
@@ -334,3 +335,23 @@ def test_other_schemes_are_refused(location: str) -> None:
 def test_other_names_are_refused(name: str) -> None:
     with pytest.raises(DenylistUnreadable, match="cannot be the name of a denylist"):
         open_publisher("denylist.json", name, now=lambda: NOW, sleep=lambda _seconds: False)
+
+
+def test_nothing_is_published_that_no_gate_would_read(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert document.LARGEST == LARGEST_DOCUMENT
+    if place.is_table:
+        pytest.skip("a table is read by the row")
+    publish(place, {A: None})
+    monkeypatch.setattr(document, "LARGEST", 600)
+    publisher = place.publisher()
+    publisher.begin(LINEAGE, 90)
+    failed = publisher.publish({BanKey(LOBBY, f"user{number}"): None for number in range(100)})
+    assert len(failed) == 100
+    assert {str(failure) for failure in failed.values()} == {
+        f"{place.location} is left as it is: with these bans it would be 0 MiB, and gates read at most 0 MiB."
+        " Publish so many bans in DynamoDB."
+    }
+    assert place.read().bans == {A: None}
+    monkeypatch.setattr(document, "LARGEST", 10)
+    with pytest.raises(DenylistUnreadable, match="it is larger than 0 MiB"):
+        place.publisher().begin(LINEAGE, 90)

@@ -133,6 +133,14 @@ def test_a_device_a_pipe_and_a_folder_are_no_denylist(place: Place, path: Path) 
             place.publisher().begin(LINEAGE, 90)
 
 
+def test_no_more_is_read_than_a_denylist_can_be(place: Place, path: Path) -> None:
+    with path.open("wb") as vast:
+        vast.truncate(2**40)
+    with pytest.raises(DenylistUnreadable, match="cannot be read: it is larger than 256 MiB"):
+        place.publisher().begin(LINEAGE, 90)
+    assert path.stat().st_size == 2**40
+
+
 @pytest.mark.parametrize("location", ["/", "a\0b", "x" * 300 + "/denylist.json"])
 def test_what_is_no_place_is_said_so(place: Place, location: str) -> None:
     place.location = location

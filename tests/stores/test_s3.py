@@ -23,6 +23,7 @@ from reconciler.errors import (
     StateUnreadable,
     StateUnwritable,
 )
+from reconciler.reading import MEBIBYTE
 from reconciler.state import file as state
 from reconciler.stores import holder
 from reconciler.stores.holder import Holder
@@ -160,6 +161,13 @@ def test_a_held_lock_says_who_holds_it_and_how_to_break_it(s3: "S3Client", key: 
         " Wait for it to end, or give --lock-timeout to wait here. If that run is dead for certain, remove its lock"
         f" with `reconciler force-unlock {lock_id} --state s3://{BUCKET}/{key}`."
     )
+
+
+def test_no_more_is_read_than_a_lock_can_be(s3: "S3Client", key: str) -> None:
+    """What lies where the lock belongs need not be one."""
+    s3.put_object(Bucket=BUCKET, Key=f"{key}.lock", Body=holder.dumps(HOLDER) + " " * MEBIBYTE + "x")
+    with pytest.raises(StateLocked, match="is locked by"), store(key).locked(HOLDER, 0, LINEAGE):
+        pytest.fail("locked twice")
 
 
 def test_force_unlock_removes_the_lock_with_this_id_only(s3: "S3Client", key: str) -> None:
