@@ -21,14 +21,14 @@ what the text said before.
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
 from ruamel.yaml.events import ScalarEvent
 
 from reconciler.banlist.read import read_alone
 from reconciler.banlist.sort import order_of, reordered, with_order
 from reconciler.banlist.spans import BLOCK_SIGNS, Span, spans_of
+from reconciler.banlist.splice import Edit, spliced
 from reconciler.errors import FormattingUnsafe
 from reconciler.yamltext import read as yamltext
 from reconciler.yamltext.characters import decode
@@ -113,14 +113,8 @@ def _is_user(path: Path | None) -> bool:
     return (section == "bans" and last == "user_id") or (section == "guardrails" and key == "protected_users")
 
 
-class _Edit(NamedTuple):
-    start: int
-    end: int
-    text: str
-
-
 def _tidied(text: str, document: Document) -> str:
-    edits: list[_Edit] = []
+    edits: list[Edit] = []
     spans: list[Span] = []
     last: Event = None
     for placed in walk(document):
@@ -130,14 +124,14 @@ def _tidied(text: str, document: Document) -> str:
             continue
         last = event
         if event.implicit[0] and _is_user(placed.path) and is_ambiguous(event.value):
-            edits.append(_Edit(event.start_mark.index, event.end_mark.index, _quoted(event.value)))
+            edits.append(Edit(event.start_mark.index, event.end_mark.index, _quoted(event.value)))
     end = _end(text, last)
     starts = [span.start for span in spans]
     for match in _TRAILING.finditer(text, 0, end):
         before = bisect_left(starts, match.end()) - 1
         if before < 0 or spans[before].end <= match.start():
-            edits.append(_Edit(match.start(), match.end(), ""))
-    body = _edited(text[:end], edits)
+            edits.append(Edit(match.start(), match.end(), ""))
+    body = spliced(text[:end], edits)
     return body if body.endswith("\n") else body + "\n"
 
 
@@ -156,12 +150,3 @@ def _quoted(value: str) -> str:
     if '"' in value or "\\" in value:
         return "'" + value.replace("'", "''") + "'"
     return f'"{value}"'
-
-
-def _edited(text: str, edits: Iterable[_Edit]) -> str:
-    parts: list[str] = []
-    done = 0
-    for edit in sorted(edits):
-        parts += text[done : edit.start], edit.text
-        done = edit.end
-    return "".join(parts) + text[done:]

@@ -489,7 +489,7 @@ def test_rooms_of_a_part_are_named_elsewhere() -> None:
 )
 def test_a_form_that_would_not_say_the_same_is_never_given(edited: str) -> None:
     with (
-        patch("reconciler.banlist.format._edited", return_value=edited),
+        patch("reconciler.banlist.format.spliced", return_value=edited),
         pytest.raises(FormattingUnsafe, match=r"^b\.yaml: formatting it would change what it means"),
     ):
         format_text(banning("123"), "b.yaml")

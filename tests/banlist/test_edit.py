@@ -1,0 +1,125 @@
+"""Changes of a list in place: nothing but what was asked for changes, and what is put in can be taken out again."""
+
+from collections.abc import Collection, Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.banlist import edit
+from reconciler.banlist.edit import NewEntry
+from reconciler.banlist.read import parse
+from reconciler.banlist.splice import spliced
+from reconciler.banlist.survey import Survey, survey
+from reconciler.bans import Ban, BanKey
+from reconciler.yamltext import read as yamltext
+from reconciler.yamltext.characters import decode
+from tests.builders import FINALS, LOBBY
+from tests.yaml_texts import ban_list_texts
+
+HEAD = f"version: 1\nrooms:\n  lobby: {LOBBY}\n  finals: {FINALS}\n"
+ROOMS = {"lobby": LOBBY, "finals": FINALS}
+
+
+def surveyed(text: str, wanted: Collection[int] = ()) -> Survey:
+    document = yamltext.read(text.encode())
+    assert not document.faults
+    return survey(decode(text.encode()), document, wanted)
+
+
+def with_entries(text: str, *entries: NewEntry) -> str:
+    return spliced(text, edit.add(surveyed(text), entries))
+
+
+def without(text: str, *gone: int) -> str:
+    return spliced(text, edit.remove(surveyed(text, gone), gone))
+
+
+def bans(text: str) -> dict[BanKey, Ban]:
+    return dict(parse(text.encode()).bans)
+
+
+ZED = NewEntry("zed", ("lobby",), "was: rude")
+ODD = NewEntry("00123", ("lobby", "finals"), "x, y", "2027-01-31T00:00:00Z", "see #7")
+
+STYLES = [
+    "bans: []\n",
+    "bans: []  # nobody\n# tail",
+    "bans: []",
+    "bans: [ ]\n",
+    "bans:   []\n",
+    "bans: [\n]\n",
+    "bans:\n  - user_id: a\n    rooms: [lobby]\n",
+    "bans:\n  - user_id: a\n    rooms: [lobby]",
+    "bans:\n- user_id: a\n  rooms:\n  - lobby\n  # deeper\n# tail\n",
+    "bans:\n- user_id: a\n  rooms:\n  - lobby\n\n- user_id: 'b'\n  reason: 'x'\n  rooms:\n  - lobby\n\n# tail\nstate: x.json\n",
+    "bans: [{user_id: a, rooms: [lobby]}]\n",
+    "bans: [ { user_id: a, rooms: [lobby] } ]\n",
+    "bans: [\n  {user_id: a, rooms: [lobby]},  # c\n  {user_id: b, rooms: [lobby]}  # d\n]\n",
+    "bans: [\n  {user_id: a, rooms: [lobby]},  # c\n  {user_id: b, rooms: [lobby]},  # d\n]\n",
+    "bans: [\n  {user_id: a, rooms: [lobby]},\n  {user_id: b, rooms: [lobby]}]\n",
+    "bans:\n  - {user_id: a, rooms: [lobby]}\n",
+    "bans:\n  - user_id: a\n    rooms: [lobby]\n    note: |+\n      text\n\n\nstate: x.json\n",
+    "bans:\n  -\n    user_id: a\n    rooms: [lobby]\n",
+    "bans:\n  -   user_id: a\n      rooms: [lobby]\n",
+    "bans:\n  - rooms:\n      - lobby\n    user_id: a # who\n    # why\n\n# tail\n",
+]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("style", STYLES)
+def test_what_is_put_in_means_itself_and_can_be_taken_out_again(style: str, newline: str) -> None:
+    text = (HEAD + style).replace("\n", newline)
+    before = bans(text)
+    for entries in ([ZED], [ZED, ODD], [ODD, ZED]):
+        changed = with_entries(text, *entries)
+        new = {BanKey(ROOMS[room], entry.user_id) for entry in entries for room in entry.rooms or ()}
+        assert bans(changed).keys() == before.keys() | new
+        assert {key: ban for key, ban in bans(changed).items() if key in before} == before
+        assert without(changed, *range(len(surveyed(text).begins), len(surveyed(changed).begins))) == text
+
+
+users = st.one_of(st.text(min_size=1, max_size=12), st.sampled_from(["null", "~", "00123", "1e5", "- x", "a: b", "#"]))
+texts = st.one_of(st.none(), users)
+sound = users.filter(lambda text: text.encode(errors="ignore").decode() == text and not text.endswith("\n"))
+
+
+@st.composite
+def new_entries(draw: st.DrawFn) -> NewEntry:
+    rooms = draw(st.sampled_from([("lobby",), ("finals", "lobby"), (FINALS,), "all", "everywhere"]))
+    end = draw(st.sampled_from([None, "never", "2027-01-31T00:00:00Z"]))
+    return NewEntry(draw(sound), rooms, draw(st.none() | sound), end, draw(st.none() | sound))
+
+
+def is_subsequence(part: Sequence[str], whole: Sequence[str]) -> bool:
+    rest = iter(whole)
+    return all(line in rest for line in part)
+
+
+@given(ban_list_texts(), st.lists(new_entries(), min_size=1, max_size=3, unique_by=lambda entry: entry.user_id))
+def test_a_list_with_new_entries_means_the_old_bans_and_the_new_ones(
+    listed: tuple[str, Sequence[str]], entries: list[NewEntry]
+) -> None:
+    text, users = listed
+    entries = [entry for entry in entries if entry.user_id not in users]
+    before = bans(text)
+    changed = with_entries(text, *entries)
+    after = bans(changed)
+    assert {key: ban for key, ban in after.items() if key in before} == before
+    assert {key.user_id for key in after if key not in before} == {entry.user_id for entry in entries}
+    for entry in entries:
+        (reason,) = {ban.reason for key, ban in after.items() if key.user_id == entry.user_id}
+        assert reason == (entry.reason or ("spam" if "defaults: {reason: spam}" in text else None))
+    if "bans: []" not in text:
+        assert is_subsequence(text.splitlines(), changed.splitlines())
+    assert without(changed, *range(len(users), len(users) + len(entries))) == text
+
+
+@given(ban_list_texts(), st.data())
+def test_a_list_without_some_entries_means_the_others(listed: tuple[str, Sequence[str]], data: st.DataObject) -> None:
+    text, users = listed
+    gone = data.draw(st.sets(st.sampled_from(range(len(users)))) if users else st.just(set()))
+    changed = without(text, *gone)
+    left = {key: ban for key, ban in bans(text).items() if key.user_id not in {users[index] for index in gone}}
+    assert bans(changed) == left
+    assert is_subsequence([line for line in changed.splitlines() if line != "bans: []"], text.splitlines())
