@@ -18,11 +18,11 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from reconciler.bans import EVERYWHERE, BanKey, Record
+from reconciler.denylist.value import Bans
 from reconciler.errors import CallAbandoned, ChatError, DenylistError
 from reconciler.lanes import Kick, Recorded
 from reconciler.plan.change import DRIFT, Because, Change
 from reconciler.plan.outcome import Outcome, Receipt
-from reconciler.publishing import Publishing
 from reconciler.state.value import Published, State
 
 SKEW: Final = timedelta(seconds=60)  # between the clock that published a ban and the one of a later run
@@ -54,6 +54,28 @@ class Ledger(Protocol):
 
     def save(self, published: Published | None = None, /) -> None:
         """Write the state with what it is to remember of its denylist; None if the two have to be compared."""
+
+
+class Denylist(Protocol):
+    """Where bans are published meanwhile, such as `reconciler.publishing.Publishing`."""
+
+    @property
+    def lacked(self) -> Collection[BanKey]:
+        """The recorded bans that were not there before: their users may be in."""
+
+    def begin(self, lineage: str, changes: Collection[object], /) -> None:
+        """Get ready to publish. Raises DenylistError."""
+
+    def publish(
+        self, entries: Bans, /, *, remove: Collection[BanKey], superseded: Collection[BanKey]
+    ) -> Mapping[BanKey, DenylistError]:
+        """See `reconciler.publishers.publisher.Publisher.publish`."""
+
+    def standing(self, state: State, /, *, complete: bool) -> Published:
+        """What the state is to remember of this."""
+
+    def end(self, state: State, /, *, complete: bool) -> None:
+        """All that should stand does stand, if it is complete. Raises DenylistError."""
 
 
 class Rooms(Protocol):
@@ -120,7 +142,7 @@ class Enforcement:
         find_rooms: Callable[[], Rooms],
         clock: Clock,
         stop: threading.Event,
-        denylist: Publishing | None = None,
+        denylist: Denylist | None = None,
         settle_after: float | None = None,
         waiting: Callable[[int, float], bool] = lambda _bans, _seconds: False,
     ) -> None:
@@ -176,7 +198,7 @@ class Enforcement:
         finally:
             ledger.save(published)
 
-    def _begin(self, denylist: Publishing, changes: Sequence[Change]) -> None:
+    def _begin(self, denylist: Denylist, changes: Sequence[Change]) -> None:
         ledger = self._ledger
         known = ledger.state
         denylist.begin(ledger.lineage, changes)

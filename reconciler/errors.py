@@ -83,9 +83,9 @@ class Problem:
     """One thing that is wrong in a ban list, or looks wrong.
 
     Attributes:
-        file: the ban list, as it was named to us.
-        line: counted from 1.
-        column: counted from 1, in characters.
+        file: the ban list, as it was named to us; empty where it is about a command line.
+        line: counted from 1; 0 where there is none.
+        column: counted from 1, in characters; 0 where there is none.
         path: where in the data, such as `bans[1].user_id`; empty for the file as a whole.
         message: what is wrong, and what to write instead.
         private: the parts of the message that quote the list, as they stand there: they may name a user.
@@ -108,7 +108,8 @@ class Problem:
         return f"{self.message} (and {self.more:,} more like this)" if self.more else self.message
 
     def __str__(self) -> str:
-        where = f"{self.file}:{self.line}:{self.column}: {'warning: ' if self.is_warning else ''}"
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        where = f"{place}: {'warning: ' if self.is_warning else ''}" if place else ""
         return f"{where}{self.path}: {self.detail}" if self.path else f"{where}{self.detail}"
 
 

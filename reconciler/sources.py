@@ -26,8 +26,13 @@ def load_ban_list(path: str | os.PathLike[str], *, strict: bool = False) -> BanL
         BanListUnreadable: it cannot be opened.
         BanListInvalid: with every problem in it, and in the files that it includes.
     """
+    return load_whole(path, strict=strict).ban_list
+
+
+def load_whole(path: str | os.PathLike[str], *, strict: bool = False) -> banlist.Reading:
+    """The same, with what each file says."""
     name = os.fspath(path)
-    return banlist.parse(read_file(name), name, find=_Folder(name).find, strict=strict)
+    return banlist.read_whole(read_file(name), name, find=_Folder(name).find, strict=strict)
 
 
 def read_file(name: str) -> bytes:

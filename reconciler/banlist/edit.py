@@ -226,7 +226,9 @@ def _value(found: Survey, name: str, value: Value, in_flow: bool, *, in_line: bo
     like = found.latest.get(name)
     quotes = found.key.style if found.in_flow and found.key is not None else None
     if isinstance(value, str):
-        style = like.value.style if like is not None and not like.is_list else quotes
+        if name == "expires_at" and not in_flow and (like is None or not like.value.style):
+            return value  # some tools take it for a time, and it is one
+        style = quotes if like is None or like.style is None else like.style
         keyword = name == "rooms" and value in (ALL_ROOMS, EVERYWHERE_NAME)
         return written(value, quotes if keyword else style, in_flow=in_flow)
     style = like.styles[-1] if like is not None and like.is_list else quotes

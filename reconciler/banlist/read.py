@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
+from typing import NamedTuple
 
 from reconciler.banlist.expand import expand
 from reconciler.banlist.explain import unknown_in_included
@@ -15,6 +16,20 @@ from reconciler.banlist.slips import clarified
 from reconciler.banlist.value import BanList, Find, NotIncluded
 from reconciler.yamltext import read as yamltext
 from reconciler.yamltext.values import Document, NotText
+
+
+class Reading(NamedTuple):
+    """A ban list, and the files that say it.
+
+    Attributes:
+        ban_list: what it says.
+        settings: what its head says.
+        files: the list, then the files that it includes.
+    """
+
+    ban_list: BanList
+    settings: Settings
+    files: tuple[ListFile, ...]
 
 
 def _no_files(patterns: Sequence[str]) -> Sequence[NotIncluded]:
@@ -38,21 +53,28 @@ def parse(
     Raises:
         BanListInvalid: with every problem in it, and in the files that it includes.
     """
+    return read_whole(content, path, find=find, pure=pure, strict=strict).ban_list
+
+
+def read_whole(
+    content: bytes, path: str = "bans.yaml", *, find: Find = _no_files, pure: bool = False, strict: bool = False
+) -> Reading:
+    """Read a ban list, and keep what its files say, for whoever wants to change them. As `parse`."""
     problems = Problems(strict=strict)
-    ban_list = _ban_list(content, path, find, problems, pure=pure)
-    if ban_list is None or problems:
+    reading = _read(content, path, find, problems, pure=pure)
+    if reading is None or problems:
         raise problems.error()
-    return replace(ban_list, warnings=problems.warnings())
+    return reading._replace(ban_list=replace(reading.ban_list, warnings=problems.warnings()))
 
 
-def _ban_list(content: bytes, path: str, find: Find, problems: Problems, *, pure: bool) -> BanList | None:
-    """The ban list; only of use when there are no problems."""
+def _read(content: bytes, path: str, find: Find, problems: Problems, *, pure: bool) -> Reading | None:
+    """What the list says; only of use when there are no problems."""
     main = _file(content, path, problems, pure=pure)
     settings = read_head(main, problems) if main is not None else None
     if main is None or settings is None:
         return None
     included = [*_included(main, settings.include or (), find, problems, pure=pure)]
-    return BanList(
+    ban_list = BanList(
         path=path,
         sha256=_digest(main, included),
         state=settings.state,
@@ -64,6 +86,7 @@ def _ban_list(content: bytes, path: str, find: Find, problems: Problems, *, pure
         denylist=settings.denylist,
         discover=settings.discover,
     )
+    return Reading(ban_list, settings, (main, *included))
 
 
 def read_alone(content: bytes, path: str = "bans.yaml", *, pure: bool = False) -> Document:

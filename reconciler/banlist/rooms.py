@@ -78,7 +78,7 @@ class RoomNames:
             arn = self.arns.get(ref) or (ref if is_room_arn(ref) else None)
             if arn is None:
                 if self._unsound is not None and ref not in self._unsound:  # else it is reported already
-                    message, quote = self._unknown(ref), quoted(ref)
+                    message, quote = self.unknown(ref), quoted(ref)
                     private = (quote,) if quote in message else ()
                     problems.add(file, (*path, index), message, kind="room", private=private)
             elif arn in arns:
@@ -87,7 +87,7 @@ class RoomNames:
                 arns[arn] = None
         return list(arns)
 
-    def _unknown(self, ref: str) -> str:
+    def unknown(self, ref: str) -> str:
         """What to say about a room that the list does not name."""
         if ref.startswith("arn:"):
             return f"not the ARN of a room; it looks like {EXAMPLE_ARN}"

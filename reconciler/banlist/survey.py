@@ -6,12 +6,14 @@ from typing import Final, NamedTuple
 
 from ruamel.yaml.events import MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
 
+from reconciler.banlist.scalars import is_plain
 from reconciler.banlist.spans import spans_of
 from reconciler.yamltext.events import Event
 from reconciler.yamltext.places import Placed, walk
 from reconciler.yamltext.values import Document
 
 _BLOCKS: Final = ("|", ">")
+_QUOTES: Final = ("'", '"')
 
 
 class Field(NamedTuple):
@@ -30,6 +32,11 @@ class Field(NamedTuple):
     end: int
     items: tuple[tuple[int, int], ...] = ()
     styles: tuple[str | None, ...] = ()
+
+    @property
+    def style(self) -> str | None:
+        """How the value is quoted, if that was a choice; None for a list."""
+        return None if self.is_list or not is_plain(self.value.value) else str(self.value.style or "")
 
     @property
     def is_list(self) -> bool:
@@ -73,7 +80,7 @@ class Survey:
         in_flow: the whole file is in braces.
         begins: where each entry begins.
         entries: those that were asked for, by their index, and the last two.
-        latest: the last field of each name.
+        latest: the last field of each name, if possible one whose quotes, or none, were a choice.
         pieces: where each entry in braces begins and ends.
     """
 
@@ -159,7 +166,8 @@ class _Surveyor:
             self._keep(name, Field(placed.key, event, self._end(placed)))
 
     def _keep(self, name: str, found: Field) -> None:
-        self.found.latest[name] = found
+        if name not in self.found.latest or not _has_to_be_quoted(found):
+            self.found.latest[name] = found
         entry = self._entry
         if entry is not None:
             entry.fields[name] = found
@@ -180,6 +188,10 @@ class _Surveyor:
         while not span.keeps and end > span.start and text[end - 1].isspace():
             end -= 1  # blank lines below it
         return end
+
+
+def _has_to_be_quoted(field: Field) -> bool:
+    return field.value.__class__ is ScalarEvent and field.value.style in _QUOTES and not is_plain(field.value.value)
 
 
 def _line_break_before(text: str, end: int) -> str:

@@ -8,8 +8,6 @@ import click
 from typing_extensions import override  # in typing since Python 3.12
 
 _ALIKE: Final = 0.7  # of 1
-_TO_BAN: Final = "To ban somebody, add an entry to the ban list; `apply` does the rest."
-_TO_LIFT: Final = "To lift a ban, remove its entry from the ban list; `apply` does the rest."
 
 # What people type who know other tools: the command that does it here, or what to do instead.
 INSTEAD: Final = {
@@ -25,14 +23,13 @@ INSTEAD: Final = {
     "list": "show",
     "status": "show",
     "unlock": "force-unlock",
-    "ban": _TO_BAN,
-    "add": _TO_BAN,
-    "block": _TO_BAN,
-    "unban": _TO_LIFT,
-    "unblock": _TO_LIFT,
-    "lift": _TO_LIFT,
-    "remove": _TO_LIFT,
-    "delete": _TO_LIFT,
+    "add": "ban",
+    "block": "ban",
+    "kick": "ban",
+    "unban": "lift",
+    "unblock": "lift",
+    "remove": "lift",
+    "delete": "lift",
 }
 INSTEAD_OF_STATE: Final = {
     "ls": "list",

@@ -30,6 +30,8 @@ COMMANDS: Final = {
     "fmt": ("fmt", "Rewrite ban lists in their canonical form."),
     "plan": ("plan", "Show what apply would do."),
     "apply": ("apply", "Disconnect newly banned users, and record it."),
+    "ban": ("ban", "Put bans into the ban list."),
+    "lift": ("lift", "Take bans out of the ban list."),
     "show": ("show", "Show a saved plan, or who is banned."),
     "import": ("import_", "Record the bans in the list as done."),
     "state": ("state", "Inspect and repair the state, without disconnecting anybody."),

@@ -131,6 +131,11 @@ def gathered(name: str, make: Callable[..., object], *options: Decorator) -> Dec
     return decorate
 
 
+def examples(*lines: str) -> str:
+    """The end of a command's help: how it is used, a command a line."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
 def format_option(*formats: str, help: str) -> Callable[[F], F]:
     """`--format`, of which the first is the default."""
     return option("--format", type=click.Choice(formats), default=formats[0], show_default=True, help=help)

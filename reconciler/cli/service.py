@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from importlib import import_module
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -17,7 +17,7 @@ from reconciler.cli import console
 from reconciler.cli.options import Number, gathered, option, refresh_option
 from reconciler.cli.stopping import Stopping
 from reconciler.cli.workspace import Workspace
-from reconciler.enforce import Clock, Enforcement
+from reconciler.enforce import Clock, Denylist, Enforcement, Ledger
 from reconciler.errors import DenylistForeign
 from reconciler.lanes import Disconnect, disconnect
 from reconciler.plan.change import Plan
@@ -30,7 +30,6 @@ from reconciler.views.report import Report
 if TYPE_CHECKING:
     from reconciler.aws.chat import Chat
     from reconciler.aws.everywhere import Everywhere
-    from reconciler.stores.session import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,9 +208,15 @@ class Service:
         if "chat" in self.__dict__:
             self.chat.close()
 
-    def enforcement(self, session: "Session[Any]", report: Report) -> Enforcement:
-        """What carries out a plan."""
-        denylist = self._workspace.ban_list.denylist
+    def enforcement(self, ledger: Ledger, report: Report, denylist: Denylist | None) -> Enforcement:
+        """What carries out changes.
+
+        Args:
+            ledger: where they are recorded.
+            report: says what is waited for.
+            denylist: where bans are published.
+        """
+        settings = self._workspace.ban_list.denylist
 
         def waiting(bans: int, seconds: float) -> bool:
             if self.holding.no_wait:
@@ -220,19 +225,19 @@ class Service:
             return not self.stop.event.wait(seconds)
 
         return Enforcement(
-            ledger=session,
+            ledger=ledger,
             disconnect=partial(
                 disconnect,
                 connect=self.connect,
-                keep=session.keep,
+                keep=ledger.keep,
                 parallelism=self.calling.parallelism,
                 stop=self.stop.event,
             ),
             find_rooms=lambda: self.everywhere,
             clock=Clock(_now, monotonic),
             stop=self.stop.event,
-            denylist=self.publishing,
-            settle_after=denylist.settle_after if denylist is not None else None,
+            denylist=denylist,
+            settle_after=settings.settle_after if settings is not None else None,
             waiting=waiting,
         )
 

@@ -17,7 +17,7 @@ _CLOSELY: Final = 400  # lines at most that difflib compares, which takes their 
 _Opcode = tuple[str, int, int, int, int]  # as difflib has them
 
 
-def unified(before: str, after: str, name: str, *, colour: bool = False) -> str:
+def unified(before: str, after: str, name: str, *, change: str = "formatted", colour: bool = False) -> str:
     r"""How one text becomes another; empty when they are the same.
 
     A line that ended with CRLF and now ends with LF has changed, and shows its `\x0d`. Takes time in proportion to the
@@ -27,6 +27,7 @@ def unified(before: str, after: str, name: str, *, colour: bool = False) -> str:
         before: the old text.
         after: the new one.
         name: the file that both are of.
+        change: what makes one text of the other.
         colour: with ANSI colours.
     """
     old, new = _lines(before), _lines(after)
@@ -34,7 +35,7 @@ def unified(before: str, after: str, name: str, *, colour: bool = False) -> str:
     if not hunks:
         return ""
     shown = escape.terminal(name)
-    lines = [_coloured(f"--- {shown}", 0, colour=colour), _coloured(f"+++ {shown} (formatted)", 0, colour=colour)]
+    lines = [_coloured(f"--- {shown}", 0, colour=colour), _coloured(f"+++ {shown} ({change})", 0, colour=colour)]
     for hunk in hunks:
         first, last = hunk[0], hunk[-1]
         head = f"@@ -{_range(first[1], last[2])} +{_range(first[3], last[4])} @@"

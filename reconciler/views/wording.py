@@ -77,7 +77,10 @@ def problem_count(problems: Sequence[Problem]) -> str:
     """How many problems a list has, as a sentence."""
     files = list(dict.fromkeys(problem.file for problem in problems))
     what = found(problems)
-    where = f"{files[0]} has {what}" if len(files) == 1 else f"There are {what} in {len(files):,} files"
+    if files == [""]:  # a command line
+        where = what.capitalize()
+    else:
+        where = f"{files[0]} has {what}" if len(files) == 1 else f"There are {what} in {len(files):,} files"
     return f"{where}. {NOTHING_DONE}"
 
 

@@ -159,7 +159,7 @@ def _carry_out(
     retired: list[str] = []
     stuck = False
     with stopping(service.stop) as stop:
-        run = service.enforcement(session, report).carry_out(plan.changes, whole=whole)
+        run = service.enforcement(session, report, service.publishing).carry_out(plan.changes, whole=whole)
         try:
             try:
                 with closing(run), report.applying(plan, skipped, service.headway.troubles) as ended:

@@ -1,0 +1,62 @@
+"""`reconciler lift`: take bans out of the list."""
+
+from contextlib import ExitStack
+
+import click
+
+from reconciler import editing
+from reconciler.banlist import lifting
+from reconciler.bans import EVERYWHERE, BanKey
+from reconciler.cli import console, revising
+from reconciler.cli.at_once import AtOnce, take_back, with_now
+from reconciler.cli.options import Misuse, examples, together
+from reconciler.cli.workspace import Workspace, with_workspace_on_aws
+
+
+@click.command("lift", epilog=examples("reconciler lift zed", "reconciler lift zed amy --room lobby"))
+@click.argument("users", nargs=-1, required=True, metavar="USER_ID...")
+@together(
+    click.option("--room", "rooms", multiple=True, metavar="ROOM", help="Only in this room; repeatable."),
+    click.option("--dry-run", is_flag=True, help="Write nothing; show what would change."),
+    with_now,
+    with_workspace_on_aws,
+)
+def command(
+    workspace: Workspace, users: tuple[str, ...], rooms: tuple[str, ...], dry_run: bool, at_once: AtOnce
+) -> int:
+    """Take bans out of the ban list, and change nothing else in it.
+
+    Takes out the entries of a user, with the comments that are about them alone. With --room, takes only that room out
+    of an entry. Shows what has changed, and what `plan` says now. The ban holds until the change is reviewed and
+    applied.
+
+    With --now, a ban that `ban --now` has published for a while goes out of the denylist at once; that asks first.
+    """
+    if at_once.now and dry_run:
+        raise Misuse("--now and --dry-run exclude each other")
+    if at_once.now and at_once.without_denylist:
+        raise Misuse("--now takes bans out of the denylist, and --without-denylist leaves it alone; leave out one")
+    at_once.require_terminal()
+    with ExitStack() as lock:
+        reading = lock.enter_context(revising.listed(workspace))
+        decided = lifting.decide(reading, users, rooms, or_nothing=at_once.now)
+        changes = editing.lifting(reading, decided) if decided.gone else None
+        if changes is not None:
+            revising.show(changes, workspace)
+        if at_once.now and not at_once.auto_approve:
+            lock.close()  # nobody shall wait for somebody to answer
+            if not console.approved("Write this, and take their provisional bans out of the denylist now?"):
+                console.out("Cancelled. Nothing was done.\n")
+                return 1
+            lock.enter_context(editing.only_one(workspace.file))
+        if changes is not None and not dry_run:
+            editing.write(changes)
+    if at_once.now:
+        named = workspace.ban_list.rooms
+        arns = [named.get(room, room) for room in rooms] or [*named.values(), EVERYWHERE]
+        keys = {BanKey(arn, user) for arn in arns for user in users}
+        take_back(workspace, sorted({*keys, *decided.gone}))
+    if changes is not None:
+        workspace.ban_list = changes.reading.ban_list
+    revising.show_plan(workspace)
+    return 0

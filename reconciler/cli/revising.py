@@ -1,0 +1,66 @@
+"""What `ban` and `lift` share: they change the list, and show what has changed and what `plan` says to that."""
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from reconciler import sources
+from reconciler.banlist.read import Reading
+from reconciler.cli import console
+from reconciler.cli.progress import busy
+from reconciler.cli.workspace import Workspace
+from reconciler.editing import Changes, only_one
+from reconciler.errors import ReconcilerError
+from reconciler.views.unified_diff import unified
+
+_SHOWN: Final = 200  # lines of a diff
+
+
+@contextmanager
+def listed(workspace: Workspace) -> Iterator[Reading]:
+    """The list, which no other `ban` or `lift` changes meanwhile. Raises BanListError."""
+    with only_one(workspace.file):
+        with busy(f"Reading {workspace.file}"):
+            reading = sources.load_whole(workspace.file)
+        workspace.ban_list = reading.ban_list
+        yield reading
+
+
+def show(changes: Changes, workspace: Workspace) -> None:
+    """Say what changes in which lines, and what looks wrong about it. With --redact a diff would quote the list."""
+    colour = console.wants_colour(sys.stdout)
+    for file in () if workspace.redact else changes.files:
+        with busy(f"Comparing {file.path}"):
+            before, after = ((content or b"").decode("utf-8-sig") for content in (file.before, file.after))
+            lines = unified(before, after, file.path, change="changed", colour=colour).splitlines(keepends=True)
+        console.out("".join(lines[:_SHOWN]))
+        if (more := len(lines) - _SHOWN) > 0:
+            console.out(f"… and {more:,} more lines\n")
+    new = [warning for warning in changes.reading.ban_list.warnings if warning not in workspace.ban_list.warnings]
+    if new:
+        console.diagnostic(*map(str, workspace.redact.problems(new)))
+
+
+def show_plan(workspace: Workspace) -> None:
+    """Say what `plan` says now. If that cannot be said, what was done is done all the same."""
+    report = workspace.report("text")
+    try:
+        plan = workspace.plan(workspace.read())
+    except ReconcilerError as error:
+        console.diagnostic(f"What apply will do cannot be shown: {workspace.redact.error(error).whole()}")
+        return
+    console.out("\n")
+    report.plan(plan, workspace.setting(workspace.endpoint))
+
+
+def show_how_to_review(changes: Changes, what: str) -> None:
+    """Say how a change gets to its reviewers."""
+    files = " ".join(shlex.quote(os.path.relpath(file.path)) for file in changes.files)
+    console.out(
+        f"\nTo have it reviewed:\n  git switch -c {what}-$(date +%Y-%m-%d-%H%M)\n  git add {files}\n"
+        f"  git commit -m '{what.capitalize()} (done at once, to be reviewed)'\n  git push -u origin HEAD"
+        "   # and open a pull request\n"
+    )
