@@ -18,8 +18,8 @@ LAYERS = {
         "yamltext",
     },
     "effects": {
-        *("atomic", "aws", "ci", "enforce", "git", "lanes", "publishers", "publishing", "reading", "sandbox"),
-        *("sources", "stores"),
+        *("atomic", "aws", "ci", "editing", "enforce", "git", "lanes", "provisional", "publishers", "publishing"),
+        *("reading", "sandbox", "sources", "stores"),
     },
     "shell": {"__init__", "__main__", "cli"},
 }

@@ -138,7 +138,7 @@ class World:
             find_rooms=lambda: self,
             clock=Clock(self.now, lambda: self.monotonic),
             stop=self.stop,
-            denylist=self if denylist else None,  # type: ignore[arg-type]
+            denylist=self if denylist else None,
             settle_after=SETTLE_AFTER,
             waiting=waiting or self.waiting,
         )

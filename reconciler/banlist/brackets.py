@@ -66,7 +66,8 @@ def take(text: str, pieces: Sequence[Piece], gone: Collection[int]) -> Iterator[
             if comma is not None:
                 yield Edit(comma, comma + 1, "")
     if 0 <= kept < count - 1 and not ends_with_comma and (comma := _comma(text, pieces[kept][1])) is not None:
-        yield Edit(comma, comma + 1, "")
+        behind = pieces[kept][1]
+        yield Edit(behind if not text[behind:comma].strip() else comma, comma + 1, "")
 
 
 def _with_comma(text: str, begin: int, comma: int) -> Edit:

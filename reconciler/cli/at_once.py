@@ -1,7 +1,7 @@
 """What `--now` does: bans that nobody has reviewed yet, published for a while, with the kicks that make them hold."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -16,6 +16,7 @@ from reconciler.cli.options import Misuse, approve_option, gathered, option
 from reconciler.cli.service import Calling, Holding, Service
 from reconciler.cli.stopping import stopping
 from reconciler.cli.workspace import Workspace
+from reconciler.editing import only_one
 from reconciler.errors import PlanRefused
 from reconciler.plan.change import Because, Change
 from reconciler.plan.drifting import place_of
@@ -50,6 +51,17 @@ class AtOnce:
         """End with a usage error if somebody has to be asked and nobody is there."""
         if self.now and not self.auto_approve:
             console.require_terminal("--auto-approve")
+
+    def approved(self, question: str, lock: ExitStack, workspace: Workspace) -> bool:
+        """Ask, unless that is not wanted. The list is not locked meanwhile: nobody waits for somebody to answer."""
+        if self.auto_approve:
+            return True
+        lock.close()
+        if not console.approved(question):
+            console.out("Cancelled. Nothing was done.\n")
+            return False
+        lock.enter_context(only_one(workspace.file))
+        return True
 
 
 with_now: Final = gathered(
@@ -87,7 +99,7 @@ class BanningNow:
         calling: how DisconnectUser is called.
         bans: whom, where and how.
         lasts: how long, at most, unless an apply takes over.
-        without_denylist: do not publish.
+        publishes: in the denylist, if there is one.
         no_wait: do not wait for the bans to settle.
 
     Raises:
@@ -101,12 +113,12 @@ class BanningNow:
         bans: Mapping[BanKey, Ban],
         lasts: timedelta,
         *,
-        without_denylist: bool,
+        publishes: bool,
         no_wait: bool,
     ) -> None:
         self._workspace = workspace
         self._changes = [Change(key, None, ban, Because.NEW) for key, ban in bans.items()]
-        self._service = Service(calling, _holding(without_denylist=without_denylist, no_wait=no_wait), workspace)
+        self._service = Service(calling, _holding(without_denylist=not publishes, no_wait=no_wait), workspace)
         self._denylist = self._opened(lasts)
         self._refuse_too_many()
         self._endpoint = self._connected()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from reconciler import sources
+from reconciler import escape, sources
 from reconciler.banlist.read import Reading
 from reconciler.cli import console
 from reconciler.cli.progress import busy
@@ -17,6 +17,10 @@ from reconciler.errors import ReconcilerError
 from reconciler.views.unified_diff import unified
 
 _SHOWN: Final = 200  # lines of a diff
+_NOT_YET: Final = {
+    "ban": "Nobody was disconnected yet: apply does that once the change is merged",
+    "lift": "The bans hold until the change is merged and applied",
+}
 
 
 @contextmanager
@@ -56,11 +60,19 @@ def show_plan(workspace: Workspace) -> None:
     report.plan(plan, workspace.setting(workspace.endpoint))
 
 
-def show_how_to_review(changes: Changes, what: str) -> None:
-    """Say how a change gets to its reviewers."""
+def show_what_is_next(changes: Changes, what: str, *, at_once: bool) -> None:
+    """Say how a change gets to its reviewers.
+
+    Args:
+        changes: what was written.
+        what: `ban` or `lift`.
+        at_once: it has happened already.
+    """
     files = " ".join(shlex.quote(os.path.relpath(file.path)) for file in changes.files)
+    when = "It was done at once and is yet to be reviewed" if at_once else _NOT_YET[what]
+    done = " (done at once, to be reviewed)" if at_once else ""
+    console.say(f"\n{when}. To have it reviewed:\n")
     console.out(
-        f"\nTo have it reviewed:\n  git switch -c {what}-$(date +%Y-%m-%d-%H%M)\n  git add {files}\n"
-        f"  git commit -m '{what.capitalize()} (done at once, to be reviewed)'\n  git push -u origin HEAD"
-        "   # and open a pull request\n"
+        f"  git switch -c {what}-$(date +%Y-%m-%d-%H%M)\n  git add {escape.terminal(files)}\n"
+        f"  git commit -m '{what.capitalize()}{done}'\n  git push -u origin HEAD   # and open a pull request\n"
     )

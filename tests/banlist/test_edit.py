@@ -52,7 +52,7 @@ STYLES = [
     "bans:\n  - user_id: a\n    rooms: [lobby]\n",
     "bans:\n  - user_id: a\n    rooms: [lobby]",
     "bans:\n- user_id: a\n  rooms:\n  - lobby\n  # deeper\n# tail\n",
-    "bans:\n- user_id: a\n  rooms:\n  - lobby\n\n- user_id: 'b'\n  reason: 'x'\n  rooms:\n  - lobby\n\n# tail\nstate: x.json\n",
+    "bans:\n- user_id: a\n  rooms:\n  - lobby\n\n- user_id: 'b'\n  reason: 'x'\n  rooms:\n  - lobby\n\n# t\nrate: 5\n",
     "bans: [{user_id: a, rooms: [lobby]}]\n",
     "bans: [ { user_id: a, rooms: [lobby] } ]\n",
     "bans: [\n  {user_id: a, rooms: [lobby]},  # c\n  {user_id: b, rooms: [lobby]}  # d\n]\n",
@@ -80,13 +80,15 @@ def test_what_is_put_in_means_itself_and_can_be_taken_out_again(style: str, newl
 
 
 users = st.one_of(st.text(min_size=1, max_size=12), st.sampled_from(["null", "~", "00123", "1e5", "- x", "a: b", "#"]))
-texts = st.one_of(st.none(), users)
 sound = users.filter(lambda text: text.encode(errors="ignore").decode() == text and not text.endswith("\n"))
+
+
+ROOMS_OF_ENTRIES: list[tuple[str, ...] | str] = [("lobby",), ("finals", "lobby"), (FINALS,), "all", "everywhere"]
 
 
 @st.composite
 def new_entries(draw: st.DrawFn) -> NewEntry:
-    rooms = draw(st.sampled_from([("lobby",), ("finals", "lobby"), (FINALS,), "all", "everywhere"]))
+    rooms = draw(st.sampled_from(ROOMS_OF_ENTRIES))
     end = draw(st.sampled_from([None, "never", "2027-01-31T00:00:00Z"]))
     return NewEntry(draw(sound), rooms, draw(st.none() | sound), end, draw(st.none() | sound))
 

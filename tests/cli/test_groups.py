@@ -7,9 +7,6 @@ from reconciler.cli.groups import INSTEAD, INSTEAD_OF_STATE
 from reconciler.cli.main import COMMANDS
 from tests.command_line import Reconciler
 
-TO_LIFT = "To lift a ban, remove its entry from the ban list; `apply` does the rest."
-TO_BAN = "To ban somebody, add an entry to the ban list; `apply` does the rest."
-
 
 @pytest.mark.parametrize(
     ("typed", "advice"),
@@ -23,9 +20,9 @@ TO_BAN = "To ban somebody, add an entry to the ban list; `apply` does the rest."
         ("diff", "Did you mean 'plan'?"),
         ("run", "Did you mean 'apply'?"),
         ("deploy", "Did you mean 'apply'?"),
-        ("unban", TO_LIFT),
-        ("remove", TO_LIFT),
-        ("ban", TO_BAN),
+        ("unban", "Did you mean 'lift'?"),
+        ("remove", "Did you mean 'lift'?"),
+        ("block", "Did you mean 'ban'?"),
         ("state ls", "Did you mean 'list'?"),
         ("state shwo", "Did you mean 'show'?"),
         ("state remove", "Did you mean 'rm'?"),

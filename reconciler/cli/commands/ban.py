@@ -31,7 +31,6 @@ from reconciler.yamltext.places import locate
 _STDIN: Final = "-"
 _MAX_SHEET: Final = 256 * MEBIBYTE
 _SHOWN: Final = 20
-_NOT_YET: Final = "Nobody was disconnected yet. Commit the change, and have it reviewed; apply does the rest."
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,40 +181,27 @@ def command(
     at_once.require_terminal()
     now, lasts = datetime.now(UTC), lasting(provisional)
     wanted = _wanted(users, source, terms.otherwise(now), now, workspace)
+    acting = None
     with ExitStack() as lock:
         reading = lock.enter_context(revising.listed(workspace))
         decided = banning.decide(reading, wanted, now)
         _tell(decided, reading, workspace, update=update)
-        if decided.other and not update:
-            raise BanListUnwritable(
-                f"{count(len(decided.other), 'ban')} listed with other terms. Nothing was done. To change them, give"
-                " --update."
-            )
         changes = None if decided.changes_nothing else editing.banning(reading, decided, to)
         if changes is not None:
             revising.show(changes, workspace)
             workspace.ban_list = changes.reading.ban_list
-        acting = None
         if at_once.now:
             bans = {key: decided.bans[key] for key in decided.keys}
-            acting = BanningNow(
-                workspace, calling, bans, lasts, without_denylist=at_once.without_denylist, no_wait=no_wait
-            )
-            if not at_once.auto_approve:
-                lock.close()  # nobody shall wait for somebody to answer
-                if not console.approved(acting.question()):
-                    console.out("Cancelled. Nothing was done.\n")
-                    return 1
-                lock.enter_context(editing.only_one(workspace.file))
+            publishes = not at_once.without_denylist
+            acting = BanningNow(workspace, calling, bans, lasts, publishes=publishes, no_wait=no_wait)
+            if not at_once.approved(acting.question(), lock, workspace):
+                return 1
         if changes is not None and not dry_run:
             editing.write(changes)
     status = acting.carry_out() if acting is not None else 0
     revising.show_plan(workspace)
     if changes is not None and not dry_run:
-        if acting is not None:
-            revising.show_how_to_review(changes, "ban")
-        else:
-            console.say(f"\n{_NOT_YET}\n")
+        revising.show_what_is_next(changes, "ban", at_once=at_once.now)
     return status
 
 
@@ -263,6 +249,11 @@ def _tell(decided: Banning, reading: Reading, workspace: Workspace, *, update: b
         console.diagnostic(_other(other, reading, workspace))
     if not update and (more := len(decided.other) - _SHOWN) > 0:
         console.diagnostic(f"… and {more:,} more")
+    if decided.other and not update:
+        are = "ban is" if len(decided.other) == 1 else "bans are"
+        raise BanListUnwritable(
+            f"{len(decided.other):,} {are} listed with other terms. Nothing was done. To change them, give --update."
+        )
 
 
 def _other(other: OtherTerms, reading: Reading, workspace: Workspace) -> str:

@@ -7,7 +7,7 @@ import click
 from reconciler import editing
 from reconciler.banlist import lifting
 from reconciler.bans import EVERYWHERE, BanKey
-from reconciler.cli import console, revising
+from reconciler.cli import revising
 from reconciler.cli.at_once import AtOnce, take_back, with_now
 from reconciler.cli.options import Misuse, examples, together
 from reconciler.cli.workspace import Workspace, with_workspace_on_aws
@@ -43,12 +43,9 @@ def command(
         changes = editing.lifting(reading, decided) if decided.gone else None
         if changes is not None:
             revising.show(changes, workspace)
-        if at_once.now and not at_once.auto_approve:
-            lock.close()  # nobody shall wait for somebody to answer
-            if not console.approved("Write this, and take their provisional bans out of the denylist now?"):
-                console.out("Cancelled. Nothing was done.\n")
-                return 1
-            lock.enter_context(editing.only_one(workspace.file))
+        question = "Write this, and take their provisional bans out of the denylist now?"
+        if at_once.now and not at_once.approved(question, lock, workspace):
+            return 1
         if changes is not None and not dry_run:
             editing.write(changes)
     if at_once.now:
@@ -59,4 +56,6 @@ def command(
     if changes is not None:
         workspace.ban_list = changes.reading.ban_list
     revising.show_plan(workspace)
+    if changes is not None and not dry_run:
+        revising.show_what_is_next(changes, "lift", at_once=at_once.now)
     return 0

@@ -1,0 +1,140 @@
+"""Bans from tables of other systems."""
+
+import csv
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.banlist import sheet
+from reconciler.banlist.banning import Wanted
+from reconciler.banlist.sheet import Otherwise, Sheet
+from reconciler.errors import BanListInvalid, BanListUnreadable
+
+NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
+END = datetime(2026, 12, 1, tzinfo=UTC)
+
+
+def read(text: str, renamed: dict[str, str] | None = None, otherwise: Otherwise | None = None) -> Sheet:
+    return sheet.read(text.encode(), "raid.csv", renamed or {}, otherwise or Otherwise(), NOW)
+
+
+def problems(text: str, renamed: dict[str, str] | None = None, otherwise: Otherwise | None = None) -> list[str]:
+    with pytest.raises(BanListInvalid) as caught:
+        read(text, renamed, otherwise)
+    return [str(problem) for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize(("sign", "name"), [(",", "commas"), (";", "semicolons"), ("\t", "tabs")])
+def test_a_table_is_read_by_its_heading(sign: str, name: str) -> None:
+    text = sign.join(["email", "user_id", "room", "reason", "expires_at", "note"]) + "\n"
+    text += sign.join(["x@y.z", "00123", "lobby finals", '"a ""b"" c"', "2026-12-01T01:00:00+01:00", "TS-1"]) + "\n"
+    found = read(text)
+    assert found.bans == (Wanted("00123", ("lobby", "finals"), 'a "b" c', END, "TS-1", "raid.csv", 2),)
+    assert (found.delimiter, found.ignored) == (name, ["email"])
+    assert found.columns == {
+        "user_id": "user_id",
+        "rooms": "room",
+        "reason": "reason",
+        "expires_at": "expires_at",
+        "note": "note",
+    }
+
+
+def test_lines_that_say_nothing_take_what_the_command_line_says() -> None:
+    otherwise = Otherwise(("lobby",), "Spam", END, "TS-1")
+    found = read("user_id,rooms,reason,note\na,,,\nb,all,Rude,TS-2\n", otherwise=otherwise)
+    assert found.bans == (
+        Wanted("a", ("lobby",), "Spam", END, "TS-1", "raid.csv", 2),
+        Wanted("b", "all", "Rude", END, "TS-2", "raid.csv", 3),
+    )
+
+
+@pytest.mark.parametrize("endless", ["", "null", "never", "NULL", "Never"])
+def test_no_end_is_for_good(endless: str) -> None:
+    assert read(f"user_id,expires_at\na,{endless}\n").bans[0].ends == "never"
+
+
+def test_durations_begin_now() -> None:
+    assert read("user_id,expires_at\na,7d\n").bans[0].ends == NOW + timedelta(days=7)
+
+
+def test_columns_can_be_renamed() -> None:
+    found = read("player;why\na;x\n", {"user_id": "player", "reason": "why"})
+    assert found.bans == (Wanted("a", None, "x", file="raid.csv", line=2),)
+    assert read("player\na\nb\n", {"user_id": "player"}).bans[1].user_id == "b"
+    assert read("\ufeffuser_id\r\na\r\n\r\nb\r\n").bans[1] == Wanted("b", file="raid.csv", line=4)
+
+
+def test_a_list_has_one_user_id_a_line() -> None:
+    found = read("00123\n\nzed x\r\n#7\n")
+    assert found.bans == (
+        Wanted("00123", file="raid.csv", line=1),
+        Wanted("zed x", file="raid.csv", line=3),
+        Wanted("#7", file="raid.csv", line=4),
+    )
+    assert found.delimiter is None
+
+
+@pytest.mark.parametrize(
+    "heading", ["userid", "User ID", "USERNAME", "id", "player,why", "a;b", "a\tb", "Smith, Alice"]
+)
+def test_a_heading_without_our_key_is_never_taken_for_users(heading: str) -> None:
+    (problem,) = problems(f"{heading}\na\n")
+    assert problem.startswith("raid.csv:1: no column is called user_id. If this line names the columns (")
+
+
+def test_every_problem_is_told_with_its_line() -> None:
+    assert problems("user_id,expires_at\na\nb,soon\nc,2026-13-01\n") == [
+        "raid.csv:2: 1 cells, and the first line names 2 columns; check its quotes",
+        *(
+            f"raid.csv:{line}: expires_at: write a time such as 2027-01-31T00:00:00Z, a duration such as 90m, 12h, 7d"
+            " or 2w, or nothing for a ban that does not end"
+            for line in (3, 4)
+        ),
+    ]
+    many = problems("user_id,note\n" + "a\n" * 1000)
+    assert len(many) == 50
+    assert many[-1].endswith("(and 950 more like this)")
+
+
+@pytest.mark.parametrize(
+    ("text", "renamed", "problem"),
+    [
+        ("user_id,user_id\na,b\n", {}, "raid.csv:1: two columns are read as user_id; remove one, or rename it"),
+        ("user_id,a\nx,y\n", {"reason": "b"}, 'raid.csv:1: there is no column "b", which --map names'),
+        (
+            'user_id,reason\na,"open\n',
+            {},
+            "raid.csv:2: this line cannot be read: unexpected end of data; check its quotes",
+        ),
+    ],
+)
+def test_broken_tables(text: str, renamed: dict[str, str], problem: str) -> None:
+    assert problem in problems(text, renamed)
+
+
+def test_ends_are_said_once() -> None:
+    assert problems("user_id,expires_at\na,7d\n", otherwise=Otherwise(ends="never")) == [
+        "raid.csv:1: this table says itself when its bans end; leave out --for and --until"
+    ]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n \n", "user_id\nä".encode("latin-1"), "user_id\na".encode("utf-16")])
+def test_what_is_no_table_is_refused(content: bytes) -> None:
+    with pytest.raises(BanListUnreadable):
+        sheet.read(content, "raid.csv", {}, Otherwise(), NOW)
+
+
+cells = st.text(st.characters(codec="utf-8", exclude_characters="\r\0"), max_size=20).map(str.strip)
+
+
+@given(st.lists(st.tuples(cells.filter(bool), cells, cells), min_size=1), st.sampled_from([",", ";", "\t"]))
+def test_whatever_a_table_holds_is_read_as_it_stands(rows: list[tuple[str, str, str]], sign: str) -> None:
+    out = StringIO()
+    writer = csv.writer(out, delimiter=sign)
+    writer.writerows([("user_id", "reason", "note"), *rows])
+    found = read(out.getvalue()).bans
+    assert [(ban.user_id, ban.reason or "", ban.note or "") for ban in found] == rows
