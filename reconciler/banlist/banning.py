@@ -10,7 +10,7 @@ from datetime import datetime
 
 from reconciler import escape
 from reconciler.banlist.edit import NewEntry, Value
-from reconciler.banlist.entries import Listed, arns_of, entries_of, names_of
+from reconciler.banlist.entries import Listed, NoSuchRooms, arns_of, entries_of, names_of
 from reconciler.banlist.read import Reading
 from reconciler.banlist.schema import NEVER
 from reconciler.bans import REASON_MAX, USER_ID_MAX, Ban, BanKey, format_time
@@ -119,11 +119,11 @@ def decide(reading: Reading, wanted: Iterable[Wanted], now: datetime) -> Banning
 class _CannotBe(Exception):
     """Something that is wanted cannot be."""
 
-    def __init__(self, wanted: Wanted, message: str) -> None:
-        shown = escape.user_id(wanted.user_id[:USER_ID_MAX])
+    def __init__(self, wanted: Wanted, message: str, private: tuple[str, ...] = ()) -> None:
+        shown = escape.user_id(wanted.user_id[:USER_ID_MAX]) if wanted.user_id else ""
         text = f"{shown}: {message}" if shown else message
         super().__init__(text)
-        self.problem = Problem(wanted.file, wanted.line, 0, "", text, private=(shown,) if shown else ())
+        self.problem = Problem(wanted.file, wanted.line, 0, "", text, private=(*filter(None, [shown]), *private))
 
 
 class _Decision:
@@ -231,6 +231,6 @@ class _Decision:
         if wanted.rooms not in self._arns:
             try:
                 self._arns[wanted.rooms] = arns_of(self._reading, wanted.rooms)
-            except ValueError as error:
-                raise _CannotBe(wanted, str(error)) from error
+            except NoSuchRooms as error:
+                raise _CannotBe(wanted, str(error), error.private) from error
         return self._arns[wanted.rooms]

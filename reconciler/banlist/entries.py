@@ -9,6 +9,18 @@ from reconciler.banlist.schema import ALL_ROOMS
 from reconciler.bans import EVERYWHERE, EVERYWHERE_NAME
 
 
+class NoSuchRooms(ValueError):
+    """Rooms that somebody asks for cannot be meant.
+
+    Attributes:
+        private: the parts of the message that quote what was typed.
+    """
+
+    def __init__(self, message: str, private: tuple[str, ...] = ()) -> None:
+        super().__init__(message)
+        self.private = private
+
+
 class Listed(NamedTuple):
     """An entry of a list.
 
@@ -64,20 +76,21 @@ def arns_of(reading: Reading, refs: str | Sequence[str] | None) -> Sequence[str]
         refs: `all`, `everywhere`, names and ARNs, or None for the defaults.
 
     Raises:
-        ValueError: one of them is unknown, or there are none; the message says what to do.
+        NoSuchRooms: one of them is unknown, or there are none; the message says what to do.
     """
     settings = reading.settings
     if refs is None:
         if settings.default_rooms is None:
-            raise ValueError("say in which room: --room ROOM, --all for every room of the list, or --everywhere")
+            raise NoSuchRooms("say in which room: --room ROOM, --all for every room of the list, or --everywhere")
         return settings.default_rooms
     if not isinstance(refs, str):
         for ref in refs:
             if ref in (ALL_ROOMS, EVERYWHERE_NAME):
-                raise ValueError(f"for every room, say --{ref} instead of naming rooms")
+                raise NoSuchRooms(f"for every room, say --{ref} instead of naming rooms")
     problems = Problems()
     asked = refs if isinstance(refs, str) else tuple(dict.fromkeys(refs))
     arns = settings.rooms.resolve(asked, reading.files[0], ("bans",), problems)
     if problems:
-        raise ValueError(problems.error().problems[0].message)
+        found = problems.error().problems[0]
+        raise NoSuchRooms(found.message, found.private)
     return arns

@@ -6,7 +6,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from reconciler import escape
-from reconciler.banlist.entries import Listed, arns_of, entries_of
+from reconciler.banlist.entries import Listed, NoSuchRooms, arns_of, entries_of
 from reconciler.banlist.read import Reading
 from reconciler.bans import Ban, BanKey, room_name
 from reconciler.errors import BanListInvalid, Problem
@@ -48,8 +48,8 @@ def decide(
     lifting = Lifting(dict(reading.ban_list.bans))
     try:
         arns = frozenset(arns_of(reading, tuple(rooms))) if rooms else None
-    except ValueError as error:
-        raise BanListInvalid([Problem("", 0, 0, "", str(error))]) from error
+    except NoSuchRooms as error:
+        raise BanListInvalid([Problem("", 0, 0, "", str(error), error.private)]) from error
     listed = entries_of(reading, user_ids)
     problems = []
     for user_id in dict.fromkeys(user_ids):

@@ -10,6 +10,7 @@ import click
 
 from reconciler import escape, guardrails
 from reconciler.banlist.durations import EXAMPLES, parse_duration
+from reconciler.banlist.value import DenylistSettings
 from reconciler.bans import EVERYWHERE, Ban, BanKey, account_region_of, address
 from reconciler.cli import console
 from reconciler.cli.options import Misuse, approve_option, gathered, option
@@ -200,13 +201,9 @@ class BanningNow:
             )
 
 
-def take_back(workspace: Workspace, keys: Sequence[BanKey]) -> None:
+def take_back(workspace: Workspace, settings: DenylistSettings, keys: Sequence[BanKey]) -> None:
     """Take provisional bans out of the denylist. Raises DenylistError."""
-    settings = workspace.ban_list.denylist
-    if settings is None:
-        raise Misuse("the list has no `denylist`, so there is nothing to take out of it at once; leave out --now")
-    holding = Holding(without_denylist=False, adopt_denylist=False, retire_denylist=False, refresh=False, no_wait=True)
-    service = Service(Calling(None, 1, None), holding, workspace)
+    service = Service(Calling(None, 1, None), _holding(without_denylist=False, no_wait=True), workspace)
     service.refuse_to_mix(workspace.endpoint, State())
     publisher = workspace.publisher(place_of(settings), service.stop.event.wait)
     failed = publisher.take_provisional(keys)

@@ -217,8 +217,9 @@ def _wanted(
         if source.renamed:
             raise Misuse("--map says how to read the file of --from")
         return [Wanted(user, otherwise.rooms, otherwise.reason, otherwise.ends, otherwise.note) for user in users]
+    columns = source.columns()
     name = "<stdin>" if source.table == _STDIN else source.table
-    sheet_ = sheet.read(source.read(), name, source.columns(), otherwise, now)
+    sheet_ = sheet.read(source.read(), name, columns, otherwise, now)
     if not workspace.redact:
         console.say(_understood(sheet_, name))
     return sheet_.bans

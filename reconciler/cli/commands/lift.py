@@ -39,6 +39,9 @@ def command(
     at_once.require_terminal()
     with ExitStack() as lock:
         reading = lock.enter_context(revising.listed(workspace))
+        denylist = reading.ban_list.denylist
+        if at_once.now and denylist is None:
+            raise Misuse("the list has no `denylist`, so there is nothing to take out of it at once; leave out --now")
         decided = lifting.decide(reading, users, rooms, or_nothing=at_once.now)
         changes = editing.lifting(reading, decided) if decided.gone else None
         if changes is not None:
@@ -48,11 +51,11 @@ def command(
             return 1
         if changes is not None and not dry_run:
             editing.write(changes)
-    if at_once.now:
+    if at_once.now and denylist is not None:
         named = workspace.ban_list.rooms
         arns = [named.get(room, room) for room in rooms] or [*named.values(), EVERYWHERE]
         keys = {BanKey(arn, user) for arn in arns for user in users}
-        take_back(workspace, sorted({*keys, *decided.gone}))
+        take_back(workspace, denylist, sorted({*keys, *decided.gone}))
     if changes is not None:
         workspace.ban_list = changes.reading.ban_list
     revising.show_plan(workspace)
