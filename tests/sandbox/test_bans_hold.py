@@ -252,7 +252,7 @@ async def attack(case: Case, sandbox: Sandbox, service: TokenService, seed: int,
         await asyncio.sleep(TOKEN_LIFETIME + 0.5)  # for whatever might still come
         for room in case.attacked:
             await asyncio.to_thread(service.chat[room].send_event, roomIdentifier=room, eventName="the end")
-        await until(lambda: all(entities[-1].get("EventName") == "the end" for entities in heard))
+        await until(lambda: all(map(has_ended, heard)))
         connected = [user_id for _, user_id in sandbox.connected]
         for task in (*tasks, *(talking for attacker in attackers for talking in attacker.talking)):
             task.cancel()
@@ -272,6 +272,10 @@ def attack_in_a_sandbox(
             chat[room].update_room(identifier=room, maximumMessageRatePerSecond=100)
         service = TokenService(chat, case.gate())
         return asyncio.run(attack(case, sandbox, service, seed, settle_after))
+
+
+def has_ended(heard: Sequence[Any]) -> bool:
+    return any(entity.get("EventName") == "the end" for entity in heard)
 
 
 def is_kick(entity: dict[str, Any]) -> bool:
