@@ -6,7 +6,6 @@ left behind, and two demos can run at once. With `--page` the sandbox goes on un
 
 import asyncio
 import base64
-import difflib
 import json
 import logging
 import os
@@ -50,7 +49,6 @@ denylist: {{location: denylist.json, settle_after: {SETTLE_AFTER}}}   # 90 outsi
 bans: []
 """
 REASON: Final = "Harassment"
-BAN: Final = f"bans:\n  - user_id: zed\n    rooms: [lobby]\n    reason: {REASON}\n"
 
 
 class NotSo(Exception):
@@ -185,15 +183,6 @@ class Demo:
                 raise NotSo(f"{listener.user_id} heard {heard}")
         self.show(f"  {self.paint(36, speaker.user_id)}: {content}")
 
-    def edit(self, new: str) -> None:
-        """Change the list, and show the change."""
-        old = self.bans.read_text(encoding="utf-8")
-        self.bans.write_text(new, encoding="utf-8")
-        colours = {"+": 32, "-": 31, " ": 0}
-        self.show("")
-        for line in list(difflib.unified_diff(old.splitlines(), new.splitlines(), n=9, lineterm=""))[3:]:
-            self.show(f"  {self.paint(colours[line[0]], line) if colours[line[0]] else line}")
-
     @asynccontextmanager
     async def command(self, *words: str, stdout: int = asyncio.subprocess.PIPE) -> AsyncIterator[Process]:
         """A command of ours that runs meanwhile, and has to succeed."""
@@ -214,23 +203,22 @@ class Demo:
                 process.kill()
             await process.wait()
 
-    async def plan(self, option: str, *more: str, says: str) -> None:
-        """Make a plan that has to say this, and show it as it looks on this terminal."""
-        self.show("", self.paint(1, " ".join(("$ reconciler plan", option, *more))))
+    async def tell(self, *words: str, says: str) -> None:
+        """Run a command that has to say this, and show what it says as it looks on this terminal."""
+        self.show("", self.paint(1, " ".join(("$ reconciler", *words))))
         reader, writer = os.openpty() if self._colour else os.pipe()
-        with open(reader, encoding="utf-8", closefd=True) as screen:
+        with open(reader, encoding="utf-8") as screen:
             try:
-                async with self.command("plan", option, *more, stdout=writer):
+                async with self.command(*words, stdout=writer):
                     pass
             finally:
                 os.close(writer)
             text = "".join(lines_of(screen))
-        # That is not news: the comment in bans.yaml says so.
-        notice, _, rest = text.partition("\n\n")
-        shown = rest if notice.startswith("With a settle_after of") else text
-        if says not in shown:
-            raise NotSo(f"the plan is:\n{text}")
-        self.show(shown.rstrip("\n"))
+        if says not in text:
+            raise NotSo(f"`reconciler {words[0]}` said:\n{text}")
+        # That settle_after is short here is said in bans.yaml, and need not be said again.
+        parts = [part for part in text.rstrip("\n").split("\n\n") if not part.startswith("With a settle_after of")]
+        self.show("\n\n".join(parts))
 
 
 def lines_of(screen: TextIO) -> Iterator[str]:
@@ -240,7 +228,7 @@ def lines_of(screen: TextIO) -> Iterator[str]:
 
 
 async def hoard(service: TokenService, user_id: str, hand: list[str]) -> None:
-    """Get tokens in advance, and hold them back."""
+    """Get tokens in advance, and keep them."""
     with suppress(Banned):
         while True:
             hand.append(await service.token(user_id))
@@ -265,17 +253,17 @@ async def story(demo: Demo) -> None:
         hand: list[str] = []
         hoarding = asyncio.create_task(hoard(service, "zed", hand))
         try:
-            demo.show("", "zed gets more tokens, and holds them back. A pull request bans zed in bans.yaml:")
-            demo.edit(LIST.replace("bans: []\n", BAN))
-            await demo.plan("--out", "plan.json", says="Plan: 1 to ban, 0 to update, 0 to lift.\n")
-            demo.show("", "It is merged, and CI applies the plan:", "", demo.paint(1, "$ reconciler apply plan.json"))
-            async with demo.command("apply", "plan.json") as apply:
+            demo.show("", "zed gets more tokens, and keeps them unused. A moderator bans zed:")
+            await demo.tell("ban", "zed", "--room", "lobby", "--reason", REASON, says="\nPlan: 1 to ban, ")
+            demo.show("", "The change is reviewed and merged, and CI applies it:")
+            demo.show("", demo.paint(1, "$ reconciler apply --auto-approve"))
+            async with demo.command("apply", "--auto-approve") as apply:
                 await comes_back(demo, amy, zed, used, hand)
                 await settles(demo, amy, zed, apply)
         finally:
             hoarding.cancel()
         await is_out(demo, amy, zed, hand)
-    await demo.plan("--detailed-exitcode", says="No changes. The state matches bans.yaml.\n")
+    await demo.tell("plan", "--detailed-exitcode", says="No changes. The state matches bans.yaml.\n")
 
 
 async def comes_back(demo: Demo, amy: Client, zed: Client, used: str, hand: list[str]) -> None:
@@ -284,7 +272,7 @@ async def comes_back(demo: Demo, amy: Client, zed: Client, used: str, hand: list
     await amy.hear("aws:DISCONNECT_USER")
     demo.show(f"  zed tries the used token:   {await zed.refusal(used)}")
     await zed.join(hand.pop())
-    demo.show("  zed tries one held back:    welcome")
+    demo.show("  zed tries an unused one:    welcome")
     await demo.chat(zed, "Back again!", amy)
     demo.show(f"  zed asks for a new token:   the gate says: {await demo.service.refusal('zed')}")
 
@@ -305,7 +293,7 @@ async def settles(demo: Demo, amy: Client, zed: Client, apply: Process) -> None:
 async def is_out(demo: Demo, amy: Client, zed: Client, hand: list[str]) -> None:
     """Nothing that zed has, or can get, opens the room."""
     demo.show("", "Nothing that zed still has, or can get, opens the room:", "")
-    demo.show(f"  zed tries one held back:    {await zed.refusal(hand.pop())}")
+    demo.show(f"  zed tries an unused one:    {await zed.refusal(hand.pop())}")
     demo.show(f"  zed asks for a new token:   the gate says: {await demo.service.refusal('zed')}")
     await demo.chat(amy, "Hello again!")
     if demo.sandbox.connected != ((LOBBY, "amy"),):
@@ -382,7 +370,7 @@ def alone() -> None:
     logging.getLogger("reconciler.gate").setLevel(logging.ERROR)  # it warns of a settle_after this short
 
 
-def tell(folder: Path, ending: Ending, page: bool) -> None:
+def in_folder(folder: Path, ending: Ending, page: bool) -> None:
     """Tell the story in this folder; with a page, leave the sandbox to the reader afterwards, until Ctrl-C."""
     options = SandboxOptions(rooms=(LOBBY,), room_names={LOBBY: "lobby"}, token_lifetime=TOKEN_LIFETIME)
     with running(options) as sandbox:
@@ -404,7 +392,7 @@ def main(*arguments: str) -> int:
     try:
         with TemporaryDirectory(prefix="reconciler-demo-") as folder:
             try:
-                tell(Path(folder), ending, page="--page" in arguments)
+                in_folder(Path(folder), ending, page="--page" in arguments)
             finally:
                 ending.ignore()
     except Ended as ended:
