@@ -194,7 +194,11 @@ class Demo:
             stderr=asyncio.subprocess.PIPE,
         )
         try:
-            yield process
+            try:
+                yield process
+            except NotSo:
+                if not process.returncode:  # else why it has failed says more
+                    raise
             _, complaints = await process.communicate()
             if process.returncode != 0:
                 raise NotSo(f"`reconciler {words[0]}` ended with {process.returncode}:\n{complaints.decode()}")
@@ -253,6 +257,8 @@ async def story(demo: Demo) -> None:
         hand: list[str] = []
         hoarding = asyncio.create_task(hoard(service, "zed", hand))
         try:
+            while len(hand) < 2:
+                await asyncio.sleep(0.05)
             demo.show("", "zed gets more tokens, and keeps them unused. A moderator bans zed:")
             await demo.tell("ban", "zed", "--room", "lobby", "--reason", REASON, says="\nPlan: 1 to ban, ")
             demo.show("", "The change is reviewed and merged, and CI applies it:")
@@ -305,11 +311,12 @@ async def play(demo: Demo) -> None:
     reconciler = Path(sys.executable).with_name("reconciler")
     demo.show(
         "",
-        f"The sandbox runs on until Ctrl-C, with a page to play with: {demo.sandbox.url}/",
+        f"Play with it, until Ctrl-C: {demo.sandbox.url}/",
         "To change bans.yaml and apply it, in another terminal:",
         "",
         f"  cd {demo.folder}",
-        f"  export AWS_ENDPOINT_URL_IVSCHAT={demo.sandbox.url} AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any",
+        f"  export AWS_ENDPOINT_URL_IVSCHAT={demo.sandbox.url}",
+        "  export AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any",
         f"  {reconciler} apply",
     )
     await asyncio.Event().wait()
