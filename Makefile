@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 .PHONY: help demo plan apply test lint format schema bench build clean
 
 help:
-	@echo 'make demo    the whole job against a local sandbox: plan, apply, plan again'
+	@echo 'make demo    a user is banned, in a local sandbox; with PAGE=1 it stays, to play with'
 	@echo 'make plan    show what apply would do with bans.yaml'
 	@echo 'make apply   do it, on AWS, after asking'
 	@echo 'make test    run the tests; with CI=true, many more examples of each'
@@ -37,7 +37,7 @@ $(VENV)/.installed-dev: pyproject.toml constraints.txt | $(BIN)/python
 	@touch $@ $(VENV)/.installed
 
 demo: $(VENV)/.installed
-	@PATH="$(CURDIR)/$(BIN):$$PATH" sh docs/demo.sh
+	@$(BIN)/python docs/demo.py $(if $(PAGE),--page)
 
 plan: $(VENV)/.installed
 	@$(BIN)/reconciler plan

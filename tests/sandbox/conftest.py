@@ -9,6 +9,7 @@ from botocore.config import Config
 from reconciler.sandbox import Sandbox, SandboxOptions, running
 
 from .builders import FINALS, LOBBY, REGION
+from .chat_sdk import Room, RoomOf
 
 if TYPE_CHECKING:
     from mypy_boto3_ivschat import IvschatClient
@@ -46,3 +47,17 @@ def chat_for() -> Iterator[ChatFor]:
 def chat(sandbox: Sandbox, chat_for: ChatFor) -> "IvschatClient":
     """A boto3 client of `sandbox` that never retries."""
     return chat_for(sandbox)
+
+
+@pytest.fixture
+def room_of() -> Iterator[RoomOf]:
+    """Makes clients of Amazon's chat SDK, which end with the test."""
+    made: list[Room] = []
+
+    def make(sandbox: Sandbox, chat: "IvschatClient") -> Room:
+        made.append(Room(sandbox, chat))
+        return made[-1]
+
+    yield make
+    for room in made:
+        room.end()

@@ -6,10 +6,13 @@ import contextlib
 import json
 import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 import urllib.parse
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -129,6 +132,28 @@ def test_an_expired_token_is_refused(chat_for: ChatFor) -> None:
         )
 
 
+def test_a_sandbox_that_has_refused_handshakes_of_every_kind_goes_on(chat_for: ChatFor) -> None:
+    now = [1_800_000_000.0]
+    rooms = (LOBBY, FINALS)
+    with running(SandboxOptions(rooms=rooms, token_lifetime=5, quota=0), clock=lambda: now[0]) as sandbox:
+        chat, elsewhere = chat_for(sandbox), chat_for(sandbox, region="eu-west-1")
+        expired = token(chat, "zed")
+        now[0] += 5
+        used = token(chat, "amy")
+        amy = dial(sandbox, used)
+        homeless = elsewhere.create_chat_token(roomIdentifier=FINALS, userId="zed")["token"]
+        elsewhere.delete_room(identifier=FINALS)
+        bad = ["", expired, used, homeless, "nonsense", "x" * 5000, "a b", '"', "é"]
+        lines = [[f"Sec-WebSocket-Protocol: {one}"] if one else [] for one in bad]
+        assert [handshake(sandbox, *line)[0] for line in lines] == [401, 401, 401, 404, 401, 401, 401, 401, 401]
+        assert sandbox.connected == ((LOBBY, "amy"),)
+        zed = dial(sandbox, token(chat, "zed", "SEND_MESSAGE"))
+        zed.sendall(text_frame(b'{"Action": "SEND_MESSAGE", "Content": "hi"}'))
+        assert b'"Content":"hi"' in amy.recv(65536)
+        zed.close()
+        amy.close()
+
+
 def test_a_handshake_that_is_none_uses_no_token_up(sandbox: Sandbox, chat: "IvschatClient") -> None:
     good = token(chat, "zed")
     with contextlib.closing(connect(sandbox.url)) as connection:
@@ -214,13 +239,18 @@ def test_whoever_hangs_up_without_a_word_is_gone(sandbox: Sandbox, chat: "Ivscha
 
 def dial(sandbox: Sandbox, credential: str) -> socket.socket:
     """A client as raw as it gets, after the handshake."""
-    address = urllib.parse.urlsplit(sandbox.url)
+    return dial_at(sandbox.url, credential, "any.example")
+
+
+def dial_at(url: str, credential: str, host: str) -> socket.socket:
+    """A client that calls what is at an address by this name."""
+    address = urllib.parse.urlsplit(url)
     assert address.hostname is not None
     assert address.port is not None
     raw = socket.create_connection((address.hostname, address.port), timeout=LIMIT)
     key = base64.b64encode(os.urandom(16)).decode()
     raw.sendall(
-        f"GET / HTTP/1.1\r\nHost: any.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"GET / HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
         f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
         f"Sec-WebSocket-Protocol: {credential}\r\n\r\n".encode()
     )
@@ -366,11 +396,29 @@ def health(sandbox: Sandbox) -> Any:
         return json.loads(connection.getresponse().read())
 
 
-def test_a_name_that_is_allowed_reaches_a_sandbox_that_listens_everywhere() -> None:
-    options = SandboxOptions(rooms=(LOBBY,), host="0.0.0.0", allow_hosts=("Sandbox",))
-    with running(options) as sandbox:
-        assert sandbox.url.startswith("http://127.0.0.1:")
-        for host, status in [("sandbox:8787", 200), ("other:8787", 421)]:
-            with contextlib.closing(connect(sandbox.url)) as connection:
-                connection.request("GET", "/_sandbox/health", headers={"Host": host})
-                assert connection.getresponse().status == status
+def test_in_a_container_a_name_that_is_allowed_reaches_the_api_and_the_chat(folder: Path) -> None:
+    options = ("--port", "0", "--host", "0.0.0.0", "--allow-host", "Sandbox")
+    command = [sys.executable, "-m", "reconciler", "sandbox", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            url = process.stdout.readline().split()[-1]
+            assert url.startswith("http://127.0.0.1:")
+
+            def call(host: str, method: str, path: str, body: str | None = None) -> tuple[int, Any]:
+                with contextlib.closing(connect(url)) as connection:
+                    connection.request(method, path, body, {"Host": host, "Authorization": signed()})
+                    response = connection.getresponse()
+                    return response.status, json.loads(response.read())
+
+            wanted = json.dumps({"roomIdentifier": LOBBY, "userId": "zed"})
+            for name in ("sandbox:8787", "SANDBOX"):
+                assert call(name, "GET", "/_sandbox/health")[0] == 200
+                status, made = call(name, "POST", "/CreateChatToken", wanted)
+                assert status == 200
+                dial_at(url, made["token"], name).close()
+            for name in ("other:8787", "sandbox.evil.example", "0.0.0.0:8787"):
+                assert call(name, "GET", "/_sandbox/health")[0] == 421
+                assert call(name, "POST", "/CreateChatToken", wanted)[0] == 421
+        finally:
+            process.kill()
