@@ -28,6 +28,7 @@ from reconciler.errors import BanListUnreadable, BanListUnwritable, FormattingUn
 from reconciler.reading import MAX_LIST, read_regular_file
 from reconciler.yamltext import read as yamltext
 from reconciler.yamltext.characters import decode
+from reconciler.yamltext.values import Document
 
 _PATIENCE: Final = 30.0  # seconds for another `ban` or `lift` to end
 _NEW_FILE: Final = b"bans: []\n"
@@ -195,7 +196,7 @@ class _Edits:
         if isinstance(target, ListFile):
             self._step(target, (), lambda found: edit.add(found, entries))
             return
-        content = _edited(_NEW_FILE, (), [lambda found: edit.add(found, entries)])
+        content = _edited(_NEW_FILE, yamltext.read(_NEW_FILE), (), [lambda found: edit.add(found, entries)])
         self._new.append(FileChange(target, None, content))
 
     def remove(self, entries: Iterable[Listed]) -> None:
@@ -226,7 +227,7 @@ class _Edits:
             BanListError: it does not; or the new list has problems.
         """
         files = [
-            FileChange(file.path, file.content, _edited(file.content, self._wanted[file], steps))
+            FileChange(file.path, file.content, _edited(file.content, file.document, self._wanted[file], steps))
             for file, steps in self._steps.items()
         ]
         files += self._new
@@ -245,9 +246,9 @@ class _Edits:
         self._steps.setdefault(file, []).append(step)
 
 
-def _edited(content: bytes, wanted: Collection[int], steps: Iterable[_Step]) -> bytes:
+def _edited(content: bytes, document: Document, wanted: Collection[int], steps: Iterable[_Step]) -> bytes:
     text = decode(content)
-    found = survey(text, yamltext.read(content), wanted)
+    found = survey(text, document, wanted)
     mark = BOM_UTF8 if content.startswith(BOM_UTF8) else b""
     return mark + spliced(text, [change for step in steps for change in step(found)]).encode()
 

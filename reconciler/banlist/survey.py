@@ -122,17 +122,20 @@ class _Surveyor:
         self._rooms: tuple[str, Event, Event, list[Event]] | None = None  # a list in the entry, while it is read
 
     def look(self, placed: Placed) -> None:
-        match placed.path:
-            case ():
-                self.found.in_flow |= bool(getattr(placed.event, "flow_style", False))
-            case ("bans",):
-                self._look_at_list(placed)
-            case ("bans", int(index)):
-                self._look_at_entry(index, placed.event)
-            case ("bans", int(), str(name)):
-                self._look_at_field(name, placed)
-            case ("bans", int(), str(), int()) if self._rooms is not None:
-                self._rooms[3].append(placed.event)
+        path = placed.path
+        depth = 0 if path is None else len(path)  # most values are fields, so they come first
+        if path is None or (depth and path[0] != "bans"):
+            return
+        if depth == 3:
+            self._look_at_field(str(path[2]), placed)
+        elif depth == 2:
+            self._look_at_entry(int(path[1]), placed.event)
+        elif depth == 4 and self._rooms is not None:
+            self._rooms[3].append(placed.event)
+        elif depth == 1:
+            self._look_at_list(placed)
+        elif depth == 0:
+            self.found.in_flow |= bool(getattr(placed.event, "flow_style", False))
 
     def _look_at_list(self, placed: Placed) -> None:
         if placed.event.__class__ is SequenceEndEvent:

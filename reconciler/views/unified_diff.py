@@ -103,7 +103,9 @@ class _Matcher(SequenceMatcher[str]):
             i, j = anchor_i, anchor_j
 
     def _between(self, i: int, i_end: int, j: int, j_end: int) -> Iterator[_Opcode]:
-        if i_end - i + j_end - j <= _CLOSELY:
+        if i_end - i == j_end - j and self.old[i:i_end] == self.new[j:j_end]:
+            yield "equal", i, i_end, j, j_end
+        elif i_end - i + j_end - j <= _CLOSELY:
             matcher = SequenceMatcher(None, self.old[i:i_end], self.new[j:j_end], autojunk=False)
             for tag, a, a_end, b, b_end in matcher.get_opcodes():
                 yield tag, i + a, i + a_end, j + b, j + b_end
