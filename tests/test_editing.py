@@ -10,12 +10,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reconciler import editing, sources
 from reconciler.banlist import banning, lifting
 from reconciler.banlist.banning import Wanted
+from reconciler.banlist.read import read_whole
 from reconciler.errors import BanListError, BanListInvalid, BanListUnreadable, BanListUnwritable, FormattingUnsafe
 from tests.builders import FINALS, LOBBY
+from tests.yaml_texts import ban_list_texts
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HEAD = f"version: 1\nrooms:\n  lobby: {LOBBY}\n  finals: {FINALS}\n"
@@ -231,3 +235,36 @@ def test_there_has_to_be_a_file() -> None:
     began = time.monotonic()
     with editing.only_one("bans.yaml"):
         assert time.monotonic() - began < 10  # opening a pipe that nobody writes to must not wait
+
+
+@st.composite
+def changes_to(draw: st.DrawFn, users: Sequence[str]) -> Wanted:
+    """A ban of somebody who is listed, or not."""
+    user = draw(st.sampled_from([*users, "somebody else"]))
+    rooms: tuple[str, ...] | str = draw(st.sampled_from(ANY_ROOMS))
+    texts = st.none() | st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
+    ends = draw(st.sampled_from([None, "never", datetime(2030, 1, 1, tzinfo=UTC)]))
+    return Wanted(user, rooms, draw(texts), ends, draw(texts))
+
+
+ANY_ROOMS: list[tuple[str, ...] | str] = [("lobby",), ("finals", "lobby"), (FINALS,), "all", "everywhere"]
+
+
+@given(ban_list_texts(), st.data())
+def test_terms_of_any_list_change_and_nothing_else_does(listed: tuple[str, Sequence[str]], data: st.DataObject) -> None:
+    """What would not mean what was asked for is an error, so that there is none says enough."""
+    text, users = listed
+    reading = read_whole(text.encode())
+    changes = editing.banning(reading, banning.decide(reading, [data.draw(changes_to(users))], NOW), None)
+    for file in changes.files:
+        kept = [line for line in text.splitlines() if "#" in line and ":" not in line]
+        assert [line for line in file.after.decode().splitlines() if line in kept] == kept
+    if users:
+        user = data.draw(st.sampled_from(users))
+        try:
+            decided = lifting.decide(reading, [user], data.draw(st.sampled_from([(), ("lobby",), ("finals",)])))
+        except BanListInvalid as error:
+            assert "not banned in" in str(error) or "banned everywhere" in str(error)  # noqa: PT017
+        else:
+            changes = editing.lifting(reading, decided)
+            assert changes.reading.ban_list.bans.keys() == reading.ban_list.bans.keys() - set(decided.gone)
