@@ -4,13 +4,14 @@ import os
 import sys
 from collections.abc import Iterator
 
-from tests.bench import applying, chatting, gating, publishing, reading, recording, starting
+from tests.bench import applying, chatting, editing, gating, publishing, reading, recording, starting
 from tests.bench.measure import Figure
 
 
 def figures() -> Iterator[Figure]:
     yield from starting.figures()
     yield from reading.figures()
+    yield from editing.figures()
     yield from recording.figures()
     yield from applying.figures()
     yield from publishing.figures()
