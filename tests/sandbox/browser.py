@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 import pytest
@@ -34,6 +34,7 @@ _OPTIONS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP sandbox 127.0.0.1",  # a name as containers have them
     "--remote-debugging-port=0",
 )
 
@@ -154,6 +155,17 @@ class Tab:
             time.sleep(0.02)
         raise AssertionError(f"never true: {script}\n{self.run('document.body.innerText')}")
 
+    def close(self) -> None:
+        """Close it, and with it whatever it has open."""
+        self.ask("Page.close")
+
+    def hears(self, what: Literal["complaints", "dialogs"]) -> None:
+        """Wait until there is one more of these."""
+        last = time.monotonic() + PATIENCE
+        while not getattr(self, what):
+            assert time.monotonic() < last, f"no {what}"
+            self.run("0")
+
     def press(self, key: str, *, shift: bool = False) -> None:
         """Press a key and let it go."""
         for what in ("keyDown", "keyUp"):
@@ -162,13 +174,6 @@ class Tab:
     def type(self, text: str) -> None:
         """Write where the focus is."""
         self.ask("Input.insertText", {"text": text})
-
-    def screenshot(self, path: Path) -> None:
-        """Make a picture of all of the page."""
-        import base64
-
-        taken = self.ask("Page.captureScreenshot", {"captureBeyondViewport": True})
-        path.write_bytes(base64.b64decode(taken["data"]))
 
 
 @contextmanager
@@ -195,5 +200,3 @@ def _address(file: Path, exit_code: Callable[[], int | None]) -> str:
             return f"ws://127.0.0.1:{lines[0]}{lines[1]}"
         time.sleep(0.02)
     raise AssertionError(f"Chromium does not start: {exit_code()}")
-
-

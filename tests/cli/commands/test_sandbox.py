@@ -99,6 +99,9 @@ def test_the_sandbox_serves_until_it_is_stopped(folder: Path) -> None:
         assert process.stdout.readline() == (
             f"Chat clients join at {url.replace('http', 'ws')} with a token from CreateChatToken.\n"
         )
+        assert process.stdout.readline() == (
+            f"Open {url} in a browser to see who is connected, and to join as any user.\n"
+        )
         environment = os.environ | {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
         applied = in_a_process("apply", "--auto-approve", "--endpoint-url", url, env=environment)
         assert applied.returncode == 0, applied.stderr
