@@ -6,7 +6,8 @@ a watcher is too slow for, the oldest is counted and forgotten.
 
 import json
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from reconciler.sandbox.overview import Overview
@@ -76,6 +77,7 @@ class Feed:
 
     def __init__(self) -> None:
         self._watchers: dict[Watcher, None] = {}
+        self._held: list[Mapping[str, Any]] | None = None
 
     @property
     def is_full(self) -> bool:
@@ -91,10 +93,21 @@ class Feed:
         """Tell it nothing more."""
         self._watchers.pop(watcher, None)
 
+    @contextmanager
+    def during_call(self) -> Iterator[None]:
+        """While the API carries out a call: what that brings about is told after `called`, cause before effect."""
+        self._held = []
+        try:
+            yield
+        finally:
+            held, self._held = self._held, None
+            for event in held:
+                self._tell(event)
+
     def called(self, request: Request) -> None:
         """The API was called."""
         if self._watchers:
-            self._tell(
+            self._tell_now(
                 {
                     "kind": "call",
                     "operation": request.operation,
@@ -154,6 +167,12 @@ class Feed:
                 watcher.renew()
 
     def _tell(self, event: Mapping[str, Any]) -> None:
+        if self._held is not None:
+            self._held.append(event)
+        else:
+            self._tell_now(event)
+
+    def _tell_now(self, event: Mapping[str, Any]) -> None:
         for watcher in self._watchers:
             watcher.tell(event)
 

@@ -132,10 +132,12 @@ class Sandbox:
             Exception: what `on_request` raises.
         """
         with self._lock:
-            reply = self._dispatcher.reply(request, self._clock())
+            with self._feed.during_call():
+                reply = self._dispatcher.reply(request, self._clock())
+                if reply.request is not None:
+                    self._feed.called(reply.request)
             if reply.request is not None:
                 self._requests.append(reply.request)
-                self._feed.called(reply.request)
                 if reply.request.operation in _CHANGES_ROOMS:
                     self._feed.rooms_changed()
                 if self._log is not None:

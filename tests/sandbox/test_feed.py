@@ -1,3 +1,4 @@
+import contextlib
 from typing import Any
 
 import pytest
@@ -67,6 +68,38 @@ def test_it_tells_of_each_client_that_it_left_once() -> None:
     zed.ask({"Action": "DISCONNECT_USER", "UserId": "zed"})
     chat.messaging.leave(zed.connection)
     assert [event["kind"] for event in watching.events()] == ["joined", "event", "left"]
+
+
+def test_it_tells_of_a_call_before_what_that_brings_about() -> None:
+    feed = Feed()
+    chat = Service(SandboxOptions(rooms=(LOBBY,)), NOON, None, feed)
+    Client(chat, "zed")
+    watching = Watching(feed)
+    with feed.during_call():
+        chat.carry_out("DisconnectUser", REGION, kick("zed"), NOON)
+        feed.called(request(kick("zed")))
+    feed.refused(401, "why")
+    assert [event["kind"] for event in watching.events()] == ["call", "event", "left", "refused"]
+
+
+def test_it_loses_nothing_that_a_call_brought_about_before_it_failed() -> None:
+    feed = Feed()
+    watching = Watching(feed)
+    with contextlib.suppress(OSError), feed.during_call():
+        feed.joined(LOBBY, "zed")
+        raise OSError("full")
+    assert [event["kind"] for event in watching.events()] == ["joined"]
+
+
+def test_a_search_sees_rooms_that_are_made_later() -> None:
+    feed = Feed()
+    chat = Service(SandboxOptions(rooms=(LOBBY,)), NOON, None, feed)
+    watcher = Watching(feed).watcher
+    watcher.overview.look_for("stage")
+    assert watcher.overview.of(chat.rooms, chat.messaging.connections)["rooms"] == []
+    chat.carry_out("CreateRoom", REGION, {"name": "stage"}, NOON)
+    feed.rooms_changed()
+    assert len(watcher.overview.of(chat.rooms, chat.messaging.connections)["rooms"]) == 1
 
 
 def test_it_tells_of_a_call_whom_it_is_about_and_what_became_of_it() -> None:

@@ -84,6 +84,16 @@ def test_a_watcher_sees_new_rooms_and_deleted_ones_and_a_reset(sandbox: Sandbox,
     in_time(work)
 
 
+def test_a_watcher_sees_a_call_before_what_it_brought_about(sandbox: Sandbox, chat: "IvschatClient") -> None:
+    async def work() -> None:
+        zed = await asyncio.to_thread(token, chat, "zed")
+        async with joined(sandbox, zed), watching(sandbox) as socket:
+            await asyncio.to_thread(chat.disconnect_user, roomIdentifier=LOBBY, userId="zed")
+            assert [event["kind"] for event in (await until(socket, "left"))["events"]] == ["call", "event", "left"]
+
+    in_time(work)
+
+
 def test_a_watcher_sees_who_is_refused_and_never_a_token(sandbox: Sandbox, chat: "IvschatClient") -> None:
     async def work() -> None:
         async with watching(sandbox) as socket:
