@@ -113,6 +113,12 @@ def page(browser: Browser, sandbox: Sandbox) -> Iterator["Page"]:
     page.tab.close()
 
 
+def reset(sandbox: Sandbox) -> None:
+    with contextlib.closing(connect(sandbox.url)) as connection:
+        connection.request("POST", "/_sandbox/reset")
+        assert connection.getresponse().status == 204
+
+
 class Page:
     """What somebody does on the page."""
 
@@ -297,6 +303,9 @@ def test_a_moderator_deletes_a_message_and_kicks_over_the_chat(page: Page, sandb
     page.press("Kick zed as mod")
     page.state("zed", "Kicked")
     assert [request.operation for request in sandbox.requests] == ["CreateChatToken"] * 2
+    reset(sandbox)
+    page.state("mod", "Disconnected (close code 1000)")  # and not kicked, as zed was last
+    page.tab.wait(f"{page.card('mod')}.innerText.includes('Join again')")
 
 
 @needs_chromium
@@ -363,9 +372,7 @@ def test_everything_that_one_can_use_has_a_name(page: Page) -> None:
 @needs_chromium
 def test_the_page_goes_on_after_a_reset(page: Page, sandbox: Sandbox) -> None:
     page.join("zed")
-    with contextlib.closing(connect(sandbox.url)) as connection:
-        connection.request("POST", "/_sandbox/reset")
-        assert connection.getresponse().status == 204
+    reset(sandbox)
     page.state("zed", "Disconnected (close code 1000)")
     page.happens("The sandbox was reset.")
     page.shows("2 rooms, 0 connections")

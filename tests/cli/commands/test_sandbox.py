@@ -112,6 +112,19 @@ def test_the_sandbox_serves_until_it_is_stopped(folder: Path) -> None:
     assert process.returncode == 130
 
 
+def test_the_sandbox_says_that_its_page_is_not_redacted(folder: Path) -> None:
+    command = [sys.executable, "-m", "reconciler", "sandbox", "--port", "0", "--redact"]
+    environment = os.environ | {"RECONCILER_REDACT_KEY": "k" * 32}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(4)]
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert lines[3].endswith("and to join as any user; it shows user IDs as they are.\n")
+
+
 SENDING = """
 import boto3
 chat = boto3.client("ivschat", region_name="us-west-2")
