@@ -28,6 +28,7 @@ PYTHON
 grep -q "The sandbox needs aiohttp" without-extra
 
 python -m pip install --quiet --disable-pip-version-check "${wheel}[sandbox]"
+python -c 'from reconciler.sandbox import page; assert page.html()'
 RECONCILER_STATE=bans.state.json reconciler sandbox -- reconciler apply --auto-approve
 test "$(reconciler plan)" = 'No changes. The state matches bans.yaml.'
 echo "The wheel works in an empty environment."

@@ -1,7 +1,8 @@
 """Who may call the API: programs, and pages of the sandbox itself.
 
-Any web page that a developer has open can make a browser send requests to a server on loopback. Two things give such a
-page away: its `Origin`, and, if its own name has been pointed at this address (DNS rebinding), its `Host`.
+Any web page that a developer has open can make a browser send requests to a server on loopback. Three things give such
+a page away: its `Origin`; where a browser leaves that out, as for pictures, scripts and frames, `Sec-Fetch-Site`, which
+says how the page is related to this address; and, if its own name has been pointed here (DNS rebinding), its `Host`.
 """
 
 import ipaddress
@@ -9,14 +10,18 @@ from collections.abc import Collection
 
 from reconciler.sandbox.errors import ServiceError
 
+_NOT_FOREIGN = {None, "none", "same-origin"}  # "none" is the user: an address typed in, a bookmark
+_FOREIGN = "The sandbox's API takes no requests of web pages from elsewhere. Call your server."
 
-def check_caller(host: str | None, origin: str | None, allowed: Collection[str]) -> None:
+
+def check_caller(host: str | None, origin: str | None, allowed: Collection[str], site: str | None = None) -> None:
     """Make sure that a request comes from no foreign page.
 
     Args:
         host: the header of that name; None if there is none.
         origin: the same.
         allowed: names for this machine besides those of loopback, in lower case.
+        site: the header `Sec-Fetch-Site`; None if there is none. Browsers send it to loopback and over TLS.
 
     Raises:
         ServiceError: it may.
@@ -29,9 +34,9 @@ def check_caller(host: str | None, origin: str | None, allowed: Collection[str])
             "The sandbox does not answer to this Host. If it is the sandbox's name, start it with --allow-host NAME.",
         )
     if origin is not None and origin.lower() != f"http://{host}".lower():
-        raise ServiceError(
-            "ForbiddenOrigin", 403, "The sandbox's API takes no requests of web pages from elsewhere. Call your server."
-        )
+        raise ServiceError("ForbiddenOrigin", 403, _FOREIGN)
+    if site not in _NOT_FOREIGN:
+        raise ServiceError("ForbiddenOrigin", 403, _FOREIGN)
 
 
 def name_in(host: str) -> str:

@@ -3,7 +3,7 @@
 Pure: what a connection sends over is given to it, and none of this waits.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from typing import Protocol
 
 from reconciler.sandbox.quota import TokenBucket
@@ -64,10 +64,22 @@ class Connection:
 
 
 class Connections:
-    """The connections of every room, from the moment that a token is taken."""
+    """The connections of every room, from the moment that a token is taken.
 
-    def __init__(self) -> None:
+    Args:
+        joined: called with the ARN of a room and with a user ID when a connection is added.
+        left: the same, when one is removed.
+    """
+
+    def __init__(self, joined: Callable[[str, str], None], left: Callable[[str, str], None]) -> None:
+        self._joined = joined
+        self._left = left
         self._rooms: dict[str, dict[Connection, None]] = {}
+
+    @property
+    def rooms(self) -> Collection[str]:
+        """The ARNs of the rooms where somebody is."""
+        return self._rooms.keys()
 
     def __len__(self) -> int:
         return sum(map(len, self._rooms.values()))
@@ -79,13 +91,21 @@ class Connections:
     def add(self, connection: Connection) -> None:
         """Let a connection be in its room."""
         self._rooms.setdefault(connection.token.room_arn, {})[connection] = None
+        self._joined(connection.token.room_arn, connection.token.user_id)
 
     def remove(self, connection: Connection) -> None:
         """Let it be there no more, if it was."""
         room = self._rooms.get(connection.token.room_arn, {})
-        room.pop(connection, None)
+        if connection not in room:
+            return
+        del room[connection]
         if not room:
-            self._rooms.pop(connection.token.room_arn, None)
+            del self._rooms[connection.token.room_arn]
+        self._left(connection.token.room_arn, connection.token.user_id)
+
+    def in_room(self, room_arn: str) -> Collection[Connection]:
+        """The connections to a room."""
+        return self._rooms.get(room_arn, ())
 
     def deliver(self, room_arn: str, frame: bytes) -> None:
         """Send a frame to everybody in a room."""

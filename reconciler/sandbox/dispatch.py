@@ -23,7 +23,7 @@ from reconciler.sandbox.signature import scope_of
 MAX_BODY = 64 * 1024
 """Bytes of the longest body that is read. The longest well-formed request of the service is far shorter."""
 
-_PROBES = {("GET", "/"), ("HEAD", "/"), ("GET", "/health"), ("HEAD", "/health")}
+_PROBES = {("GET", "/health"), ("HEAD", "/health")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from reconciler.sandbox.connections import Connection, Connections
+from reconciler.sandbox.feed import Feed
 from reconciler.sandbox.frames import (
     ChatError,
     Message,
@@ -40,6 +41,7 @@ class Messaging:
         rooms: the rooms that exist.
         tokens: what opens them.
         charge: whether one more call of an operation in a region is within its quota at this time.
+        feed: told what happens.
         log: called with the ARN of a room and with what it receives, and when.
 
     Attributes:
@@ -48,10 +50,16 @@ class Messaging:
     """
 
     def __init__(
-        self, rooms: Rooms, tokens: Tokens, charge: Callable[[str, str, float], bool], log: Log | None = None
+        self,
+        rooms: Rooms,
+        tokens: Tokens,
+        charge: Callable[[str, str, float], bool],
+        feed: Feed,
+        log: Log | None = None,
     ) -> None:
         self._log = log
-        self.connections = Connections()
+        self._feed = feed
+        self.connections = Connections(feed.joined, feed.left)
         self.disconnected: list[tuple[str, str]] = []
         self._rooms = rooms
         self._tokens = tokens
@@ -191,8 +199,10 @@ class Messaging:
 
     def _deliver(self, room_arn: str, entity: Mapping[str, Any], now: float) -> None:
         self.connections.deliver(room_arn, encoded(entity))
+        self._feed.received(room_arn, entity)
         if self._log is not None:
             self._log(room_arn, entity, now)
 
     def _refuse(self, connection: Connection, error: ChatError, request_id: str) -> None:
         connection.send(encoded(error_entity(new_id(self._random), error, request_id)))
+        self._feed.answered_error(connection.token.room_arn, connection.token.user_id, error.code, str(error))

@@ -7,7 +7,7 @@ Source: service model `ivschat` 2020-07-14 as shipped by botocore for members an
 import base64
 import random
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, TypeAlias
@@ -127,6 +127,12 @@ class Rooms:
         self._random = random.Random(seed)  # noqa: S311 - room IDs are no secret
         self._rooms: dict[str, Room] = {}
         self._updates = 0
+
+    def __len__(self) -> int:
+        return len(self._rooms)
+
+    def __iter__(self) -> Iterator[Room]:
+        return iter(self._rooms.values())
 
     @property
     def arns(self) -> tuple[str, ...]:

@@ -4,20 +4,24 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TextIO
+from typing import Any, TextIO
 
 from reconciler.sandbox.chat_log import ChatLog
 from reconciler.sandbox.connections import Connection
 from reconciler.sandbox.dispatch import Dispatcher, HttpRequest, Reply
 from reconciler.sandbox.faults import Faults
+from reconciler.sandbox.feed import Feed, Watcher
 from reconciler.sandbox.kinds import FaultKind
 from reconciler.sandbox.options import SandboxOptions, check_room
 from reconciler.sandbox.request import Request, log_line
 from reconciler.sandbox.review import Review
 from reconciler.sandbox.service import Service
+from reconciler.sandbox.tokens import TokenRefused
 
 KEPT_REQUESTS = 1_000_000
 """How many requests a sandbox remembers; the oldest are forgotten first."""
+
+_CHANGES_ROOMS = {"CreateRoom", "UpdateRoom", "DeleteRoom"}
 
 
 class Sandbox:
@@ -47,7 +51,8 @@ class Sandbox:
         self._lock = threading.Lock()
         self._requests: deque[Request] = deque(maxlen=KEPT_REQUESTS)
         self._chat_log = None if options.chat_log is None else ChatLog(options.chat_log).write
-        self._service = Service(options, clock(), self._chat_log)
+        self._feed = Feed()
+        self._service = Service(options, clock(), self._chat_log, self._feed)
         self._faults = Faults(options)
         self._dispatcher = Dispatcher(self._service, self._faults)
 
@@ -99,6 +104,7 @@ class Sandbox:
         check_room(arn)
         with self._lock:
             self._service.rooms.add(arn, self._clock())
+            self._feed.rooms_changed()
 
     def deny(self, arn: str) -> None:
         """From now on, answer every call about this room with AccessDeniedException."""
@@ -126,9 +132,14 @@ class Sandbox:
             Exception: what `on_request` raises.
         """
         with self._lock:
-            reply = self._dispatcher.reply(request, self._clock())
+            with self._feed.during_call():
+                reply = self._dispatcher.reply(request, self._clock())
+                if reply.request is not None:
+                    self._feed.called(reply.request)
             if reply.request is not None:
                 self._requests.append(reply.request)
+                if reply.request.operation in _CHANGES_ROOMS:
+                    self._feed.rooms_changed()
                 if self._log is not None:
                     self._log.write(log_line(reply.request))
         if reply.request is not None and self._on_request is not None:
@@ -142,7 +153,11 @@ class Sandbox:
             TokenRefused: the token opens none.
         """
         with self._lock:
-            return self._service.messaging.join(token, address, self._clock())
+            try:
+                return self._service.messaging.join(token, address, self._clock())
+            except TokenRefused as refused:
+                self._feed.refused(refused.status, str(refused))
+                raise
 
     def remaining(self, connection: Connection) -> float:
         """Seconds that a session has left."""
@@ -179,15 +194,44 @@ class Sandbox:
         with self._lock:
             self._service.messaging.leave(connection)
 
+    def watch(self, watcher: Watcher) -> bool:
+        """Let somebody watch, unless too many do. From the server's thread only, as the three that follow."""
+        with self._lock:
+            if self._feed.is_full:
+                return False
+            self._feed.add(watcher)
+            return True
+
+    def unwatch(self, watcher: Watcher) -> None:
+        """Somebody watches no more."""
+        with self._lock:
+            self._feed.remove(watcher)
+
+    def look_for(self, watcher: Watcher, text: str) -> None:
+        """Somebody searches for rooms and users."""
+        with self._lock:
+            watcher.overview.look_for(text)
+            watcher.renew()
+
+    def news(self, watcher: Watcher) -> dict[str, Any]:
+        """What is new for a watcher, as a JSON object: `events`, how many before were `missed`, and the `overview`."""
+        with self._lock:
+            events, missed, is_changed = watcher.take()
+            news: dict[str, Any] = {"events": events, "missed": missed}
+            if is_changed:
+                news["overview"] = watcher.overview.of(self._service.rooms, self._service.messaging.connections)
+            return news
+
     def reset(self) -> None:
         """Begin again as at the start: with the rooms and options from then. From the server's thread only."""
         with self._lock:
             self._service.messaging.connections.end_all()
             self._options = self._first_options
-            self._service = Service(self._options, self._clock(), self._chat_log)
+            self._service = Service(self._options, self._clock(), self._chat_log, self._feed)
             self._faults = Faults(self._options)
             self._dispatcher = Dispatcher(self._service, self._faults)
             self._requests.clear()
+            self._feed.reset()
 
     def _change(self, changed: Callable[[SandboxOptions], SandboxOptions]) -> None:
         with self._lock:

@@ -11,6 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from aiohttp import web
 
+from reconciler.sandbox import page
 from reconciler.sandbox.callers import check_caller
 from reconciler.sandbox.dispatch import MAX_BODY, HttpRequest, Reply
 from reconciler.sandbox.errors import ServiceError
@@ -18,6 +19,7 @@ from reconciler.sandbox.handlers import Handlers
 from reconciler.sandbox.options import SandboxOptions, address_of
 from reconciler.sandbox.request import Request
 from reconciler.sandbox.sandbox import Sandbox
+from reconciler.sandbox.watching import PATH, watch
 from reconciler.sandbox.websocket import converse, is_handshake
 
 _HANG = 60.0
@@ -135,11 +137,24 @@ class _Server:
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if is_handshake(request):  # From any page: the token is the credential, and front-ends have ports of their own.
             return await converse(request, self.sandbox, self._handlers, self._failed)
+        response = await self._respond(request)
+        if not response.prepared:
+            response.headers.update(page.GUARDED)
+        return response
+
+    async def _respond(self, request: web.BaseRequest) -> web.StreamResponse:
+        head = request.headers
+        # A link may lead to the page, from wherever, but not into a frame.
+        site = None if _is_visit(request) else head.get("Sec-Fetch-Site")
         try:
-            check_caller(request.headers.get("Host"), request.headers.get("Origin"), self._allowed_hosts)
+            check_caller(head.get("Host"), head.get("Origin"), self._allowed_hosts, site)
         except ServiceError as error:
             return web.json_response(error.body, status=error.status, headers={"x-amzn-ErrorType": error.code})
         match request.method, request.rel_url.path:
+            case "GET" | "HEAD", "/":
+                return web.Response(body=page.html(), headers=page.headers())
+            case "GET", path if path == PATH:
+                return await watch(request, self.sandbox, self._failed)
             case "GET", "/_sandbox/health":
                 rooms, connected = len(self.sandbox.rooms), len(self.sandbox.connected)
                 return web.json_response({"status": "ok", "rooms": rooms, "connections": connected})
@@ -181,6 +196,13 @@ class _Server:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.stopping.wait()
+
+
+def _is_visit(request: web.BaseRequest) -> bool:
+    """Whether somebody opens the page in a tab of its own."""
+    head = request.headers
+    is_document = (head.get("Sec-Fetch-Mode"), head.get("Sec-Fetch-Dest")) == ("navigate", "document")
+    return is_document and request.method == "GET" and request.rel_url.path == "/"
 
 
 async def _body(request: web.BaseRequest) -> bytes | None:

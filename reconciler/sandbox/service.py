@@ -8,6 +8,7 @@ Sources: service model `ivschat` 2020-07-14 as shipped by botocore for operation
 
 from reconciler.sandbox import errors
 from reconciler.sandbox.attributes import problems_of
+from reconciler.sandbox.feed import Feed
 from reconciler.sandbox.messaging import Log, Messaging
 from reconciler.sandbox.model import check
 from reconciler.sandbox.options import SandboxOptions
@@ -26,6 +27,7 @@ class Service:
         options: what the sandbox is started with.
         now: when its rooms are made, in seconds since 1970.
         chat_log: called with the ARN of a room and with what it receives, and when.
+        feed: told what happens in the rooms.
 
     Attributes:
         options: the quotas and `deny` hold from the next call on if this is replaced.
@@ -34,7 +36,9 @@ class Service:
         messaging: what happens in the rooms.
     """
 
-    def __init__(self, options: SandboxOptions, now: float, chat_log: Log | None = None) -> None:
+    def __init__(
+        self, options: SandboxOptions, now: float, chat_log: Log | None = None, feed: Feed | None = None
+    ) -> None:
         self.options = options
         self.rooms = Rooms(options.account, options.seed)
         for arn in options.rooms:
@@ -43,7 +47,7 @@ class Service:
         for number in range(1, options.more_rooms + 1):
             self.rooms.create(region, {"name": f"room-{number}"}, now)
         self.tokens = Tokens(options.token_lifetime, options.session_lifetime)
-        self.messaging = Messaging(self.rooms, self.tokens, self.charge, chat_log)
+        self.messaging = Messaging(self.rooms, self.tokens, self.charge, feed or Feed(), chat_log)
         self._quotas = Quotas()
         self._operations: dict[str, Operation] = {
             "CreateChatToken": self._create_chat_token,

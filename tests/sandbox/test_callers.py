@@ -33,3 +33,15 @@ def test_a_page_from_elsewhere_is_refused(origin: str) -> None:
     with pytest.raises(ServiceError, match="takes no requests of web pages from elsewhere") as caught:
         check_caller("localhost:8787", origin, frozenset())
     assert caught.value.status == 403
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "nonsense"])
+def test_a_page_from_elsewhere_is_refused_also_where_a_browser_leaves_its_origin_out(site: str) -> None:
+    with pytest.raises(ServiceError, match="takes no requests of web pages from elsewhere") as caught:
+        check_caller("localhost:8787", None, frozenset(), site)
+    assert caught.value.status == 403
+
+
+@pytest.mark.parametrize("site", ["none", "same-origin"])
+def test_a_browser_may_call_for_its_user_and_for_the_page_itself(site: str) -> None:
+    check_caller("localhost:8787", None, frozenset(), site)

@@ -239,6 +239,8 @@ def _serve(options: "SandboxOptions", names: Mapping[str, str], redact: Redactio
             f" AWS_ENDPOINT_URL_IVSCHAT={box.url} AWS_ACCESS_KEY_ID=any AWS_SECRET_ACCESS_KEY=any\n"
         )
         console.out(f"Chat clients join at ws{box.url.removeprefix('http')} with a token from CreateChatToken.\n")
+        hint = "; it shows user IDs as they are" if redact else ""
+        console.out(f"Open {box.url} in a browser to see who is connected, and to join as any user{hint}.\n")
         try:
             Event().wait()
         except KeyboardInterrupt:

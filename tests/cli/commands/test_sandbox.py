@@ -99,6 +99,9 @@ def test_the_sandbox_serves_until_it_is_stopped(folder: Path) -> None:
         assert process.stdout.readline() == (
             f"Chat clients join at {url.replace('http', 'ws')} with a token from CreateChatToken.\n"
         )
+        assert process.stdout.readline() == (
+            f"Open {url} in a browser to see who is connected, and to join as any user.\n"
+        )
         environment = os.environ | {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x"}
         applied = in_a_process("apply", "--auto-approve", "--endpoint-url", url, env=environment)
         assert applied.returncode == 0, applied.stderr
@@ -107,6 +110,19 @@ def test_the_sandbox_serves_until_it_is_stopped(folder: Path) -> None:
         process.communicate(timeout=30)
     assert line == 'DisconnectUser in us-west-2   lobby/ABC123def456   reason="Violated terms of service"   → 200\n'
     assert process.returncode == 130
+
+
+def test_the_sandbox_says_that_its_page_is_not_redacted(folder: Path) -> None:
+    command = [sys.executable, "-m", "reconciler", "sandbox", "--port", "0", "--redact"]
+    environment = os.environ | {"RECONCILER_REDACT_KEY": "k" * 32}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(4)]
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert lines[3].endswith("and to join as any user; it shows user IDs as they are.\n")
 
 
 SENDING = """
