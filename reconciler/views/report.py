@@ -225,12 +225,13 @@ FORMATS: Final = {  # each imports what it needs: a plan as text is not to wait 
     "markdown": "markdown_format:MarkdownFormat",
     "json": "json_format:JsonFormat",
     "json lines": "json_lines:JsonLinesFormat",
+    "csv": "csv_format:CsvFormat",
     "github": "github_format:GithubFormat",
 }
 
 
 def report(format: str, output: Output, redact: Redaction) -> Report:
-    """A report as `text`, `markdown`, `json` (one document), `json lines` or `github` (annotations)."""
+    """A report as `text`, `markdown`, `json` (one document), `json lines`, `csv` or `github` (annotations)."""
     module, _, name = FORMATS[format].partition(":")
     made: type[Format] = getattr(import_module(f"reconciler.views.{module}"), name)
     return Report(made(replace(output, redacted=bool(redact))), redact)
