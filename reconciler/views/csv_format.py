@@ -17,8 +17,8 @@ from reconciler import escape
 from reconciler.bans import BanKey, Record, format_time, room_name
 from reconciler.state.endpoints import recorded
 from reconciler.state.value import State
-from reconciler.views import wording
 from reconciler.views.report import Format
+from reconciler.views.wording import count
 
 # As the list calls them, where it knows them.
 COLUMNS: Final = ("user_id", "rooms", "reason", "expires_at", "room_arn", "disconnected_at")
@@ -52,7 +52,7 @@ class CsvFormat(Format):
         while some := "".join(islice(left, _AT_ONCE)):
             self.output.write(some.encode(errors="backslashreplace"))
         if odd:
-            self.output.diagnostic(wording.formulas(odd))
+            self.output.diagnostic(_formulas(odd))
 
 
 def _cells(key: BanKey, record: Record, room_names: Mapping[str, str]) -> tuple[str, ...]:
@@ -74,6 +74,14 @@ def _quoted(cell: str) -> str:
     if not cell or _BARE.fullmatch(cell):
         return cell
     return '"' + cell.replace('"', '""') + '"'
+
+
+def _formulas(rows: int) -> str:
+    """That a spreadsheet may run what stands in a CSV."""
+    return (
+        f"{count(rows, 'row')} {'has' if rows == 1 else 'have'} a cell that begins with =, +, -, @ or a tab. A"
+        " spreadsheet takes it for a formula, unless the columns are imported as text."
+    )
 
 
 def _time(time: datetime | None) -> str:

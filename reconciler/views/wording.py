@@ -260,14 +260,6 @@ def not_retired(places: str) -> str:
     )
 
 
-def formulas(bans: int) -> str:
-    """That a spreadsheet may run what stands in a CSV."""
-    return (
-        f"{count(bans, 'row')} {'has' if bans == 1 else 'have'} a cell that begins with =, +, -, @ or a tab. A"
-        " spreadsheet takes it for a formula, unless the columns are imported as text."
-    )
-
-
 # What holds up an apply
 
 
