@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from reconciler.errors import LogUnreadable
 from reconciler.reading import pieces_of, pieces_of_file
+
+if TYPE_CHECKING:
+    from reconciler.aws.objects import Object
 
 STDIN: Final = "-"
 _S3: Final = "s3://"
@@ -60,11 +63,13 @@ def logs_at(location: str, *, since: datetime | None = None, profile: str | None
 
 def _objects(location: str, since: datetime | None, profile: str | None) -> Iterator[Log]:
     objects = import_module("reconciler.aws.objects").Objects(location, profile)  # boto3 takes long to import
-    for listed in objects.listed():
+
+    def wanted(listed: "Object") -> bool:
         old = since is not None and listed.modified < since
-        if listed.size and not old and listed.key.rpartition("/")[2] != _TEST:
-            same = listed.key == objects.prefix
-            yield Log(objects.url(listed), listed.key, partial(objects.pieces, listed), asked_for=same)
+        return bool(listed.size) and not old and listed.key.rpartition("/")[2] != _TEST
+
+    for listed, pieces in objects.contents(wanted):
+        yield Log(objects.url(listed), listed.key, pieces, asked_for=listed.key == objects.prefix)
 
 
 def _below(folder: str) -> Iterator[str]:

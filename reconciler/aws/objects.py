@@ -2,12 +2,17 @@
 
 Every call ends: each page and each piece has its time. A piece that does not come is asked for again, from where the
 last one ended, and only of the same version of the object.
+
+A busy platform has some hundred thousand small logs a day, and each answer takes tens of milliseconds. So small objects
+are read ahead, 16 at once: fifteen times as many a second, against a server that takes 30 ms.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
+from multiprocessing.pool import AsyncResult, ThreadPool
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from reconciler.aws.clients import ERRORS, answered, code_of, config, session, why
@@ -20,9 +25,13 @@ if TYPE_CHECKING:
 _PIECE: Final = 2**20  # bytes
 _SECONDS: Final = 120.0  # for a page, or for a piece, with the retries of the call
 _ATTEMPTS: Final = 4  # in a row without a byte
+_THREADS: Final = 16
+_AHEAD: Final = 32  # objects of one piece at most, which is what is held in memory
 _FAILED: Final = (*ERRORS, TimeoutError)
 
 T = TypeVar("T")
+Pieces = Callable[[], Iterator[bytes]]
+"""The content of an object. Raises LogUnreadable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +82,19 @@ class Objects:
                 return
             token = {"ContinuationToken": following}
 
+    def contents(self, wanted: Callable[[Object], bool]) -> Iterator[tuple[Object, Pieces]]:
+        """The objects that are wanted, by key. Raises LogUnreadable."""
+        ahead: deque[tuple[Object, Pieces]] = deque()
+        with ThreadPool(_THREADS) as pool:
+            for listed in filter(wanted, self.listed()):
+                pieces = partial(self.pieces, listed)
+                if listed.size <= _PIECE:
+                    pieces = partial(_ready, pool.apply_async(lambda pieces=pieces: list(pieces())))
+                ahead.append((listed, pieces))
+                if len(ahead) > _AHEAD:
+                    yield ahead.popleft()
+            yield from ahead
+
     def url(self, listed: Object) -> str:
         """`s3://BUCKET/KEY`."""
         return f"s3://{self.bucket}/{listed.key}"
@@ -111,7 +133,7 @@ class Objects:
     @cached_property
     def _s3(self) -> "S3Client":
         try:
-            return session(self._profile).client("s3", config=config())
+            return session(self._profile).client("s3", config=config(connections=_THREADS))
         except (*ERRORS, ValueError) as error:
             raise LogUnreadable(f"{self.location} cannot be reached: {error}.") from error
 
@@ -122,6 +144,10 @@ class Objects:
             return LogUnreadable(f"{what} cannot be read: it has changed since it was listed. Run the audit again.")
         needed = f"s3:ListBucket on arn:aws:s3:::{self.bucket} and s3:GetObject on arn:aws:s3:::{self.bucket}/*"
         return LogUnreadable(f"{what} cannot be read: {why(error, needed=needed)}.")
+
+
+def _ready(result: "AsyncResult[list[bytes]]") -> Iterator[bytes]:
+    return iter(result.get())
 
 
 def _never() -> bool:

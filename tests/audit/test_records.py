@@ -91,6 +91,12 @@ def test_records_without_line_breaks_are_read_as_firehose_delivers_them() -> Non
         assert (reader.records, reader.skipped) == (3001, 0)
 
 
+def test_records_between_tabs_are_read_as_the_aws_cli_prints_them() -> None:
+    log = lines(*(message(f"u{number}") for number in range(3000))).replace(b"\n", b"\t").rstrip() + b"\n"
+    reader, said = read(log + log, {"u7"})
+    assert (len(said), reader.records, reader.skipped) == (2, 6000, 0)
+
+
 def test_a_broken_record_among_them_costs_itself_alone() -> None:
     one = json.dumps(message("zed")).encode()
     reader, said = read(one + one[:-30] + one + b'{"x' + one[1:] + one, {"zed"})

@@ -123,6 +123,50 @@ def test_a_body_that_breaks_off_is_read_on_from_there(
     assert len(asked) == 4
 
 
+def listed(number: int, size: int = 10) -> Object:
+    return Object(f"{number:04}", '"e"', size, datetime.now(UTC))
+
+
+def test_small_objects_are_read_ahead_in_order_and_no_further_than_memory_allows(
+    credentials: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Objects(f"s3://{BUCKET}")
+    asked: list[str] = []
+
+    def pieces(one: Object) -> Iterator[bytes]:
+        asked.append(one.key)
+        if one.key == "0007":
+            raise LogUnreadable("0007 cannot be read: denied.")
+        yield one.key.encode()
+
+    monkeypatch.setattr(found, "listed", lambda: map(listed, range(500)))
+    monkeypatch.setattr(found, "pieces", pieces)
+    read = []
+    for number, (one, content) in enumerate(found.contents(lambda one: one.key != "0003")):
+        assert len(asked) <= number + objects._AHEAD + 1
+        if one.key == "0007":
+            with pytest.raises(LogUnreadable, match="denied"):
+                content()
+        else:
+            read.append((one.key, b"".join(content()).decode()))
+    assert read == [(f"{number:04}",) * 2 for number in range(500) if number not in {3, 7}]
+
+
+def test_large_objects_are_read_when_it_is_their_turn(credentials: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Objects(f"s3://{BUCKET}")
+    asked: list[str] = []
+    monkeypatch.setattr(found, "listed", lambda: (listed(number, 2**21) for number in range(10)))
+
+    def pieces(one: Object) -> Iterator[bytes]:
+        asked.append(one.key)
+        yield b"x"
+
+    monkeypatch.setattr(found, "pieces", pieces)
+    contents = [content for _, content in found.contents(lambda _: True)]
+    assert asked == []
+    assert [b"".join(content()) for content in contents] == [b"x"] * 10
+
+
 def test_an_object_that_changes_meanwhile_is_not_mixed(s3: "S3Client", prefix: str) -> None:
     put(s3, f"{prefix}x", b"one")
     found = Objects(f"s3://{BUCKET}/{prefix}")
