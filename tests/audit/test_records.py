@@ -84,10 +84,11 @@ def test_blank_lines_and_other_line_ends_are_nothing() -> None:
 
 
 def test_records_without_line_breaks_are_read_as_firehose_delivers_them() -> None:
-    log = lines(*(message(f"u{number}", Content='}{ \\ "}{') for number in range(3000)), event()).replace(b"\n", b"")
-    for size in (1000, 2**16, 2**20):
-        reader, said = read(log, {"u7", "u2999"}, size=size)
-        assert [user for user, _, _ in said] == ["u7", "u2999"]
+    users = [f"{'é' * 100}{number}" for number in range(3000)]
+    log = lines(*(message(user, Content='}{ \\ "}{') for user in users), event()).replace(b"\n", b"")
+    for size in (1000, 1003, 4099, 2**16, 2**20):  # some of which cut an é in two
+        reader, said = read(log, set(users), size=size)
+        assert [user for user, _, _ in said] == users
         assert (reader.records, reader.skipped) == (3001, 0)
 
 
