@@ -1,9 +1,8 @@
 """`reconciler audit`: who spoke while banned?"""
 
-import re
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from time import monotonic
 from typing import Final
 
@@ -13,23 +12,17 @@ from typing_extensions import override  # in typing since Python 3.12
 from reconciler.audit.names import by_id
 from reconciler.audit.value import watched
 from reconciler.auditing import Auditing
+from reconciler.banlist.durations import EXAMPLES, parse_duration
+from reconciler.banlist.schema import EXAMPLE_TIME
 from reconciler.bans import EVERYWHERE, EVERYWHERE_NAME, is_room_arn, parse_time
 from reconciler.chatlogs import logs_at
 from reconciler.cli import console
-from reconciler.cli.options import FilePath, Misuse, all_option, format_option, option, together
+from reconciler.cli.options import FilePath, Misuse, all_option, examples, format_option, option, together
 from reconciler.cli.progress import SECONDS_BETWEEN_LINES, busy
 from reconciler.cli.workspace import Workspace, with_workspace_for_looking_on_aws
 from reconciler.views import wording
 
 _FOUND: Final = 2  # exit code
-_AGO: Final = re.compile(r"([0-9]{1,6})([mhd])")
-_UNITS: Final = {"m": "minutes", "h": "hours", "d": "days"}
-_EXAMPLES: Final = """\b
-Examples:
-  reconciler audit s3://BUCKET/AWSLogs/123456789012/IVSChatLogs/ --since 24h
-  reconciler audit logs/ --format json
-  zcat chat.log.gz | reconciler audit - --room lobby
-"""
 
 
 class Since(click.ParamType[datetime]):
@@ -42,14 +35,23 @@ class Since(click.ParamType[datetime]):
         if isinstance(value, datetime):
             return value
         try:
-            if ago := _AGO.fullmatch(value):
-                return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
             return parse_time(value)
+        except ValueError:
+            pass
+        try:
+            return datetime.now(UTC) - parse_duration(value)
         except (ValueError, OverflowError):
-            self.fail("it is neither a time such as 2027-01-31T00:00:00Z nor how long ago, such as 24h.", param, ctx)
+            self.fail(f"it is neither a time such as {EXAMPLE_TIME} nor how long ago, such as {EXAMPLES}.", param, ctx)
 
 
-@click.command("audit", epilog=_EXAMPLES)
+@click.command(
+    "audit",
+    epilog=examples(
+        "reconciler audit s3://BUCKET/AWSLogs/ --since 24h",
+        "reconciler audit logs/ --format json",
+        "zcat chat.log.gz | reconciler audit - --room lobby",
+    ),
+)
 @click.argument("logs", nargs=-1, required=True, type=FilePath(), metavar="LOG...")
 @together(
     option("--room", metavar="ROOM", help="The room of logs whose names tell none: a name in the list, or an ARN."),
@@ -57,8 +59,8 @@ class Since(click.ParamType[datetime]):
         "--since",
         type=Since(),
         metavar="TIME",
-        help="Leave out what was said before, and objects on S3 that were last written before: 2027-01-31T00:00:00Z, or"
-        " 30m, 24h, 7d ago.",
+        help="Leave out what was said before, and objects on S3 that were last written before: such as"
+        " 2027-01-31T00:00:00Z, or 24h ago.",
     ),
     format_option("text", "json", help="How to print what was found."),
     all_option,

@@ -10,7 +10,7 @@ import click
 
 from reconciler import escape
 from reconciler.bans import BanKey, address
-from reconciler.cli.options import FilePath, Misuse, all_option, format_option, together
+from reconciler.cli.options import FilePath, Misuse, all_option, examples, format_option, together
 from reconciler.cli.workspace import Workspace, with_workspace_for_looking
 from reconciler.errors import PlanUnreadable, ReconcilerError
 from reconciler.views import text, wording
@@ -19,15 +19,9 @@ from reconciler.views.notices import Setting
 _MOST: Final = 5  # addresses
 
 
-_EXAMPLES: Final = """\b
-Examples:
-  reconciler show
-  reconciler show plan.json
-  reconciler show --format csv > bans.csv
-"""
-
-
-@click.command("show", epilog=_EXAMPLES)
+@click.command(
+    "show", epilog=examples("reconciler show", "reconciler show plan.json", "reconciler show --format csv > bans.csv")
+)
 @click.argument("plan", required=False, type=FilePath(), metavar="[PLAN]")
 @together(
     format_option(

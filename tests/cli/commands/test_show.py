@@ -117,3 +117,16 @@ def test_who_is_banned_goes_to_other_systems_as_csv(reconciler: Reconciler, sand
     assert shown.err == f"bans.state.json records a rehearsal against {sandbox.url}, not on AWS.\n"
     reconciler("plan", "--out", "plan.json")
     assert "not a PLAN" in reconciler("show", "plan.json", "--format", "csv").err
+
+
+def test_who_is_banned_can_be_read_into_another_list(reconciler: Reconciler) -> None:
+    ends = "    expires_at: 2099-01-31T00:00:00Z\n"
+    Path("bans.yaml").write_text(
+        banning('"=1+1"', "'it,s'", '"say \\"so\\""', "00123").replace("rooms: [lobby]\n", f"rooms: all\n{ends}", 2)
+    )
+    reconciler("import", "--auto-approve")
+    Path("bans.csv").write_text(reconciler("show", "--format", "csv").out)
+    Path("bans.yaml").write_text(banning().replace("bans:\n", "bans: []\n"))
+    banned = reconciler("ban", "--from", "bans.csv")
+    assert (banned.code, banned.err) == (0, "")
+    assert reconciler("plan").out == "No changes. The state matches bans.yaml.\n"
