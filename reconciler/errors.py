@@ -22,6 +22,10 @@
     │   ├── PlanEdited             somebody changed the file since it was saved
     │   ├── PlanStale              the ban list or the state has changed since it was made
     │   └── PlanRefused            a guardrail refuses it
+    ├── AuditError
+    │   ├── LogUnreadable          a chat log, or the place where logs should be, cannot be read
+    │   ├── NotAChatLog            it can, and no record of IVS Chat is in it
+    │   └── LogUnplaced            nothing tells which room it is of
     ├── RunError                   the machine does not let us run
     ├── ChatError                  DisconnectUser did not do it; one failed ban, or with `hopeless` every ban
     │   ├── AccessDenied           AccessDeniedException, 403
@@ -218,6 +222,22 @@ class PlanStale(PlanError):
 
 class PlanRefused(PlanError):
     """A guardrail of the ban list refuses the plan."""
+
+
+class AuditError(ReconcilerError):
+    """Chat logs cannot be audited."""
+
+
+class LogUnreadable(AuditError):
+    """A chat log, or the place where logs should be, cannot be read."""
+
+
+class NotAChatLog(AuditError):
+    """What was named as a chat log has no record of IVS Chat in it."""
+
+
+class LogUnplaced(AuditError):
+    """Nothing tells which room a chat log is of."""
 
 
 class RunError(ReconcilerError):

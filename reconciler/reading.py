@@ -1,9 +1,11 @@
-"""Reads files whole, but none that has no end, and none that never answers."""
+"""Reads files, but none that has no end, and none that never answers."""
 
 import errno
 import os
 import select
 import stat
+from collections.abc import Iterator
+from functools import partial
 from typing import Final
 
 MEBIBYTE: Final = 2**20
@@ -65,6 +67,33 @@ def read_file_or_pipe(path: str | os.PathLike[str], most: int = MAX_OWN) -> byte
         return _read_regular(descriptor, most)
     finally:
         os.close(descriptor)
+
+
+def pieces_of_file(path: str | os.PathLike[str], *, pipe: bool = False) -> Iterator[bytes]:
+    """The content of a regular file in pieces of at most 1 MiB, however large it is.
+
+    Args:
+        path: the file.
+        pipe: whether it may be a pipe, as for `read_file_or_pipe`.
+
+    Raises:
+        OSError: as `read_file_or_pipe`, in the middle too.
+        ValueError: there can be no file of this name.
+    """
+    descriptor = _opened(path)
+    try:
+        if pipe and stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            yield from iter(partial(_next_piece, descriptor), b"")
+        else:
+            _regular(descriptor)
+            yield from pieces_of(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def pieces_of(descriptor: int) -> Iterator[bytes]:
+    """What comes out of an open file, in pieces of at most 1 MiB. Raises OSError."""
+    return iter(partial(os.read, descriptor, _PIECE), b"")
 
 
 def _opened(path: str | os.PathLike[str]) -> int:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from itertools import chain
 from typing import Final
 
+from reconciler.audit.value import Audit
 from reconciler.bans import Ban, BanKey, Record
 from reconciler.errors import AddressUnknown, BanListInvalid, ChatError, DenylistError, Problem, ReconcilerError
 from reconciler.plan.change import Because, Change, Plan
@@ -92,6 +93,10 @@ class Redaction:
             return state
         records = {self.key(key): self.record(record, key.user_id) for key, record in state.records.items()}
         return replace(state, records=records)
+
+    def audit(self, audit: Audit) -> Audit:
+        """What an audit has come to."""
+        return audit.of(replace(finding, key=self.key(finding.key)) for finding in audit.findings) if self else audit
 
     def outcome(self, outcome: Outcome) -> Outcome:
         """An outcome. The service may have named the user in its answer."""

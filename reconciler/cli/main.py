@@ -1,7 +1,7 @@
 """The console script: streams, signals, and what an exception becomes.
 
 Exit codes: 0 done; 1 any error, including wrong usage and a partly failed apply; 2 only `plan --detailed-exitcode` with
-changes; 130 and 143 interrupted by SIGINT and SIGTERM.
+changes, and `audit` with findings; 130 and 143 interrupted by SIGINT and SIGTERM.
 """
 
 import gc
@@ -33,6 +33,7 @@ COMMANDS: Final = {
     "ban": ("ban", "Put bans into the ban list."),
     "lift": ("lift", "Take bans out of the ban list."),
     "show": ("show", "Show a saved plan, or who is banned."),
+    "audit": ("audit", "Look through chat logs for banned users who spoke."),
     "import": ("import_", "Record the bans in the list as done."),
     "state": ("state", "Inspect and repair the state, without disconnecting anybody."),
     "force-unlock": ("force_unlock", "Remove the lock that a dead machine left."),

@@ -267,6 +267,9 @@ class Selection:
 _options = (file_option, state_option, redact_option, no_color_option)
 with_workspace: Final = gathered("workspace", Workspace, strict_option, *_options)
 with_workspace_for_looking: Final = gathered("workspace", partial(Workspace, looking=True), *_options)
+with_workspace_for_looking_on_aws: Final = gathered(
+    "workspace", partial(Workspace, looking=True), *_options, profile_option
+)
 with_list: Final = gathered("workspace", Workspace, file_option, redact_option, no_color_option)
 with_workspace_on_aws: Final = gathered("workspace", Workspace, strict_option, *_options, profile_option)
 with_selection: Final = gathered("selection", Selection, target_option, replace_option)

@@ -5,13 +5,14 @@ from datetime import datetime
 
 from typing_extensions import override  # in typing since Python 3.12
 
+from reconciler.audit.value import Audit
 from reconciler.banlist.value import BanList
 from reconciler.errors import BanListError, BanListInvalid, Problem, ReconcilerError, StateError
 from reconciler.plan import file as planfile
 from reconciler.plan.change import Plan
 from reconciler.state import file as statefile
 from reconciler.state.value import State
-from reconciler.views import diagnostics, notices
+from reconciler.views import audited, diagnostics, notices
 from reconciler.views.notices import Setting
 from reconciler.views.report import Format
 
@@ -34,6 +35,12 @@ class JsonFormat(Format):
     @override
     def state(self, state: State, room_names: Mapping[str, str], location: str, now: datetime) -> None:
         self.output.write(statefile.dumps(state, redacted=self.output.redacted))
+
+    @override
+    def audited(self, audit: Audit, ban_list: BanList) -> None:
+        if aside := list(audited.left_aside(audit.watched)):
+            self.output.diagnostic(*aside)
+        self.output.write(audited.json(audit, ban_list))
 
     @override
     def failed(self, error: ReconcilerError) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from importlib import import_module
 from typing import Final
 
+from reconciler.audit.value import Audit
 from reconciler.banlist.value import BanList
 from reconciler.bans import AccountRegion
 from reconciler.errors import BanListError, BanListInvalid, PlanRefused, ReconcilerError
@@ -111,6 +112,9 @@ class Format:
     def state(self, state: State, room_names: Mapping[str, str], location: str, now: datetime) -> None:
         """Who is banned where."""
 
+    def audited(self, audit: Audit, ban_list: BanList) -> None:
+        """What chat logs say; the list tells the names of rooms, and whether bans are to hold."""
+
     def applying(
         self, plan: Plan, skipped: Iterable[Change], troubles: Troubles
     ) -> AbstractContextManager[Callable[[Outcome], object]]:
@@ -191,6 +195,10 @@ class Report:
         """See `Format.state`."""
         self._format.state(self._redact.state(state), room_names, location, now)
 
+    def audited(self, audit: Audit, ban_list: BanList) -> None:
+        """See `Format.audited`."""
+        self._format.audited(self._redact.audit(audit), ban_list)
+
     @contextmanager
     def applying(
         self, plan: Plan, skipped: Iterable[Change], troubles: Troubles = list
@@ -225,12 +233,13 @@ FORMATS: Final = {  # each imports what it needs: a plan as text is not to wait 
     "markdown": "markdown_format:MarkdownFormat",
     "json": "json_format:JsonFormat",
     "json lines": "json_lines:JsonLinesFormat",
+    "csv": "csv_format:CsvFormat",
     "github": "github_format:GithubFormat",
 }
 
 
 def report(format: str, output: Output, redact: Redaction) -> Report:
-    """A report as `text`, `markdown`, `json` (one document), `json lines` or `github` (annotations)."""
+    """A report as `text`, `markdown`, `json` (one document), `json lines`, `csv` or `github` (annotations)."""
     module, _, name = FORMATS[format].partition(":")
     made: type[Format] = getattr(import_module(f"reconciler.views.{module}"), name)
     return Report(made(replace(output, redacted=bool(redact))), redact)

@@ -7,12 +7,13 @@ from datetime import datetime
 from typing_extensions import override  # in typing since Python 3.12
 
 from reconciler import escape
+from reconciler.audit.value import Audit
 from reconciler.banlist.value import BanList
 from reconciler.plan.change import Because, Change, Plan
 from reconciler.plan.outcome import Outcome
 from reconciler.state.endpoints import recorded
 from reconciler.state.value import State
-from reconciler.views import text, wording
+from reconciler.views import audited, text, wording
 from reconciler.views.layout import wrapped
 from reconciler.views.notices import Setting, notices, where_calls_go
 from reconciler.views.report import Ending, Format, Output, Troubles
@@ -58,6 +59,10 @@ class TextFormat(Format):
             self.output.write(self._sentence(f"{location} {recorded(state.endpoint)}.") + "\n")
         out = self.output
         out.write(text.state(state, room_names, location, now, everything=out.everything, width=out.width))
+
+    @override
+    def audited(self, audit: Audit, ban_list: BanList) -> None:
+        self._say(audited.text(audit, ban_list, everything=self.output.everything))
 
     @override
     def applying(

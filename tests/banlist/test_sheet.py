@@ -100,6 +100,12 @@ def test_every_problem_is_told_with_its_line() -> None:
     assert many[-1].endswith("(and 950 more like this)")
 
 
+def test_a_space_is_never_dropped_from_a_user_id() -> None:
+    assert problems('user_id,note\n"zed ", x \n') == [
+        "raid.csv:2: the user ID begins or ends with a space; remove it, or ban this user by hand if the ID has one"
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "renamed", "problem"),
     [

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from tests.bench import applying, chatting, editing, gating, publishing, reading, recording, starting
+from tests.bench import applying, auditing, chatting, editing, gating, publishing, reading, recording, starting
 from tests.bench.measure import Figure
 
 
@@ -16,6 +16,7 @@ def figures() -> Iterator[Figure]:
     yield from applying.figures()
     yield from publishing.figures()
     yield from gating.figures()
+    yield from auditing.figures()
     yield from chatting.figures()
 
 

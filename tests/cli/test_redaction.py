@@ -35,6 +35,7 @@ def everything_printed(reconciler: Reconciler, sandbox: Sandbox) -> dict[str, Re
     run("state", "show", "lobby/alice")
     run("show")
     run("show", "--format", "json")
+    run("show", "--format", "csv")
     run("state", "rm", "lobby/bob")
     Path("bans.yaml").write_text(with_reasons())
     run("plan", "--format", "markdown", "--detailed-exitcode")

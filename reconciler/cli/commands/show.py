@@ -10,7 +10,7 @@ import click
 
 from reconciler import escape
 from reconciler.bans import BanKey, address
-from reconciler.cli.options import FilePath, Misuse, all_option, format_option, together
+from reconciler.cli.options import FilePath, Misuse, all_option, examples, format_option, together
 from reconciler.cli.workspace import Workspace, with_workspace_for_looking
 from reconciler.errors import PlanUnreadable, ReconcilerError
 from reconciler.views import text, wording
@@ -19,11 +19,17 @@ from reconciler.views.notices import Setting
 _MOST: Final = 5  # addresses
 
 
-@click.command("show")
+@click.command(
+    "show", epilog=examples("reconciler show", "reconciler show plan.json", "reconciler show --format csv > bans.csv")
+)
 @click.argument("plan", required=False, type=FilePath(), metavar="[PLAN]")
 @together(
     format_option(
-        "text", "markdown", "json", help="How to print it: markdown is for a PLAN, as a comment in a pull request."
+        "text",
+        "markdown",
+        "json",
+        "csv",
+        help="How to print it: markdown is for a PLAN, as a comment in a pull request; csv is for who is banned.",
     ),
     all_option,
     with_workspace_for_looking,
@@ -31,8 +37,11 @@ _MOST: Final = 5  # addresses
 def command(workspace: Workspace, plan: str | None, format: str, everything: bool) -> int:
     """Show a saved plan, or without PLAN every ban that the state records.
 
-    PLAN is a file that `reconciler plan --out PLAN` has saved.
+    PLAN is a file that `reconciler plan --out PLAN` has saved. As CSV there is a row for each ban in force, with the
+    user ID, room, reason and end under the names that they have in the list.
     """
+    if plan is not None and format == "csv":
+        raise Misuse("--format csv shows who is banned, and not a PLAN; use text, markdown or json")
     report = workspace.report(format, everything=everything)
     if plan is not None:
         if not os.path.lexists(plan):

@@ -106,3 +106,27 @@ def test_the_command_that_shows_a_user_works_when_it_is_pasted(
 def test_a_state_that_cannot_be_read_hides_nothing_of_the_advice(reconciler: Reconciler) -> None:
     Path("bans.state.json").write_text("{")
     assert reconciler("show", "alice").err.startswith("Error: There is no file alice. `show` takes a plan")
+
+
+def test_who_is_banned_goes_to_other_systems_as_csv(reconciler: Reconciler, sandbox: Sandbox) -> None:
+    reconciler("apply", "--auto-approve")
+    shown = reconciler("show", "--format", "csv")
+    header, row = shown.out.splitlines()
+    assert header == "user_id,rooms,reason,expires_at,room_arn,disconnected_at"
+    assert re.fullmatch(rf"ABC123def456,lobby,Violated terms of service,,{AWS_ARN},20.*Z", row)
+    assert shown.err == f"bans.state.json records a rehearsal against {sandbox.url}, not on AWS.\n"
+    reconciler("plan", "--out", "plan.json")
+    assert "not a PLAN" in reconciler("show", "plan.json", "--format", "csv").err
+
+
+def test_who_is_banned_can_be_read_into_another_list(reconciler: Reconciler) -> None:
+    ends = "    expires_at: 2099-01-31T00:00:00Z\n"
+    Path("bans.yaml").write_text(
+        banning('"=1+1"', "'it,s'", '"say \\"so\\""', "00123").replace("rooms: [lobby]\n", f"rooms: all\n{ends}", 2)
+    )
+    reconciler("import", "--auto-approve")
+    Path("bans.csv").write_text(reconciler("show", "--format", "csv").out)
+    Path("bans.yaml").write_text(banning().replace("bans:\n", "bans: []\n"))
+    banned = reconciler("ban", "--from", "bans.csv")
+    assert (banned.code, banned.err) == (0, "")
+    assert reconciler("plan").out == "No changes. The state matches bans.yaml.\n"
