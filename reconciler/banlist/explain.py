@@ -45,6 +45,10 @@ def explain(path: Path, detail: ErrorDetails) -> str:
             expected = _EXPECTED[kind]
             if kind == "dict_type" and path[0] == "bans":
                 expected = "`user_id: …` and the other keys of a ban"
+            elif kind == "dict_type" and path[0] == "accounts":
+                expected = (
+                    "a line such as `role_arn: …` or `profile: …`" if len(path) > 1 else "accounts and their roles"
+                )
             elif kind == "list_type" and path[-1] in _EXAMPLES:
                 expected = f"a list such as {_EXAMPLES[str(path[-1])]}"
             elif kind == "string_type" and path[0] == "rooms":
@@ -62,6 +66,7 @@ _SHAPES: Final[Mapping[tuple[str | int, str | int], str]] = {
     ("denylist", "name"): "a list's name has 1 to 64 letters, digits, `_`, `-` and `.`; write one such as esports",
     ("discover", "region"): "not a region; write it like us-west-2",
     ("discover", "account"): "not an account; write its digits alone, such as 123456789012",
+    ("accounts", "external_id"): "not an external ID; it has 2 to 1,224 letters, digits and signs of _+=,.@:/-",
 }
 _EXAMPLES: Final = {"protected_users": "[host-*]", "include": "[bans.d/*.yaml]"}
 _EXPECTED: Final = {

@@ -1,6 +1,6 @@
 """All of a ban list except its entries, which are read with it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,12 +8,13 @@ from pydantic_core import ValidationError
 
 from reconciler.banlist.problems import ListFile, Problems, Spot
 from reconciler.banlist.rooms import RoomNames
-from reconciler.banlist.schema import HEAD, Defaults, Denylist, Discover, Head
+from reconciler.banlist.schema import HEAD, Account, Defaults, Denylist, Discover, Head
 from reconciler.banlist.suspicious import doubts
 from reconciler.banlist.value import (
     DEFAULT_DENYLIST_NAME,
     DEFAULT_SETTLE_AFTER,
     DEFAULT_STATE,
+    Access,
     DenylistSettings,
     Discovery,
 )
@@ -36,6 +37,7 @@ class Settings:
         include: patterns of files to include; None when there is no such key.
         denylist: where and how bans are published.
         discover: rooms to find at apply.
+        accounts: who calls in which account.
     """
 
     rooms: RoomNames
@@ -47,6 +49,7 @@ class Settings:
     include: Sequence[str] | None = None
     denylist: DenylistSettings | None = None
     discover: tuple[Discovery, ...] = ()
+    accounts: Mapping[str, Access] = field(default_factory=dict)
 
 
 def read_head(file: ListFile, problems: Problems) -> Settings | None:
@@ -87,6 +90,7 @@ def read_head(file: ListFile, problems: Problems) -> Settings | None:
         include=(head.get("include") or ()) if "include" in raw else None,
         denylist=_denylist(file, head.get("denylist"), raw.get("denylist"), problems),
         discover=tuple(_discover(file, head.get("discover"), problems)),
+        accounts=dict(_accounts(file, head.get("accounts"), problems)),
     )
 
 
@@ -111,6 +115,29 @@ def _discover(file: ListFile, said: Sequence[Discover] | None, problems: Problem
             yield Discovery(rooms["region"], rooms.get("account"), rooms.get("name_prefix"), rooms.get("tags") or {})
         else:
             problems.add(file, ("discover", index, "region"), "missing; add a line such as `region: us-west-2`")
+
+
+def _accounts(file: ListFile, said: Mapping[str, Account] | None, problems: Problems) -> Iterator[tuple[str, Access]]:
+    for account, access in (said or {}).items():
+        role_arn, profile, path = access.get("role_arn"), access.get("profile"), ("accounts", account)
+        if role_arn is not None and profile is not None:
+            message = "an account has a role or a profile; keep one of the two"
+            problems.add(file, (*path, "profile"), message, at_key=True)
+        elif role_arn is None and profile is None:
+            example = f"arn:aws:iam::{account}:role/reconciler"
+            message = f"neither a role nor a profile; add a line such as `role_arn: {example}`, or `profile: NAME`"
+            problems.add(file, path, message, kind="no access", at_key=True)
+        elif role_arn is None and access.get("external_id") is not None:
+            message = "goes with a `role_arn`, and a profile has its own in the AWS configuration; remove it here"
+            problems.add(file, (*path, "external_id"), message, at_key=True)
+        elif role_arn is not None and (home := role_arn.split(":")[4]) != account:
+            message = (
+                f"a role of account {home}, and rooms are called by a role of their own account; name one of {account},"
+                f" or correct the account above"
+            )
+            problems.add(file, (*path, "role_arn"), message, kind="role elsewhere")
+        else:
+            yield account, Access(role_arn, access.get("external_id"), profile)
 
 
 def _checked(file: ListFile, data: dict[str, Any], problems: Problems) -> Head:

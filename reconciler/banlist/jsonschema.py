@@ -15,7 +15,16 @@ from typing import Any, Final
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from reconciler.banlist.schema import ALL_ROOMS, DENYLIST_NAME_PATTERN, EXAMPLE_ARN, EXAMPLE_TIME, NEVER, SHAPES
+from reconciler.banlist.schema import (
+    ALL_ROOMS,
+    DENYLIST_NAME_PATTERN,
+    EXAMPLE_ARN,
+    EXAMPLE_ROLE,
+    EXAMPLE_TIME,
+    EXTERNAL_ID_PATTERN,
+    NEVER,
+    SHAPES,
+)
 from reconciler.bans import EVERYWHERE_NAME, ROOM_ARN_MAX, USER_ID_MAX
 
 Schema = dict[str, Any]
@@ -104,6 +113,16 @@ KEYS: Final[Mapping[str, Mapping[str, Key]]] = {
             ([{"region": "us-west-2", "name_prefix": "live-"}],),
             {"type": ["array", "null"], "items": {"$ref": "#/$defs/discover"}},
         ),
+        "accounts": Key(
+            "Who calls in which AWS account, for lists with rooms in several: the account number, in quotes, and its"
+            " role or profile. In other accounts, the usual AWS credentials call.",
+            ({"123456789012": {"role_arn": EXAMPLE_ROLE}},),
+            {
+                "type": ["object", "null"],
+                "propertyNames": {"pattern": "^[0-9]{12}$"},
+                "additionalProperties": {"$ref": "#/$defs/accounts"},
+            },
+        ),
         "bans": Key(
             "Who is banned: one entry for each user. To ban somebody, add an entry; to lift a ban, remove it."
             " To ban nobody, write [].",
@@ -172,6 +191,22 @@ KEYS: Final[Mapping[str, Mapping[str, Key]]] = {
             {"type": ["object", "null"], "additionalProperties": _TEXT},
         ),
     },
+    "accounts": {
+        "role_arn": Key(
+            "The role to assume for calls in this account. It belongs to the account itself.",
+            (EXAMPLE_ROLE,),
+            {
+                "type": ["string", "null"],
+                "pattern": r"^arn:aws:iam::[0-9]{12}:role/(?:[\x21-\x7e]{1,510}/)?[A-Za-z0-9_+=,.@-]{1,64}$",
+            },
+        ),
+        "external_id": Key(
+            "The external ID that the trust policy of the role asks for, if it does.",
+            ("moderation",),
+            {"type": ["string", "number", "null"], "pattern": EXTERNAL_ID_PATTERN},
+        ),
+        "profile": Key("In place of a role: the profile of the AWS configuration to use.", ("esports",)),
+    },
     "bans": {
         "user_id": Key(
             "Who is banned: the user ID in the chat, exactly as your application gives it to Amazon IVS Chat. In quotes"
@@ -201,7 +236,7 @@ def ban_list() -> Schema:
     """The schema of a ban list."""
     sections = {
         section: _section(section, _properties(section))
-        for section in ("defaults", "guardrails", "denylist", "discover")
+        for section in ("defaults", "guardrails", "denylist", "discover", "accounts")
     }
     return {
         "$schema": _DIALECT,

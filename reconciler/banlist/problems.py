@@ -144,7 +144,10 @@ class Problems:
         """Add what pydantic says about the value at the path `around`."""
         for detail in details:
             path = around + detail["loc"]
-            of_key = len(path) == 3 and path[0] == "rooms"  # pydantic's path of a key ends in "[key]"
+            # pydantic's path of a key ends in "[key]"
+            of_key = (
+                path[-1:] == ("[key]",) and path[0] in ("rooms", "accounts") and detail["type"] != "extra_forbidden"
+            )
             path = path[:-1] if of_key else path
             kind = (_shape(path), _VALUES.sub("", detail["msg"]))
             if (kept := self._kept(self._errors, file, path, kind)) is not None:

@@ -1,7 +1,7 @@
 """`bans.yaml`: from the file to the bans that it means, or to everything that is wrong with it."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import NamedTuple
@@ -14,6 +14,7 @@ from reconciler.banlist.rooms import RoomNames
 from reconciler.banlist.schema import EXAMPLE_TIME
 from reconciler.banlist.slips import clarified
 from reconciler.banlist.value import BanList, Find, NotIncluded
+from reconciler.bans import EVERYWHERE, BanKey, account_region_of
 from reconciler.yamltext import read as yamltext
 from reconciler.yamltext.values import Document, NotText
 
@@ -74,6 +75,8 @@ def _read(content: bytes, path: str, find: Find, problems: Problems, *, pure: bo
     if main is None or settings is None:
         return None
     included = [*_included(main, settings.include or (), find, problems, pure=pure)]
+    bans = expand([main, *included], settings, problems)
+    _warn_of_idle_accounts(main, settings, bans, problems)
     ban_list = BanList(
         path=path,
         sha256=_digest(main, included),
@@ -81,12 +84,26 @@ def _read(content: bytes, path: str, find: Find, problems: Problems, *, pure: bo
         rooms=settings.rooms.arns,
         guardrails=settings.guardrails,
         rate=settings.rate,
-        bans=expand([main, *included], settings, problems),
+        bans=bans,
         included=tuple(file.path for file in included),
         denylist=settings.denylist,
         discover=settings.discover,
+        accounts=settings.accounts,
     )
     return Reading(ban_list, settings, (main, *included))
+
+
+def _warn_of_idle_accounts(main: ListFile, settings: Settings, bans: Iterable[BanKey], problems: Problems) -> None:
+    """Warn of accounts in which nothing is called."""
+    if not settings.accounts or (settings.denylist is not None and settings.denylist.token_records is not None):
+        return  # token records may name rooms of any account that the list knows
+    rooms = {*settings.rooms.arns.values(), *(key.room_arn for key in bans)} - {EVERYWHERE}
+    used = {account_region_of(room).account for room in rooms} | {found.account for found in settings.discover}
+    for account, access in settings.accounts.items():
+        if account not in used:
+            key = "profile" if access.role_arn is None else "role_arn"
+            message = f"no room of the list is in account {account}, so this is not used; correct the account"
+            problems.warn(main, ("accounts", account, key), f"{message}, add its rooms, or remove this")
 
 
 def read_alone(content: bytes, path: str = "bans.yaml", *, pure: bool = False) -> Document:

@@ -21,6 +21,8 @@ EXAMPLE_TIME = "2027-01-31T00:00:00Z"
 EXAMPLE_ARN = "arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6"
 MAX_PATTERNS: Final = 100
 DENYLIST_NAME_PATTERN: Final = r"^[A-Za-z0-9_.-]{1,64}$"
+EXAMPLE_ROLE: Final = "arn:aws:iam::123456789012:role/reconciler"
+EXTERNAL_ID_PATTERN: Final = r"^[A-Za-z0-9_+=,.@:/-]{2,1224}$"  # AWS STS API reference, "AssumeRole"
 _PATH_MAX: Final = 4096  # characters; Linux takes no longer path
 ROOM_NAME = re.compile(r"\w[\w.-]*")
 
@@ -118,6 +120,27 @@ _PLACES: Final = {
 }
 
 
+# An ARN of a role, with a path or without (IAM User Guide, "IAM identifiers"). Rooms are in the partition `aws` alone.
+_ROLE: Final = re.compile(r"arn:aws:iam::[0-9]{12}:role/(?:[\x21-\x7e]{1,510}/)?[A-Za-z0-9_+=,.@-]{1,64}")
+_ACCOUNT: Final = re.compile(r"[0-9]{12}", re.ASCII)
+
+
+def _check_account(key: object) -> object:
+    if isinstance(key, str) and not _ACCOUNT.fullmatch(key):
+        raise PydanticCustomError("account", "not an account; write its 12 digits alone, such as 123456789012")
+    return key
+
+
+def _check_role(arn: str) -> str:
+    if _ROLE.fullmatch(arn):
+        return arn
+    advice = f"not the ARN of a role; it looks like {EXAMPLE_ROLE}"
+    if re.match(r"arn:aws-[a-z-]+:iam::[0-9]{12}:role/", arn):
+        partition = arn.split(":")[1]
+        advice = f"a role in the partition {partition}, and rooms are in `aws`; a role there looks like {EXAMPLE_ROLE}"
+    raise PydanticCustomError("role", "{advice}", {"advice": advice})
+
+
 def _location_alone(value: object) -> object:
     """`denylist: LOCATION` is short for `denylist: {location: LOCATION}`."""
     return {"location": _check_location(value)} if isinstance(value, str) and value else value
@@ -168,6 +191,14 @@ class Discover(TypedDict, total=False):
     tags: dict[str, str] | None
 
 
+class Account(TypedDict, total=False):
+    """Who calls in an account."""
+
+    role_arn: str | None
+    external_id: str | None
+    profile: str | None
+
+
 class Head(TypedDict, total=False):
     """All of a ban list but its entries."""
 
@@ -180,6 +211,7 @@ class Head(TypedDict, total=False):
     include: list[str] | None
     denylist: Denylist | None
     discover: list[Discover] | None
+    accounts: dict[str, Account] | None
 
 
 def _closed(**shapes: CoreSchema) -> CoreSchema:
@@ -224,6 +256,12 @@ _DISCOVER: Final = _closed(
     name_prefix=core.nullable_schema(_TEXT),
     tags=core.nullable_schema(core.dict_schema(_TEXT, core.str_schema())),
 )
+_ACCESS: Final = _closed(
+    role_arn=core.nullable_schema(core.no_info_after_validator_function(_check_role, _TEXT)),
+    external_id=core.nullable_schema(core.str_schema(pattern=EXTERNAL_ID_PATTERN)),
+    profile=core.nullable_schema(core.str_schema(min_length=1, pattern=_LAST)),
+)
+_ACCOUNT_ID: Final = core.no_info_before_validator_function(_check_account, core.str_schema())
 _HEAD: Final = _closed(
     version=core.literal_schema(["1"]),
     state=core.nullable_schema(_TEXT),
@@ -234,6 +272,7 @@ _HEAD: Final = _closed(
     include=core.nullable_schema(core.list_schema(_PATTERN, min_length=1, max_length=MAX_PATTERNS)),
     denylist=core.nullable_schema(core.no_info_before_validator_function(_location_alone, _DENYLIST)),
     discover=core.nullable_schema(core.list_schema(_DISCOVER)),
+    accounts=core.nullable_schema(core.dict_schema(_ACCOUNT_ID, _ACCESS)),
 )
 # Expanding the entries checks the rest: that each has a user and rooms, and the rooms themselves, of which a long list
 # has few different ones.
@@ -251,6 +290,7 @@ SHAPES: Final[Mapping[str, CoreSchema]] = {
     "guardrails": _LIMITS,
     "denylist": _DENYLIST,
     "discover": _DISCOVER,
+    "accounts": _ACCESS,
     "bans": _ENTRY,
 }
 """The shape of each section of a list, and of a single entry of `bans`."""

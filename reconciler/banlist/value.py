@@ -51,6 +51,21 @@ class Discovery:
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """Who calls in an AWS account: a role, or a profile of the AWS configuration.
+
+    Attributes:
+        role_arn: the role to assume, which is in that account; None if it is a profile.
+        external_id: what the trust policy of the role asks for, if it does.
+        profile: the name of the profile; None if it is a role.
+    """
+
+    role_arn: str | None = None
+    external_id: str | None = None
+    profile: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BanList:
     """What a ban list says: the desired state.
 
@@ -65,6 +80,7 @@ class BanList:
         included: the files that it includes, as messages name them.
         denylist: where and how bans are published; None publishes none.
         discover: rooms to find at apply, besides those under `rooms`.
+        accounts: who calls in which AWS account, by its number; in others, the usual credentials do.
         warnings: what looks wrong but may be meant, in the order of the files.
     """
 
@@ -78,6 +94,7 @@ class BanList:
     included: tuple[str, ...] = ()
     denylist: DenylistSettings | None = None
     discover: tuple[Discovery, ...] = ()
+    accounts: Mapping[str, Access] = field(default_factory=dict)
     warnings: tuple[Problem, ...] = ()
 
     @property

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 
 from reconciler.banlist import jsonschema
 from reconciler.banlist import read as banlist
+from reconciler.banlist.schema import EXAMPLE_ROLE
 from reconciler.banlist.schema import KEYS as KEYS_OF_THE_READER
 from reconciler.errors import BanListInvalid
 from tests.builders import FINALS, LOBBY
@@ -98,7 +99,7 @@ def test_the_schema_has_the_keys_that_the_reader_has() -> None:
         "": list(schema["properties"]),
         **{
             name: list(schema["$defs"][name]["properties"])
-            for name in ("defaults", "guardrails", "denylist", "discover")
+            for name in ("defaults", "guardrails", "denylist", "discover", "accounts")
         },
         "bans": list(schema["$defs"]["ban"]["properties"]),
     } == {name: list(keys) for name, keys in KEYS_OF_THE_READER.items()}
@@ -126,6 +127,10 @@ def test_the_examples_are_what_they_are_examples_of(section: str, keys: Any, com
                     head["bans"] = f"[{{{written}, {', '.join(f'{key}: {value}' for key, value in others.items())}}}]"
                 case "discover":
                     head[section] = f"[{{{written}}}]" if name == "region" else f"[{{region: us-west-2, {written}}}]"
+                case "accounts":
+                    role = f"role_arn: {EXAMPLE_ROLE}"
+                    access = written if name != "external_id" else f"{role}, {written}"
+                    head[section] = f"{{'123456789012': {{{access}}}}}"
                 case "denylist" if name != "location":
                     head[section] = f"{{location: x.json, {written}}}"
                 case _:

@@ -319,7 +319,8 @@ b.yaml:26:14: bans[7].user_id: line 24 bans this user in lobby already; keep one
         (
             'version: 1\n"[key]": x\nbans: []\n',
             'b.yaml:2:1: "[key]": there is no such key;'
-            " the keys here are version, state, rate, rooms, defaults, guardrails, include, denylist, discover, bans",
+            " the keys here are version, state, rate, rooms, defaults, guardrails, include, denylist, discover,"
+            " accounts, bans",
         ),
         ("version: 1\nstate: ''\nbans: []\n", "b.yaml:2:8: state: an empty text; write a value"),
         (
