@@ -14,6 +14,7 @@ from typing import Any, Literal
 from reconciler.sandbox import errors, sts
 from reconciler.sandbox.errors import ServiceError
 from reconciler.sandbox.faults import Faults
+from reconciler.sandbox.identities import Caller, Identities
 from reconciler.sandbox.kinds import FaultKind
 from reconciler.sandbox.model import bound, operation_at
 from reconciler.sandbox.request import Request, timestamp
@@ -81,17 +82,21 @@ class _Exchange:
         self.request_id = str(uuid.uuid4())
         self.operation = f"{http.method} {http.path}"[:200]
         self.region = ""
+        self.caller: Caller | None = None
         self.params: dict[str, Any] = {}
 
-    def authenticate(self, service: str) -> None:
-        """Find out the region. Raises ServiceError for a request that is not signed for this service."""
+    def authenticate(self, service: str, identities: Identities, now: float) -> Caller:
+        """Find out the region, and who calls. Raises ServiceError for a request that is not signed for this service."""
         scope = scope_of(self.http.authorization)
         self.region = scope.region
         if scope.service != service:
             raise errors.wrong_scope(service)
+        self.caller = identities.of(scope.key, now)
+        return self.caller
 
     def remembered(self, now: float, status: int | None, error: str | None) -> Request:
-        return Request(timestamp(now), self.operation, self.region, self.params, status, error, self.request_id)
+        caller = "" if self.caller is None else self.caller.arn
+        return Request(timestamp(now), self.operation, self.region, self.params, status, error, self.request_id, caller)
 
 
 class Dispatcher:
@@ -117,7 +122,7 @@ class Dispatcher:
         }
         code = None
         try:
-            status, body = self._sts(exchange) if exchange.is_query else self._ivschat(exchange, now)
+            status, body = self._sts(exchange, now) if exchange.is_query else self._ivschat(exchange, now)
         except ServiceError as error:
             status, code = error.status, error.code
             headers["x-amzn-ErrorType"] = code
@@ -131,7 +136,7 @@ class Dispatcher:
     def _ivschat(self, exchange: _Exchange, now: float) -> tuple[int, bytes]:
         """Status and body of the answer."""
         http = exchange.http
-        exchange.authenticate("ivschat")
+        caller = exchange.authenticate("ivschat", self._service.identities, now)
         operation = operation_at(http.method, http.path)
         if operation is None:
             raise errors.unknown_operation(http.method, http.path[:200])
@@ -140,13 +145,13 @@ class Dispatcher:
         self._service.admit(operation, exchange.region, params, now)
         kind = self._faults.next()
         if kind is not None and kind != "cut-after":
-            raise self._fault(kind, operation, params)
-        answer = self._service.carry_out(operation, exchange.region, params, now)
+            raise self._fault(kind, operation, params, caller)
+        answer = self._service.carry_out(operation, exchange.region, params, now, caller)
         if kind == "cut-after":
             raise _Unanswered(kind)
         return answer.status, b"" if answer.body is None else json.dumps(answer.body).encode()
 
-    def _fault(self, kind: FaultKind, operation: str, params: dict[str, Any]) -> Exception:
+    def _fault(self, kind: FaultKind, operation: str, params: dict[str, Any], caller: Caller) -> Exception:
         match kind:
             case "500":
                 return errors.internal_failure()
@@ -155,7 +160,7 @@ class Dispatcher:
             case "429":
                 return self._service.throttled(operation, params)
             case "denied":
-                return self._service.access_denied(operation, params)
+                return self._service.access_denied(operation, params, caller)
             case "pending":
                 return errors.pending_verification()
             case "expired":
@@ -165,15 +170,24 @@ class Dispatcher:
             case "cut" | "cut-after" | "timeout":
                 return _Unanswered(kind)
 
-    def _sts(self, exchange: _Exchange) -> tuple[int, bytes]:
+    def _sts(self, exchange: _Exchange, now: float) -> tuple[int, bytes]:
         """Status and body of the answer."""
-        exchange.authenticate("sts")
-        action = sts.action_of(exchange.http.body or b"")
-        if action != "GetCallerIdentity":
-            raise sts.unknown_action(action[:200])
-        exchange.operation = action
         service = self._service
-        return 200, sts.caller_identity(service.options.account, service.caller_arn, exchange.request_id)
+        caller = exchange.authenticate("sts", service.identities, now)
+        fields = sts.fields_of(exchange.http.body or b"")
+        action = fields.pop("Action", "")
+        match action:
+            case "GetCallerIdentity":
+                exchange.operation = action
+                return 200, sts.caller_identity(caller, exchange.request_id)
+            case "AssumeRole":
+                exchange.operation = action
+                fields.pop("Version", None)
+                exchange.params = dict(fields)
+                denied = fields.get("RoleArn") in service.options.deny
+                assumed = service.identities.assume(fields, caller, denied=denied, now=now)
+                return 200, sts.assumed_role(assumed, exchange.request_id)
+        raise sts.unknown_action(action[:200])
 
 
 def _bound(operation: str, http: HttpRequest) -> dict[str, Any]:

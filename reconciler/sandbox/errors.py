@@ -28,14 +28,18 @@ class ServiceError(Exception):
         self.body: dict[str, object] = {"message": message, **members}
 
 
-def access_denied(operation: str, *, caller_arn: str, resource: str) -> ServiceError:
-    """The caller may not do this to this resource."""
+def access_denied(operation: str, *, caller_arn: str, resource: str, policy: str = "identity-based") -> ServiceError:
+    """The caller may not do this to this resource.
+
+    Which kind of policy IAM names is that of IAM User Guide, page "Troubleshoot access denied error messages": for a
+    resource of another account, the resource-based one.
+    """
     action = f"ivschat:{operation}"
     return ServiceError(
         "AccessDeniedException",
         403,
         f"User: {caller_arn} is not authorized to perform: {action} on resource: {resource} "
-        f"because no identity-based policy allows the {action} action",
+        f"because no {policy} policy allows the {action} action",
     )
 
 

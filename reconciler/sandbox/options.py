@@ -10,6 +10,7 @@ from reconciler.sandbox.kinds import DEFAULT_FAULTS, FAULT_KINDS, FaultKind
 from reconciler.sandbox.model import check, room_arn_pattern
 
 _ACCOUNT = re.compile(r"[0-9]{12}")
+_ROLE = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[!-~]{1,512}")
 _MAX_PORT = 65535
 _MAX_ROOMS = 1_000_000
 
@@ -23,7 +24,8 @@ class SandboxOptions:
             those of loopback are for containers.
         allow_hosts: names for this machine, besides those of loopback, by which the API may be called.
         port: a TCP port; 0 takes any free one.
-        account: the AWS account of the caller and of the rooms that CreateRoom makes: 12 digits.
+        account: the AWS account of the caller, unless it has assumed a role, and of the rooms that CreateRoom makes: 12
+            digits.
         rooms: ARNs of rooms that exist from the start, each in its own region, of whichever account.
         room_names: the names of some of them, by ARN. A name that the service would not take is left out.
         more_rooms: how many rooms exist besides, called `room-1` and so on, in the region of the first of `rooms` or in
@@ -37,7 +39,7 @@ class SandboxOptions:
         latency: seconds between a request and its answer.
         fault_rate: the percentage of the calls, 0 to 100, that fail with one of `faults`.
         faults: how they fail.
-        deny: ARNs of rooms for which every call is answered AccessDeniedException.
+        deny: ARNs of rooms for which every call is answered AccessDeniedException, and of roles that nobody may assume.
         seed: decides which calls fail, and the IDs of new rooms.
         log: a file to which each request is appended as one line of JSON.
         review_handlers: where the message review handlers are that rooms name: their HTTP address by their ARN. Others
@@ -75,7 +77,7 @@ class SandboxOptions:
             raise ValueError(f"port {self.port}: must be 0 to {_MAX_PORT}")
         if not _ACCOUNT.fullmatch(self.account):
             raise ValueError(f"account {self.account!r}: must be 12 digits")
-        for arn in (*self.rooms, *self.deny):
+        for arn in (*self.rooms, *(arn for arn in self.deny if not _ROLE.fullmatch(arn))):
             check_room(arn)
         if not 0 <= self.more_rooms <= _MAX_ROOMS:
             raise ValueError(f"{self.more_rooms} more rooms: must be 0 to {_MAX_ROOMS}")

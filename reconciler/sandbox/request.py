@@ -20,6 +20,7 @@ class Request:
         status: the HTTP status of the answer; None if there was no answer (`cut`, `cut-after`, `timeout`).
         error: the code of the error that was answered, or the kind of fault that took it away; None for success.
         request_id: the answer's `x-amzn-RequestId`.
+        caller: the ARN of whoever signed it; empty if nobody did.
     """
 
     time: datetime
@@ -29,6 +30,7 @@ class Request:
     status: int | None
     error: str | None
     request_id: str
+    caller: str = ""
 
 
 def timestamp(seconds: float) -> datetime:
@@ -54,5 +56,6 @@ def log_line(request: Request) -> str:
         "status": request.status,
         "error": request.error,
         "request_id": request.request_id,
+        "caller": request.caller,
     }
     return json.dumps(record) + "\n"

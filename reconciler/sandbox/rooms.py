@@ -64,6 +64,11 @@ class Room:
         return self.arn.split(":", 4)[3]
 
     @property
+    def account(self) -> str:
+        """The account it is in."""
+        return self.arn.split(":", 5)[4]
+
+    @property
     def name(self) -> str:
         """Its name; empty if it has none."""
         return self.settings.get("name") or ""
@@ -160,10 +165,13 @@ class Rooms:
             raise errors.room_not_found(arn, region)
         return room
 
-    def create(self, region: str, params: Params, now: float) -> Answer:
-        """CreateRoom. It takes any logging configuration, since the sandbox keeps none."""
+    def create(self, region: str, params: Params, now: float, account: str | None = None) -> Answer:
+        """CreateRoom, in an account or else in the usual one.
+
+        It takes any logging configuration, since the sandbox keeps none.
+        """
         _check_tag_keys(params.get("tags") or {})
-        return Answer(200, self.add(self._new_arn(region), now, params).details)
+        return Answer(200, self.add(self._new_arn(region, account or self._account), now, params).details)
 
     def get(self, region: str, params: Params, _now: float) -> Answer:
         """GetRoom."""
@@ -183,8 +191,8 @@ class Rooms:
         del self._rooms[self.existing(params["identifier"], region).arn]
         return Answer(204, None)
 
-    def page(self, region: str, params: Params, _now: float) -> Answer:
-        """ListRooms, newest update first.
+    def page(self, region: str, params: Params, _now: float, account: str | None = None) -> Answer:
+        """ListRooms, newest update first: the rooms of an account, or of all.
 
         A page goes on after the last room of the one before. A room that is made or updated meanwhile is in front of
         the first page, so whoever is halfway through misses it.
@@ -193,7 +201,8 @@ class Rooms:
         if params.get("nextToken"):
             del rooms[bisect_left(rooms, _number_in(params["nextToken"]), key=lambda room: room.number) :]
         size: int = params.get("maxResults") or 50
-        wanted = (room for room in reversed(rooms) if room.region == region and _is_wanted(room, params))
+        there = (room for room in reversed(rooms) if room.region == region and account in (None, room.account))
+        wanted = (room for room in there if _is_wanted(room, params))
         page = list(islice(wanted, size + 1))
         body: dict[str, Any] = {"rooms": [room.summary for room in page[:size]]}
         if len(page) > size:
@@ -226,9 +235,9 @@ class Rooms:
         self._updates += 1
         return self._updates
 
-    def _new_arn(self, region: str) -> str:
+    def _new_arn(self, region: str, account: str) -> str:
         while True:
-            arn = f"arn:aws:ivschat:{region}:{self._account}:room/{new_id(self._random)}"
+            arn = f"arn:aws:ivschat:{region}:{account}:room/{new_id(self._random)}"
             if arn not in self._rooms:
                 return arn
 

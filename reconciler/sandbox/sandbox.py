@@ -107,7 +107,7 @@ class Sandbox:
             self._feed.rooms_changed()
 
     def deny(self, arn: str) -> None:
-        """From now on, answer every call about this room with AccessDeniedException."""
+        """From now on, answer every call about this room with AccessDeniedException, or let nobody assume this role."""
         self._change(lambda options: replace(options, deny=(*options.deny, arn)))
 
     def allow(self, arn: str) -> None:

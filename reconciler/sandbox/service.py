@@ -9,6 +9,7 @@ Sources: service model `ivschat` 2020-07-14 as shipped by botocore for operation
 from reconciler.sandbox import errors
 from reconciler.sandbox.attributes import problems_of
 from reconciler.sandbox.feed import Feed
+from reconciler.sandbox.identities import Caller, Identities
 from reconciler.sandbox.messaging import Log, Messaging
 from reconciler.sandbox.model import check
 from reconciler.sandbox.options import SandboxOptions
@@ -34,12 +35,14 @@ class Service:
         rooms: the rooms that exist.
         tokens: the chat tokens that were issued.
         messaging: what happens in the rooms.
+        identities: who calls.
     """
 
     def __init__(
         self, options: SandboxOptions, now: float, chat_log: Log | None = None, feed: Feed | None = None
     ) -> None:
         self.options = options
+        self.identities = Identities(options.account, options.seed)
         self.rooms = Rooms(options.account, options.seed)
         for arn in options.rooms:
             self.rooms.add(arn, now, _named(options.room_names.get(arn)))
@@ -64,11 +67,6 @@ class Service:
             "UpdateRoom": self.rooms.update,
         }
 
-    @property
-    def caller_arn(self) -> str:
-        """The ARN of the one IAM user that all callers are."""
-        return f"arn:aws:iam::{self.options.account}:user/sandbox"
-
     def admit(self, operation: str, region: str, params: Params, now: float) -> None:
         """Check a request against the service model, then charge it to the region's quota.
 
@@ -89,24 +87,46 @@ class Service:
         """Whether one more call of an operation is within the region's quota."""
         return self._quotas.take((operation, region), self._limit(operation), now)
 
-    def carry_out(self, operation: str, region: str, params: Params, now: float) -> Answer:
+    def carry_out(
+        self, operation: str, region: str, params: Params, now: float, caller: Caller | None = None
+    ) -> Answer:
         """Do what an admitted request asks for.
 
+        Args:
+            operation: its name.
+            region: the region that the request is signed for.
+            params: the request.
+            now: in seconds since 1970.
+            caller: who asks; None is the IAM user, who may call in every account, so that no roles are needed to try
+                out a list. A role may call in its own account, and sees the rooms of no other.
+
         Raises:
-            ServiceError: AccessDeniedException for a denied room, whether it exists or not; ResourceNotFoundException
-                for a room that does not exist in this region.
+            ServiceError: AccessDeniedException for a denied room, whether it exists or not, and for one of another
+                account than the role's; ResourceNotFoundException for a room that does not exist in this region.
         """
-        if _room_in(params) in self.options.deny:
-            raise self.access_denied(operation, params)
+        room = _room_in(params)
+        if room in self.options.deny:
+            raise self.access_denied(operation, params, caller)
+        if caller is not None and caller.is_role:
+            if room is not None and room.split(":")[4] != caller.account:
+                raise self.access_denied(operation, params, caller, policy="resource-based")
+            match operation:
+                case "CreateRoom":
+                    return self.rooms.create(region, params, now, caller.account)
+                case "ListRooms":
+                    return self.rooms.page(region, params, now, caller.account)
         return self._operations[operation](region, params, now)
 
     def throttled(self, operation: str, params: Params) -> errors.ServiceError:
         """The error for a call over the quota."""
         return errors.throttled(operation, arn=_room_in(params), limit=self._limit(operation) or 100)
 
-    def access_denied(self, operation: str, params: Params) -> errors.ServiceError:
+    def access_denied(
+        self, operation: str, params: Params, caller: Caller | None, *, policy: str = "identity-based"
+    ) -> errors.ServiceError:
         """The error for a call that the caller may not make."""
-        return errors.access_denied(operation, caller_arn=self.caller_arn, resource=_room_in(params) or "*")
+        arn = (caller or self.identities.user).arn
+        return errors.access_denied(operation, caller_arn=arn, resource=_room_in(params) or "*", policy=policy)
 
     def _create_chat_token(self, region: str, params: Params, now: float) -> Answer:
         self.rooms.existing(params["roomIdentifier"], region)

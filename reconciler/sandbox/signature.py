@@ -13,7 +13,7 @@ from reconciler.sandbox import errors
 
 _HEADER = re.compile(
     r"AWS4-HMAC-SHA256\s+"
-    r"Credential=[^\s,/]+/[0-9]{8}/(?P<region>[a-z0-9-]{1,32})/(?P<service>[a-z0-9-]{1,32})/aws4_request,\s*"
+    r"Credential=(?P<key>[^\s,/]+)/[0-9]{8}/(?P<region>[a-z0-9-]{1,32})/(?P<service>[a-z0-9-]{1,32})/aws4_request,\s*"
     r"SignedHeaders=[^\s,=]+,\s*"
     r"Signature=[0-9a-f]+\s*"
 )
@@ -21,8 +21,9 @@ _HEADER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The region and the service (by its signing name) that a request is signed for."""
+    """Whose access key a request is signed with, and for which region and service (by its signing name)."""
 
+    key: str
     region: str
     service: str
 
@@ -39,4 +40,4 @@ def scope_of(authorization: str | None) -> Scope:
     match = _HEADER.fullmatch(authorization)
     if match is None:
         raise errors.incomplete_signature()
-    return Scope(match["region"], match["service"])
+    return Scope(match["key"], match["region"], match["service"])

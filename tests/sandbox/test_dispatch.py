@@ -237,6 +237,7 @@ def test_a_line_of_the_log_is_json_with_the_parameters_exactly() -> None:
         "status": 200,
         "error": None,
         "request_id": request.request_id,
+        "caller": "arn:aws:iam::123456789012:user/sandbox",
     }
 
 

@@ -126,7 +126,13 @@ _with_settings = gathered(
         help="Where a message review handler is that rooms name: its messages are POSTed there; repeatable.",
     ),
     option("--chat-log", type=Path, metavar="DIR", help="Write chat logs into this folder, as IVS Chat does on S3."),
-    option("--deny", multiple=True, type=RoomArn(), metavar="ARN", help="A room that denies calls; repeatable."),
+    option(
+        "--deny",
+        multiple=True,
+        type=RoomArn(),
+        metavar="ARN",
+        help="A room that denies calls, or a role that nobody may assume; repeatable.",
+    ),
     option("--account", default="123456789012", show_default=True, metavar="N", help="The caller's account."),
     option("--seed", type=int, default=0, metavar="N", help="Decides which calls fail, and the IDs of new rooms."),
     option(
@@ -335,6 +341,8 @@ def _line(request: "Request", names: Mapping[str, str], redact: Redaction) -> st
     answer = request.status if request.status is not None else "no answer"
     error = f" {escape.terminal(request.error)}" if request.error else ""
     head = f"{escape.line(request.operation)} in {escape.terminal(request.region) or 'no region'}"
+    if ":assumed-role/" in request.caller:
+        head += f" by {escape.terminal(request.caller)}"
     return f"{head}   {'   '.join(what)}   → {answer}{error}\n"
 
 
