@@ -7,6 +7,7 @@ from typing import Any, Final
 from botocore import exceptions as boto
 
 from reconciler.aws.wire import AnswerTooLong
+from reconciler.banlist.value import Access
 from reconciler.bans import BanKey, account_region_of
 from reconciler.errors import (
     AccessDenied,
@@ -32,7 +33,7 @@ _NO_CREDENTIALS: Final = (
 )
 # What AWS answers to credentials that it does not take, before it looks at the request (AWS General Reference,
 # "Common errors"; with temporary credentials, ExpiredTokenException).
-_BAD_CREDENTIALS: Final = {
+BAD_CREDENTIALS: Final = {
     "ExpiredToken": "have expired",
     "ExpiredTokenException": "have expired",
     "RequestExpired": "are refused, since this machine's clock is wrong",
@@ -70,7 +71,7 @@ def cause_of(error: BaseException | None) -> Cause | None:
     """
     if isinstance(error, boto.ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        if status == HTTPStatus.TOO_MANY_REQUESTS or _code(error) in _THROTTLED:
+        if status == HTTPStatus.TOO_MANY_REQUESTS or code_of(error) in _THROTTLED:
             return Cause.THROTTLED
         return Cause.SERVICE_FAILS if status in _MAY_PASS else None
     if isinstance(error, boto.ConnectionError):
@@ -78,17 +79,20 @@ def cause_of(error: BaseException | None) -> Cause | None:
     return Cause.NO_ANSWER if isinstance(error, boto.HTTPClientError) and not _is_too_long(error) else None
 
 
-def failure(error: Exception, key: BanKey, other_account: Callable[[], str | None]) -> ChatError:
+def failure(
+    error: Exception, key: BanKey, other_account: Callable[[], str | None], access: Access | None = None
+) -> ChatError:
     """Our error for a call that failed. It names the room first, or else the region.
 
     Args:
         error: what botocore raised.
         key: whom the call was to disconnect, and where.
         other_account: what to say when the credentials belong to another account than the room; it may ask AWS.
+        access: whose credentials those are, if the list names a role or a profile.
     """
     region = account_region_of(key.room_arn).region
     if isinstance(error, boto.ClientError):
-        failed, about_the_room = _answered(error, key, other_account)
+        failed, about_the_room = _answered(error, key, other_account, access)
         return at(key.room_arn if about_the_room else region, failed)
     if _is_too_long(error):
         return at(region, not_the_service("It is too long."))
@@ -112,17 +116,20 @@ def _is_too_long(error: BaseException | None) -> bool:
     return error is not None and isinstance(error.__context__, AnswerTooLong)  # which botocore wraps
 
 
-def _code(error: boto.ClientError) -> str:
+def code_of(error: boto.ClientError) -> str:
+    """What the service calls the error."""
     return error.response.get("Error", {}).get("Code", "Unknown")
 
 
-def _answered(error: boto.ClientError, key: BanKey, other_account: Callable[[], str | None]) -> tuple[ChatError, bool]:
+def _answered(
+    error: boto.ClientError, key: BanKey, other_account: Callable[[], str | None], access: Access | None
+) -> tuple[ChatError, bool]:
     """Our error for an error that the service answered, and whether it is about this room alone."""
-    code = _code(error)
+    code = code_of(error)
     account, region = account_region_of(key.room_arn)
-    said = _answer(error, code)
-    if code in _BAD_CREDENTIALS:
-        advice = f"The AWS credentials {_BAD_CREDENTIALS[code]}. Renew them, and apply again."
+    said = answer(error)
+    if code in BAD_CREDENTIALS:
+        advice = f"The AWS credentials {BAD_CREDENTIALS[code]}. Renew them, and apply again."
         return CredentialsRejected(advice, said), False
     if cause_of(error) is Cause.THROTTLED:
         advice = (
@@ -133,10 +140,7 @@ def _answered(error: boto.ClientError, key: BanKey, other_account: Callable[[], 
     match code:
         case "AccessDeniedException" | "AccessDenied":
             elsewhere = other_account()
-            advice = elsewhere or (
-                "The AWS credentials may not disconnect users from this room. Allow ivschat:DisconnectUser on it in"
-                f" their policy, and check that they belong to account {account}."
-            )
+            advice = elsewhere or _denied(account, access)
             return AccessDenied(advice, said), elsewhere is None
         case "PendingVerification":
             advice = (
@@ -156,18 +160,31 @@ def _answered(error: boto.ClientError, key: BanKey, other_account: Callable[[], 
     return ServiceFailed("The service failed. Apply again later.", said), False
 
 
-def _answer(error: boto.ClientError, code: str) -> str:
+def _denied(account: str, access: Access | None) -> str:
+    if access is not None and access.role_arn is not None:
+        return (
+            f"The role {access.role_arn} may not disconnect users from this room. Allow ivschat:DisconnectUser on it in"
+            " the role's policy."
+        )
+    whose = f" of the profile `{access.profile}`" if access is not None else ""
+    return (
+        f"The AWS credentials{whose} may not disconnect users from this room. Allow ivschat:DisconnectUser on it in"
+        f" their policy, and check that they belong to account {account}."
+    )
+
+
+def answer(error: boto.ClientError) -> str:
     """What the service answered, with what AWS Support will ask for."""
     meta = error.response.get("ResponseMetadata", {})
     field_list: Any = error.response.get("fieldList")  # of ValidationException
     fields = [field for field in field_list if isinstance(field, dict)] if isinstance(field_list, list) else []
     parts = [
-        f"{code}: {error.response.get('Error', {}).get('Message') or 'no message'}",
+        f"{code_of(error)}: {error.response.get('Error', {}).get('Message') or 'no message'}",
         *(f"{field.get('name')}: {field.get('message')}" for field in fields),
         f"(HTTP {meta.get('HTTPStatusCode')}, request ID {meta.get('RequestId')})",
     ]
-    answer = " ".join(parts)
-    return answer if len(answer) <= _ANSWER_MAX else answer[:_ANSWER_MAX] + "…"
+    said = " ".join(parts)
+    return said if len(said) <= _ANSWER_MAX else said[:_ANSWER_MAX] + "…"
 
 
 def without_answer(error: boto.BotoCoreError) -> ChatError:

@@ -6,8 +6,8 @@ Facts about the service come from its model (`ivschat` 2020-07-14), as botocore 
 import os
 import random
 import socket
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -16,18 +16,24 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-import boto3
 from botocore import exceptions as boto
 from botocore.config import Config
-from botocore.credentials import Credentials, RefreshableCredentials
 from botocore.utils import get_environ_proxies
 
 from reconciler.aws import answers, wire
 from reconciler.aws.endpoint import elsewhere
 from reconciler.aws.headway import ATTEMPTS, Call, Headway
 from reconciler.aws.in_time import in_time
+from reconciler.aws.sessions import NOBODY, SECONDS, Sessions
 from reconciler.bans import AccountRegion, BanKey, account_region_of
-from reconciler.errors import CallAbandoned, ChatError, CredentialsRejected, EndpointUnreachable, RunError, Stalled
+from reconciler.errors import (
+    CallAbandoned,
+    ChatError,
+    CredentialsRejected,
+    EndpointUnreachable,
+    ReconcilerError,
+    Stalled,
+)
 from reconciler.plan.outcome import Cause, Receipt
 
 if TYPE_CHECKING:
@@ -38,9 +44,6 @@ BACK_OFF: Final = {Cause.THROTTLED: 1.0}
 BACK_OFF_ELSE: Final = 0.05
 BACK_OFF_MAX: Final = 20.0
 LAST_ATTEMPT: Final = 1.0  # seconds that an attempt has even if the call has less
-# The key of a client that calls nothing. Without one, the SDK looks for credentials, however long that takes.
-_NOBODY: Final = "nobody"
-STS_TIMEOUT: Final = 6.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Limits:
     attempt: float = 15.0
     call: float = 60.0
     fruitless: float = 60.0
-    credentials: float = 60.0
+    credentials: float = SECONDS
 
 
 LIMITS: Final = Limits()
@@ -71,8 +74,8 @@ class Chat:
         before_attempt: called before each attempt is made, the first included; it may wait.
         throttled: called after each attempt that the service throttles.
         parallelism: how many calls run side by side in each account and region.
+        sessions: who calls in which account.
         endpoint_url: what to call in place of AWS.
-        profile: the profile of the AWS configuration to use.
         sleep: waits that many seconds; returns True if the run is to stop, without waiting any longer.
         headway: is told what becomes of each attempt.
         clock: seconds, monotonic.
@@ -86,8 +89,8 @@ class Chat:
         before_attempt: Callable[[AccountRegion], object],
         throttled: Callable[[AccountRegion], object] = lambda _where: None,
         parallelism: int,
+        sessions: Sessions,
         endpoint_url: str | None = None,
-        profile: str | None = None,
         sleep: Callable[[float], bool],
         headway: Headway | None = None,
         limits: Limits = LIMITS,
@@ -97,6 +100,7 @@ class Chat:
         self._now = now
         self._before_attempt = before_attempt
         self._throttled = throttled
+        self._sessions = sessions
         self._endpoint_url = endpoint_url
         self._sleep = sleep
         self._headway = headway or Headway(clock=clock)
@@ -110,50 +114,65 @@ class Chat:
             retries={"mode": "standard", "total_max_attempts": 1},  # its pauses between attempts cannot be interrupted
         )
         self._clients: dict[AccountRegion, IvschatClient] = {}
-        self._credentials: Credentials | None = None
-        self._caller: str | None = None
-        self._caller_known = False
-        self._caller_lock = Lock()
-        try:
-            self._session = boto3.Session(profile_name=profile)
-        except boto.BotoCoreError as error:
-            raise CredentialsRejected(
-                f"The AWS configuration cannot be used: {error}. {answers.HOW_TO_GET_CREDENTIALS}"
-            ) from error
+        self._making_clients = Lock()
 
     def endpoint(self, places: Iterable[AccountRegion]) -> str | None:
         """What calls to these accounts and regions will reach, if that is not AWS: its URL, to be shown and recorded.
 
         Nothing is called, and no credentials are looked for. No setting of the AWS SDK names an endpoint for one region
-        alone, so the first place speaks for all.
+        alone, so one place speaks for all that are called in the same way.
 
         Raises:
-            EndpointUnreachable: what is to be called has no URL.
+            EndpointUnreachable: what is to be called has no URL, or profiles of `accounts` name different endpoints.
             ChatError: the AWS configuration cannot be used.
         """
-        for where in places:
+        found: dict[str | None, str] = {}
+        for where in {self._sessions.named(where.account): where for where in places}.values():
             with self._translating():
-                client = self._client(where, key=_NOBODY)
+                client = self._client(where, key=NOBODY)
                 client.close()
-                return elsewhere(client.meta.endpoint_url)
-        return None
+                found.setdefault(elsewhere(client.meta.endpoint_url), where.account)
+        if len(found) > 1:
+            each = ", ".join(f"{endpoint or 'AWS'} (account {account})" for endpoint, account in found.items())
+            raise EndpointUnreachable(
+                f"The profiles of `accounts` lead to different endpoints: {each}. One run calls one: give"
+                " --endpoint-url, or correct the endpoint_url of the profiles."
+            )
+        return next(iter(found), None)
 
-    def connect(self, places: Iterable[AccountRegion]) -> None:
+    def connect(self, places: Iterable[AccountRegion], *, all_accounts: bool = True) -> None:
         """Get ready to call these accounts and regions.
 
+        Args:
+            places: the accounts and regions.
+            all_accounts: there are to be credentials for all of the accounts; else for one of them at least, and calls
+                to the others will fail.
+
         Raises:
-            CredentialsRejected: there are no credentials.
+            CredentialsRejected: there are no credentials. The message says so of every account.
             EndpointUnreachable: no connection to the service in one of the regions.
             CallAbandoned: the run was stopped meanwhile.
         """
+        places = list(places)
+        rejected: dict[str, ChatError] = {}
+        accounts = {self._sessions.named(where.account) for where in places}
+        for account in sorted(accounts):
+            try:
+                self._make_ready(account)
+            except CallAbandoned:
+                raise
+            except ChatError as error:
+                rejected[account] = error
+        if rejected and (all_accounts or len(rejected) == len(accounts)):
+            raise _together(list(rejected.values()))
         with self._translating():
-            self._get_credentials()
-            self._clients |= {where: self._client(where) for where in places if where not in self._clients}
             reached: set[str] = set()
-            for where, client in self._clients.items():
-                if client.meta.endpoint_url not in reached:
-                    self._check_reachable(client.meta.endpoint_url, where.region)
-                    reached.add(client.meta.endpoint_url)
+            for where in places:
+                if self._sessions.named(where.account) not in rejected:
+                    url = self._client_for(where).meta.endpoint_url
+                    if url not in reached:
+                        self._check_reachable(url, where.region)
+                        reached.add(url)
 
     @contextmanager
     def _translating(self) -> Iterator[None]:
@@ -214,13 +233,16 @@ class Chat:
     def _attempt(self, key: BanKey, request: dict[str, str], seconds: float) -> Receipt:
         """One attempt. Raises ChatError, whose `__cause__` is botocore's error."""
         where = account_region_of(key.room_arn)
-        if isinstance(self._credentials, RefreshableCredentials) and self._credentials.refresh_needed():
-            self._get_credentials()
+        self._make_ready(where.account)
+        client = self._client_for(where)
         try:
             with wire.within(seconds):
-                response = self._clients[where].disconnect_user(**request)
+                response = client.disconnect_user(**request)
+        except ReconcilerError:  # the credentials were to be renewed that very moment
+            raise
         except Exception as error:
-            raise answers.failure(error, key, lambda: self._other_account(where)) from error
+            access = self._sessions.accounts.get(where.account)
+            raise answers.failure(error, key, lambda: self._other_account(where), access) from error
         meta = response["ResponseMetadata"]
         if meta["HTTPStatusCode"] != HTTPStatus.OK or "html" in meta["HTTPHeaders"].get("content-type", ""):
             # The service answers DisconnectUser with 200 and no page: a page comes from a proxy or a login portal.
@@ -254,7 +276,7 @@ class Chat:
         return min(self._chance() * longest, left, self._limits.fruitless - fruitless)
 
     def _client(self, where: AccountRegion, *, key: str | None = None) -> "IvschatClient":
-        client = self._session.client(
+        client = self._sessions.of(where.account).client(
             "ivschat",
             region_name=where.region,
             endpoint_url=self._endpoint_url,
@@ -265,30 +287,18 @@ class Chat:
         wire.bound(client)
         return client
 
-    def _get_credentials(self) -> None:
-        """Get credentials that are good now.
+    def _client_for(self, where: AccountRegion) -> "IvschatClient":
+        """The client of an account and region, made when it is first asked for."""
+        client = self._clients.get(where)
+        if client is None:
+            with self._making_clients:  # a session is not to be used in several threads at once
+                client = self._clients.get(where) or self._client(where)
+                self._clients[where] = client
+        return client
 
-        Raises:
-            CredentialsRejected: there are none, or they do not come.
-        """
-        try:
-            got = in_time(self._ask_for_credentials, self._limits.credentials, stopped=self._stopped).result()
-        except TimeoutError as error:
-            raise CredentialsRejected(
-                f"AWS credentials have not come within {self._limits.credentials:g} s. Check what gives them: a program"
-                " (credential_process), a login (SSO), a role, or the metadata service of the machine."
-            ) from error
-        if got is None:
-            raise CredentialsRejected(f"There are no AWS credentials. {answers.HOW_TO_GET_CREDENTIALS}")
-        if any(part and not part.isprintable() for part in got):
-            raise CredentialsRejected(
-                "The AWS credentials contain a line break or another control character. Set the variable or the"
-                " secret again without it."
-            )
-
-    def _ask_for_credentials(self) -> "Iterable[str | None] | None":
-        self._credentials = self._session.get_credentials()
-        return None if self._credentials is None else self._credentials.get_frozen_credentials()
+    def _make_ready(self, account: str) -> None:
+        """See to it that the credentials for calls in an account are good now. Raises ChatError."""
+        self._sessions.ready(account, seconds=self._limits.credentials, stopped=self._stopped)
 
     def _check_reachable(self, url: str, region: str) -> None:
         """Fail within seconds and with one sentence, where retries would take half a minute to fail the same way."""
@@ -310,30 +320,18 @@ class Chat:
 
     def _other_account(self, where: AccountRegion) -> str | None:
         """What to say when the credentials belong to another account than the room."""
-        caller = self._caller_account(where)
-        if caller is None or caller == where.account:
+        # Where something stands in for the service, do not ask the real STS about it.
+        if elsewhere(self._client_for(where).meta.endpoint_url) and not os.environ.get("AWS_ENDPOINT_URL_STS"):
             return None
-        return (
-            f"The AWS credentials belong to account {caller}, and the room to account {where.account}."
-            " Use credentials of the room's account."
-        )
+        return self._sessions.other_account(*where)
 
-    def _caller_account(self, where: AccountRegion) -> str | None:
-        """The account of the credentials, if AWS STS says (GetCallerIdentity needs no permission); asked once."""
-        with self._caller_lock:
-            if not self._caller_known:
-                self._caller_known = True
-                # Where something stands in for the service, do not ask the real STS about it.
-                if elsewhere(self._clients[where].meta.endpoint_url) is None or os.environ.get("AWS_ENDPOINT_URL_STS"):
-                    with suppress(TimeoutError, RunError):  # it only improves a message
-                        asked = in_time(lambda: self._ask_for_the_caller(where), STS_TIMEOUT)
-                        self._caller = asked.result() if asked.exception() is None else None
-            return self._caller
 
-    def _ask_for_the_caller(self, where: AccountRegion) -> str | None:
-        config = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
-        sts = self._session.client("sts", region_name=where.region, config=config)
-        return sts.get_caller_identity().get("Account")
+def _together(errors: Sequence[ChatError]) -> ChatError:
+    """One error that says what several do."""
+    advices = dict.fromkeys(error.advice for error in errors)
+    if len(advices) == 1:
+        return errors[0]
+    return CredentialsRejected(" ".join(dict.fromkeys(map(str, errors))))
 
 
 def _try(address: tuple[str, int]) -> None:

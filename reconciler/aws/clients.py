@@ -14,6 +14,7 @@ from reconciler.aws.in_time import in_time
 
 CONNECT_TIMEOUT: Final = 5.0  # seconds
 READ_TIMEOUT: Final = 15.0  # seconds without a byte
+ATTEMPTS: Final = 5  # of one call, the first included
 CONNECTIONS: Final = 10  # botocore's own default
 GRACE: Final = 3.0  # seconds that a call under way has to end after a stop
 
@@ -38,7 +39,7 @@ def session(profile: str | None) -> boto3.Session:
 
 def config(
     *,
-    attempts: int = 5,
+    attempts: int = ATTEMPTS,
     read_timeout: float = READ_TIMEOUT,
     connections: int = CONNECTIONS,
     check_parameters: bool = True,

@@ -6,6 +6,7 @@ from threading import Event
 
 from reconciler.aws.pacing import Pace
 from reconciler.aws.rooms import LIST_ROOMS_RATE, discover
+from reconciler.aws.sessions import Sessions
 from reconciler.aws.token_records import TokenRecords
 from reconciler.banlist.value import BanList
 from reconciler.bans import account_region_of
@@ -20,7 +21,7 @@ class Everywhere:
         stop: ends reading.
         warn: told what people should know though it is no error; it names nobody.
         endpoint_url: what to call in place of Amazon IVS Chat.
-        profile: of the AWS configuration.
+        sessions: who calls in which account; the table of token records is read with the usual credentials.
     """
 
     def __init__(
@@ -30,8 +31,8 @@ class Everywhere:
         now: Callable[[], datetime],
         stop: Event,
         warn: Callable[[str], object],
+        sessions: Sessions,
         endpoint_url: str | None = None,
-        profile: str | None = None,
     ) -> None:
         self.named: Collection[str] = list(ban_list.rooms.values())
         self._discoveries = ban_list.discover
@@ -39,13 +40,16 @@ class Everywhere:
         self._stop = stop
         self._warn = warn
         self._endpoint_url = endpoint_url
-        self._profile = profile
+        self._sessions = sessions
         self._pace = Pace(LIST_ROOMS_RATE, sleep=stop.wait)
         accounts = {account_region_of(room).account for room in self.named}
+        accounts |= ban_list.accounts.keys()
         accounts |= {discovery.account for discovery in ban_list.discover if discovery.account is not None}
         table = ban_list.denylist.token_records if ban_list.denylist is not None else None
         self._records = (
-            TokenRecords(table, accounts=accounts, stop=stop, warn=warn, profile=profile) if table is not None else None
+            TokenRecords(table, accounts=accounts, stop=stop, warn=warn, session=sessions.of())
+            if table is not None
+            else None
         )
 
     def of(self, user_ids: Sequence[str]) -> Mapping[str, Collection[str]]:
@@ -64,8 +68,8 @@ class Everywhere:
                 pace=self._pace,
                 stop=self._stop,
                 warn=self._warn,
+                sessions=self._sessions,
                 endpoint_url=self._endpoint_url,
-                profile=self._profile,
             )
         rooms = list(dict.fromkeys([*self.named, *found]))
         return dict.fromkeys(user_ids, rooms)

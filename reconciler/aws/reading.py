@@ -9,19 +9,13 @@ from threading import Event
 from time import monotonic
 from typing import Final, TypeVar
 
-import boto3
 from botocore import exceptions as boto
-from botocore.config import Config
 from botocore.session import Session
 
 from reconciler.errors import CallAbandoned, RoomsUnknown
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-CONNECT_TIMEOUT: Final = 5.0  # seconds
-READ_TIMEOUT: Final = 15.0  # seconds
-ATTEMPTS: Final = 5  # of one call, the first included
 
 _LOOK_AROUND: Final = 0.1  # seconds between looks at whether to stop
 _ANSWER_MAX: Final = 1000  # characters of an answer that are shown
@@ -36,28 +30,6 @@ _NO_CREDENTIALS: Final = (
 # Codes such as ExpiredTokenException, InvalidSignatureException and UnrecognizedClientException: AWS does not take the
 # credentials (AWS General Reference, "Common errors").
 _BAD_CREDENTIALS: Final = re.compile("Token|Signature|UnrecognizedClient|RequestExpired|OptInRequired")
-
-
-def config(parallelism: int) -> Config:
-    """How clients call, so many calls side by side: no attempt waits for ever."""
-    return Config(
-        connect_timeout=CONNECT_TIMEOUT,
-        read_timeout=READ_TIMEOUT,
-        max_pool_connections=parallelism,
-        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-    )
-
-
-def session(profile: str | None, what: str) -> boto3.Session:
-    """A session of the AWS configuration.
-
-    Raises:
-        RoomsUnknown: there is no such profile.
-    """
-    try:
-        return boto3.Session(profile_name=profile)
-    except boto.BotoCoreError as error:
-        raise unknown(error, what) from error
 
 
 def side_by_side(

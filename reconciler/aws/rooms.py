@@ -15,10 +15,12 @@ from boto3 import Session
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reconciler.aws import reading
+from reconciler.aws.clients import ATTEMPTS, config
 from reconciler.aws.pacing import Pace
-from reconciler.banlist.value import Discovery
+from reconciler.aws.sessions import Sessions
+from reconciler.banlist.value import Access, Discovery
 from reconciler.bans import AccountRegion, account_region_of, is_room_arn
-from reconciler.errors import CallAbandoned, ReconcilerError, RoomsUnknown
+from reconciler.errors import CallAbandoned, ChatError, ReconcilerError, RoomsUnknown
 from reconciler.views.wording import count
 
 if TYPE_CHECKING:
@@ -41,13 +43,13 @@ def discover(
     pace: Pace,
     stop: Event,
     warn: Callable[[str], object],
+    sessions: Sessions,
     endpoint_url: str | None = None,
-    profile: str | None = None,
     seconds: float = SECONDS,
 ) -> tuple[str, ...]:
     """The ARNs of the rooms that a list asks for, each once.
 
-    Each region is read once, however many discoveries it has, and all regions side by side.
+    Each region is read once for each account of `sessions`, however many discoveries it has, and all side by side.
 
     Args:
         discoveries: which rooms.
@@ -55,35 +57,37 @@ def discover(
             account that is not named counts as "".
         stop: ends it.
         warn: told, in the calling thread, of what may be missing.
+        sessions: who calls in which account.
         endpoint_url: what to call in place of AWS.
-        profile: the profile of the AWS configuration to use.
         seconds: how long all of it may take.
 
     Raises:
         RoomsUnknown: they cannot be found; the message says what to do.
         CallAbandoned: the run is to stop.
     """
-    regions = {discovery.region: _Region(discovery.region) for discovery in discoveries}
-    accounts = {discovery.region: discovery.account or "" for discovery in discoveries}
-    session = reading.session(profile, "ListRooms")
+    keys = [AccountRegion(sessions.named(discovery.account), discovery.region) for discovery in discoveries]
+    regions = {key: _Region(key.region, sessions.accounts.get(key.account)) for key in keys}
+    accounts = {key: discovery.account or "" for key, discovery in zip(keys, discoveries, strict=True)}
+    for key in regions:
+        _make_ready(sessions, key, stop)
     # A session is not to be used in several threads, clients may be (boto3 guide, "Multithreading").
-    clients = {name: _client(session, name, endpoint_url) for name in regions}
+    clients = {key: _client(sessions.of(key.account), key.region, endpoint_url) for key in regions}
     over = Event()
 
-    def read(region: _Region) -> None:
-        where = AccountRegion(accounts[region.name], region.name)
-        with closing(clients[region.name]) as client:
-            region.read(_paced(client, where, pace, over))
+    def read(key: AccountRegion) -> None:
+        where = AccountRegion(accounts[key], key.region)
+        with closing(clients[key]) as client:
+            regions[key].read(_paced(client, where, pace, over))
 
     try:
-        reading.side_by_side(read, regions.values(), threads=REGIONS_MAX, seconds=seconds, stop=stop, what="ListRooms")
+        reading.side_by_side(read, regions, threads=REGIONS_MAX, seconds=seconds, stop=stop, what="ListRooms")
     finally:
         over.set()
     for region in regions.values():
         region.tell(warn)
     found: dict[str, None] = {}
-    for number, discovery in enumerate(discoveries):
-        matching = regions[discovery.region].matching(discovery)
+    for number, (key, discovery) in enumerate(zip(keys, discoveries, strict=True)):
+        matching = regions[key].matching(discovery)
         if not matching:
             warn(
                 f"There is no room in {discovery.region} as `discover[{number}]` wants it. Check its name_prefix, its"
@@ -123,12 +127,14 @@ class _Region:
 
     Attributes:
         name: of the region.
+        access: who reads it, if the list says so.
         rooms: by ARN, as they were seen last.
         strange: ARNs in the answers that are no room's there.
         settled: whether the last pass brought nothing new.
     """
 
     name: str
+    access: Access | None
     rooms: dict[str, _Room] = field(default_factory=dict)
     strange: set[str] = field(default_factory=set)
     settled: bool = False
@@ -162,9 +168,15 @@ class _Region:
         """
         wanted, accounts = discovery.account, {account_region_of(arn).account for arn in self.rooms}
         if wanted is not None and accounts and wanted not in accounts:
+            whose = "AWS credentials" if self.access is None else f"credentials of the profile `{self.access.profile}`"
+            advice = (
+                "Use credentials of that account, or name a role of it under `accounts`."
+                if self.access is None
+                else "Correct the profile under `accounts`."
+            )
             raise RoomsUnknown(
-                f"The AWS credentials belong to account {min(accounts)}, and `discover` names account {wanted} in"
-                f" {self.name}. Use credentials of that account."
+                f"The {whose} belong to account {min(accounts)}, and `discover` names account {wanted} in {self.name}."
+                f" {advice}"
             )
         prefix, tags = discovery.name_prefix or "", discovery.tags
         return [
@@ -227,9 +239,19 @@ def _page(answer: Mapping[str, Any], region: str) -> _Page:
     return _Page(tuple(rooms), frozenset(strange), str(answer.get("nextToken") or "") or None)
 
 
+def _make_ready(sessions: Sessions, where: AccountRegion, stop: Event) -> None:
+    """Get credentials before anything is read. Raises RoomsUnknown and CallAbandoned."""
+    try:
+        sessions.ready(where.account, stopped=stop.is_set)
+    except CallAbandoned:
+        raise
+    except ChatError as error:
+        raise RoomsUnknown(f"ListRooms in {where.region}: {error.advice}", error.answer) from error
+
+
 def _client(session: Session, region: str, endpoint_url: str | None) -> "IvschatClient":
     try:
-        return session.client("ivschat", region_name=region, endpoint_url=endpoint_url, config=reading.config(1))
+        return session.client("ivschat", region_name=region, endpoint_url=endpoint_url, config=config(connections=1))
     except (BotoCoreError, ValueError) as error:  # ValueError: what is no URL
         raise RoomsUnknown(f"ListRooms in {region} cannot be called: {error}.") from error
 
@@ -276,7 +298,7 @@ def _advice(error: ClientError, region: str) -> str | None:
         return f"the AWS credentials may not list the rooms. Allow ivschat:ListRooms in {region} in their policy."
     if code in _THROTTLED:
         return (
-            f"still over the quota of {LIST_ROOMS_RATE:.0f} calls a second after {reading.ATTEMPTS} attempts. Find out"
+            f"still over the quota of {LIST_ROOMS_RATE:.0f} calls a second after {ATTEMPTS} attempts. Find out"
             " what else lists rooms in that account and region, and apply again."
         )
     return None

@@ -11,9 +11,11 @@ from datetime import datetime, timedelta
 from threading import Event
 from typing import TYPE_CHECKING, Any, Final
 
+from boto3 import Session
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reconciler.aws import reading
+from reconciler.aws.clients import ATTEMPTS, config
 from reconciler.bans import account_region_of, is_room_arn, parse_time
 from reconciler.errors import RoomsUnknown
 from reconciler.views.wording import count
@@ -39,7 +41,7 @@ class TokenRecords:
         accounts: the AWS accounts whose rooms the list names or discovers; records of others do not count.
         stop: ends reading.
         warn: told, in the calling thread, of records that do not count and of those that are too many. It names nobody.
-        profile: the profile of the AWS configuration to use.
+        session: for the account that the table is in.
         seconds: how long reading may take.
     """
 
@@ -50,7 +52,7 @@ class TokenRecords:
         accounts: Collection[str],
         stop: Event,
         warn: Callable[[str], object],
-        profile: str | None = None,
+        session: Session,
         seconds: float = SECONDS,
     ) -> None:
         self._location = location
@@ -58,7 +60,7 @@ class TokenRecords:
         self._accounts = frozenset(accounts)
         self._stop = stop
         self._warn = warn
-        self._profile = profile
+        self._session = session
         self._seconds = seconds
 
     def rooms_of(self, user_ids: Collection[str], now: datetime) -> dict[str, tuple[str, ...]]:
@@ -99,9 +101,7 @@ class TokenRecords:
 
     def _client(self) -> "DynamoDBClient":
         try:
-            return reading.session(self._profile, self._location).client(
-                "dynamodb", region_name=self._region, config=reading.config(PARALLELISM)
-            )
+            return self._session.client("dynamodb", region_name=self._region, config=config(connections=PARALLELISM))
         except (BotoCoreError, ValueError) as error:  # ValueError: what is no URL
             raise RoomsUnknown(f"{self._location} cannot be read: {error}.") from error
 
@@ -177,7 +177,7 @@ class TokenRecords:
                 return self._wrong_keys
             case code if code in _OVER_CAPACITY:
                 return (
-                    f"still over the table's capacity after {reading.ATTEMPTS} attempts. Raise its read capacity, or"
+                    f"still over the table's capacity after {ATTEMPTS} attempts. Raise its read capacity, or"
                     " switch it to on-demand; then apply again."
                 )
             case _:

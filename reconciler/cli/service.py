@@ -30,6 +30,7 @@ from reconciler.views.report import Report
 if TYPE_CHECKING:
     from reconciler.aws.chat import Chat
     from reconciler.aws.everywhere import Everywhere
+    from reconciler.aws.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +126,11 @@ class Service:
         return self._workspace.publishing(self.stop.event.wait, adopt=self.holding.adopt_denylist)
 
     @cached_property
+    def sessions(self) -> "Sessions":
+        """Who calls in which AWS account. Raises ChatError."""
+        return self._workspace.sessions(self.calling.endpoint_url)
+
+    @cached_property
     def chat(self) -> "Chat":
         """Made when first asked for. Raises ChatError."""
         make: type[Chat] = import_module("reconciler.aws.chat").Chat  # boto3 takes longer to import than all the rest
@@ -136,8 +142,8 @@ class Service:
             before_attempt=pace.wait,
             throttled=pace.throttled,
             parallelism=self.calling.parallelism,
+            sessions=self.sessions,
             endpoint_url=self.calling.endpoint_url,
-            profile=self._workspace.profile,
             sleep=wait,
             headway=self.headway,
         )
@@ -151,8 +157,8 @@ class Service:
             now=_now,
             stop=self.stop.event,
             warn=console.diagnostic,
+            sessions=self.sessions,
             endpoint_url=self.calling.endpoint_url,
-            profile=self._workspace.profile,
         )
 
     def endpoint(self, plan: Plan, state: State) -> str | None:
@@ -197,16 +203,18 @@ class Service:
         published = state.published
         return denylist is None or (published.place == place_of(denylist) and published.serial > 0)
 
-    def connect(self, places: Collection[AccountRegion]) -> Disconnect:
-        """Get ready to call. Raises ChatError."""
+    def connect(self, places: Collection[AccountRegion], *, all_accounts: bool = True) -> Disconnect:
+        """Get ready to call; see `Chat.connect`. Raises ChatError."""
         if places:
-            self.chat.connect(places)
+            self.chat.connect(places, all_accounts=all_accounts)
         return self.chat.disconnect
 
     def close(self) -> None:
         """Close the connections, if there are any."""
         if "chat" in self.__dict__:
             self.chat.close()
+        if "sessions" in self.__dict__:
+            self.sessions.close()
 
     def enforcement(self, ledger: Ledger, report: Report, denylist: Denylist | None) -> Enforcement:
         """What carries out changes.
@@ -228,7 +236,7 @@ class Service:
             ledger=ledger,
             disconnect=partial(
                 disconnect,
-                connect=self.connect,
+                connect=partial(self.connect, all_accounts=False),  # one account need not wait for another
                 keep=ledger.keep,
                 parallelism=self.calling.parallelism,
                 stop=self.stop.event,

@@ -48,6 +48,7 @@ from reconciler.views.report import Output, Report, report
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from reconciler.aws.sessions import Sessions
     from reconciler.plan.file import SavedPlan
     from reconciler.stores.session import Session
 
@@ -175,6 +176,19 @@ class Workspace:
                 replace=self.keys(selection.replace, "--replace", state),
                 drift=drift,
             )
+
+    def sessions(self, endpoint_url: str | None = None) -> "Sessions":
+        """Who calls in which AWS account.
+
+        Args:
+            endpoint_url: what to call in place of Amazon IVS Chat.
+
+        Raises:
+            BanListError: the list cannot be used.
+            ChatError: the AWS configuration cannot be used.
+        """
+        make: type[Sessions] = import_module("reconciler.aws.sessions").Sessions  # boto3 takes long to import
+        return make(self.ban_list, now=lambda: datetime.now(UTC), profile=self.profile, endpoint_url=endpoint_url)
 
     @property
     def endpoint(self) -> str | None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from reconciler.aws.chat import Chat
+from reconciler.aws.sessions import Sessions
 from reconciler.bans import AccountRegion, BanKey, account_region_of
 from reconciler.errors import (
     AccessDenied,
@@ -38,6 +39,7 @@ def sandbox(credentials: None) -> Iterator[Sandbox]:
 def chat(url: str | None = None, **more: Any) -> Chat:
     """A service that is called without any pause, and whose run goes on."""
     defaults: dict[str, Any] = {
+        "sessions": Sessions(),
         "now": lambda: NOW,
         "before_attempt": lambda _where: None,
         "parallelism": 2,
@@ -170,7 +172,7 @@ def test_half_credentials_are_no_credentials(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_an_unknown_profile_is_named(tmp_path: Path) -> None:
     with pytest.raises(CredentialsRejected, match="moderation"):
-        chat(profile="moderation")
+        Sessions(profile="moderation")
 
 
 @pytest.mark.usefixtures("credentials")

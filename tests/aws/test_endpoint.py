@@ -12,6 +12,7 @@ from botocore.exceptions import EndpointVariantError
 
 from reconciler.aws.chat import Chat
 from reconciler.aws.endpoint import elsewhere, of_environment
+from reconciler.aws.sessions import Sessions
 from reconciler.bans import account_region_of
 from tests.builders import LOBBY, NOW, SANDBOX
 
@@ -20,8 +21,15 @@ IN_SERVICES = "services = here\n[services here]\nivschat =\n  endpoint_url = {ur
 WHERE = account_region_of(LOBBY)
 
 
-def chat(**options: str) -> Chat:
-    return Chat(now=lambda: NOW, before_attempt=print, parallelism=1, sleep=lambda _: False, **options)  # type: ignore[arg-type]
+def chat(endpoint_url: str | None = None, profile: str | None = None) -> Chat:
+    return Chat(
+        now=lambda: NOW,
+        before_attempt=print,
+        parallelism=1,
+        sleep=lambda _: False,
+        sessions=Sessions(profile=profile),
+        endpoint_url=endpoint_url,
+    )
 
 
 @pytest.mark.parametrize("partition", PARTITIONS, ids=lambda partition: str(partition["id"]))

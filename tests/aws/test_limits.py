@@ -13,6 +13,7 @@ import pytest
 
 from reconciler.aws.chat import Chat, Limits
 from reconciler.aws.headway import ATTEMPTS
+from reconciler.aws.sessions import Sessions
 from reconciler.bans import AccountRegion, BanKey, account_region_of
 from reconciler.errors import (
     CallAbandoned,
@@ -47,6 +48,7 @@ LONG = 20.0  # seconds that even a busy machine does not take for what `SHORT` a
 
 def chat(url: str | None, **more: Any) -> Chat:
     defaults: dict[str, Any] = {
+        "sessions": Sessions(),
         "now": lambda: NOW,
         "before_attempt": lambda _where: None,
         "parallelism": 1,

@@ -12,8 +12,10 @@ import boto3
 import pytest
 
 from reconciler.aws import rooms
+from reconciler.aws.clients import config
 from reconciler.aws.pacing import Pace
 from reconciler.aws.rooms import LIST_ROOMS_RATE, discover
+from reconciler.aws.sessions import Sessions
 from reconciler.banlist.value import Discovery
 from reconciler.bans import AccountRegion
 from reconciler.errors import CallAbandoned, RoomsUnknown
@@ -41,6 +43,7 @@ def find(
         pace=pace or Pace(0, sleep=stop.wait),
         stop=stop,
         warn=(warned if warned is not None else []).append,
+        sessions=Sessions(),
         endpoint_url=url,
         seconds=seconds,
     )
@@ -115,7 +118,7 @@ def listings(sandbox: Sandbox) -> list[str]:
 
 
 def test_no_discovery_asks_nobody() -> None:
-    assert discover([], pace=Pace(0, sleep=bool), stop=threading.Event(), warn=print) == ()
+    assert discover([], pace=Pace(0, sleep=bool), stop=threading.Event(), warn=print, sessions=Sessions()) == ()
 
 
 def test_rooms_are_found_newest_first(sandbox: Sandbox) -> None:
@@ -259,7 +262,7 @@ def test_rooms_of_another_account_are_an_error(sandbox: Sandbox) -> None:
     assert len(find(sandbox.url, mine)) == 1
     assert str(failure(sandbox.url, other)) == (
         "The AWS credentials belong to account 123456789012, and `discover` names account 999999999999 in us-west-2."
-        " Use credentials of that account."
+        " Use credentials of that account, or name a role of it under `accounts`."
     )
 
 
@@ -321,13 +324,7 @@ def test_credentials_that_aws_does_not_take_are_to_be_renewed(sandbox: Sandbox, 
 
 def test_without_credentials_it_says_so(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    assert "the AWS credentials cannot be used: " in str(failure(sandbox.url))
-
-
-def test_an_unknown_profile_is_named() -> None:
-    stop = threading.Event()
-    with pytest.raises(RoomsUnknown, match="moderation"):
-        discover(ANY, pace=Pace(0, sleep=bool), stop=stop, warn=print, profile="moderation")
+    assert str(failure(sandbox.url)).startswith("ListRooms in us-west-2: There are no AWS credentials. Give")
 
 
 def test_what_is_no_url_is_said() -> None:
@@ -344,7 +341,13 @@ def test_a_region_that_does_not_exist_is_an_error(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     with pytest.raises(RoomsUnknown) as caught:
-        discover([Discovery("us-nowhere-9")], pace=Pace(0, sleep=bool), stop=threading.Event(), warn=print)
+        discover(
+            [Discovery("us-nowhere-9")],
+            pace=Pace(0, sleep=bool),
+            stop=threading.Event(),
+            warn=print,
+            sessions=Sessions(),
+        )
     assert str(caught.value) == (
         'ListRooms in us-nowhere-9: Could not connect to the endpoint URL: "https://ivschat.us-nowhere-9.amazonaws.com'
         '/ListRooms". Check the network, and that the region exists.'
@@ -365,9 +368,7 @@ def test_an_answer_that_never_ends_is_given_up() -> None:
 
 
 def test_one_attempt_does_not_wait_for_ever() -> None:
-    from reconciler.aws.reading import config
-
-    made = config(1)
+    made = config(connections=1)
     assert (made.connect_timeout, made.read_timeout) == (5, 15)  # type: ignore[attr-defined]
 
 

@@ -73,6 +73,7 @@ def records(
         accounts=[ACCOUNT],
         stop=stop or threading.Event(),
         warn=(warned if warned is not None else []).append,
+        session=boto3.Session(),
         seconds=seconds,
     )
 
@@ -316,12 +317,6 @@ def test_an_error_of_the_service_says_what_to_do(monkeypatch: pytest.MonkeyPatch
 def test_without_credentials_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     assert "the AWS credentials cannot be used: " in str(failure())
-
-
-def test_an_unknown_profile_is_named() -> None:
-    reader = TokenRecords(TABLE, accounts=[], stop=threading.Event(), warn=print, profile="moderation")
-    with pytest.raises(RoomsUnknown, match="moderation"):
-        reader.rooms_of(["zed"], NOW)
 
 
 def test_an_answer_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
