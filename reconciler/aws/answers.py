@@ -26,6 +26,7 @@ _NO_CREDENTIALS: Final = (
     boto.NoCredentialsError,
     boto.PartialCredentialsError,
     boto.CredentialRetrievalError,
+    boto.InvalidConfigError,
     boto.TokenRetrievalError,
     boto.NoAuthTokenError,
     boto.SSOError,

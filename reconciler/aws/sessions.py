@@ -61,6 +61,7 @@ class Sessions:
         now: the time, aware, which says when the credentials of roles are to be renewed; None leaves it to botocore.
         profile: the profile of the AWS configuration that the usual credentials come from.
         endpoint_url: what to call in place of Amazon IVS Chat.
+        clock: seconds, monotonic.
 
     Raises:
         CredentialsRejected: there is no such profile.
@@ -73,6 +74,7 @@ class Sessions:
         now: Callable[[], datetime] | None = None,
         profile: str | None = None,
         endpoint_url: str | None = None,
+        clock: Callable[[], float] = monotonic,
     ) -> None:
         ban_list = ban_list or BanList()
         self.accounts: Mapping[str, Access] = ban_list.accounts
@@ -81,7 +83,9 @@ class Sessions:
         self._now = now
         self._profile = profile
         self._endpoint_url = endpoint_url
+        self._clock = clock
         self._lock = Lock()
+        self._making_sts = Lock()
         self._sessions = {USUAL: _session(profile)}
         self._sts: STSClient | None = None
         self._credentials: dict[str, Credentials] = {}
@@ -173,7 +177,9 @@ class Sessions:
         request = {"RoleArn": access.role_arn, "RoleSessionName": SESSION_NAME}
         if access.external_id is not None:
             request["ExternalId"] = access.external_id
-        role = _Role(self._usual_sts(), request, lambda error: self._at(account, rejected(error, access)))
+        role = _Role(
+            self._usual_sts, request, lambda error: self._at(account, rejected(error, access)), clock=self._clock
+        )
         clock = {} if self._now is None else {"time_fetcher": self._now}
         credentials = DeferredRefreshableCredentials(role.renew, _Given.METHOD, **clock)
         session = botocore_session.Session(profile=self._profile)
@@ -181,7 +187,7 @@ class Sessions:
         return boto3.Session(botocore_session=session)
 
     def _usual_sts(self) -> "STSClient":
-        """A client of AWS STS that calls with the usual credentials. Called with the lock held.
+        """A client of AWS STS that calls with the usual credentials. It looks for them, however long that takes.
 
         What stands in for Amazon IVS Chat does so for STS too, unless a setting says where that is.
 
@@ -189,9 +195,11 @@ class Sessions:
             BotoCoreError: the AWS configuration cannot be used.
             ValueError: what is to be called has no URL.
         """
-        if self._sts is not None:
+        with self._making_sts:
+            self._sts = self._sts or self._new_sts(self._sessions[USUAL])
             return self._sts
-        session = self._sessions[USUAL]
+
+    def _new_sts(self, session: boto3.Session) -> "STSClient":
         region = session.region_name or self._near
         make = partial(session.client, "sts", region_name=region, config=clients.config(attempts=_ATTEMPTS))
         sts: STSClient = make()
@@ -208,7 +216,6 @@ class Sessions:
                 sts.close()
                 sts = make(endpoint_url=chat.meta.endpoint_url)
         wire.bound(sts)
-        self._sts = sts
         return sts
 
     def close(self) -> None:
@@ -225,11 +232,11 @@ class Sessions:
         access = self.accounts.get(named)
         if access is not None and access.role_arn is not None:
             return None  # a list with a role of another account is not valid
+        session = self.of(named)
         with self._lock:
             if named not in self._callers:
                 self._callers[named] = None
                 with suppress(TimeoutError, RunError):  # it only improves a message
-                    session = self._sessions[named]
                     asked = in_time(lambda: _caller_of(session, region), CALLER_SECONDS)
                     self._callers[named] = asked.result() if asked.exception() is None else None
             caller = self._callers[named]
@@ -250,27 +257,37 @@ class _Role:
     """A role, to be assumed again and again. botocore lets one thread do so at a time.
 
     Args:
-        sts: asks for it; its own credentials are renewed by botocore.
+        sts: gives the client that asks for it, whose own credentials botocore renews.
         request: the parameters of AssumeRole.
         failure: our error for what was raised.
+        clock: seconds, monotonic.
     """
 
-    def __init__(self, sts: "STSClient", request: Mapping[str, Any], failure: Callable[[Exception], ChatError]) -> None:
-        self._assume = create_assume_role_refresher(sts, request)
+    def __init__(
+        self,
+        sts: Callable[[], "STSClient"],
+        request: Mapping[str, Any],
+        failure: Callable[[Exception], ChatError],
+        *,
+        clock: Callable[[], float],
+    ) -> None:
+        self._sts = sts
+        self._request = request
         self._failure = failure
+        self._clock = clock
         self._failed: tuple[float, ChatError, Exception] | None = None
 
     def renew(self) -> dict[str, Any]:
         """New credentials. Raises ChatError."""
-        if self._failed is not None and monotonic() < self._failed[0]:
+        if self._failed is not None and self._clock() < self._failed[0]:
             _, failed, cause = self._failed
             raise type(failed)(failed.advice, failed.answer) from cause
         try:
             with wire.within(_RENEWAL_SECONDS):
-                renewed: dict[str, Any] = self._assume()
+                renewed: dict[str, Any] = create_assume_role_refresher(self._sts(), self._request)()
         except Exception as error:
             failure = self._failure(error)
-            self._failed = monotonic() + _AGAIN, failure, error
+            self._failed = self._clock() + _AGAIN, failure, error
             raise failure from error
         self._failed = None
         return renewed

@@ -1,16 +1,22 @@
 import json
+import re
 import urllib.parse
+from dataclasses import replace
 from xml.etree import ElementTree as ET
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.sandbox.dispatch import MAX_BODY, HttpRequest
+from reconciler.sandbox import identities
+from reconciler.sandbox.dispatch import MAX_BODY, Dispatcher, HttpRequest
+from reconciler.sandbox.faults import Faults
 from reconciler.sandbox.kinds import FaultKind
+from reconciler.sandbox.options import SandboxOptions
 from reconciler.sandbox.request import log_line, timestamp
+from reconciler.sandbox.service import Service
 
-from .builders import ABSENT, LOBBY, NOON, REGION, content, dispatcher, kick, post, signed
+from .builders import ABSENT, FINALS, LOBBY, NOON, REGION, content, dispatcher, kick, post, signed
 
 
 def test_a_signed_call_is_answered_and_remembered() -> None:
@@ -208,10 +214,24 @@ def test_get_caller_identity_answers_the_account_in_xml() -> None:
     assert reply.request.operation == "GetCallerIdentity"
 
 
+ROLE = "arn:aws:iam::210987654321:role/chat/bans"
+ASSUME = f"Action=AssumeRole&RoleArn={ROLE}".encode()
+BY_ROLE = "arn:aws:sts::210987654321:assumed-role/bans/ci"
+
+
 @pytest.mark.parametrize(
     ("request_", "status", "code"),
     [
         (form(b"Action=AssumeRole%3C%26%0B"), 400, "InvalidAction"),
+        (form(b"Action=GetSessionToken"), 400, "InvalidAction"),
+        (form(b"Action=AssumeRole"), 400, "ValidationError"),
+        (form(b"Action=AssumeRole&RoleSessionName=ci&RoleArn=bans"), 400, "ValidationError"),
+        (form(b"Action=AssumeRole&RoleSessionName=ci&RoleArn=arn:aws:iam::1:role/bans"), 400, "ValidationError"),
+        (form(ASSUME + b"&RoleSessionName=c"), 400, "ValidationError"),
+        (form(ASSUME + b"&RoleSessionName=c%20i"), 400, "ValidationError"),
+        (form(ASSUME + b"&RoleSessionName=ci&DurationSeconds=899"), 400, "ValidationError"),
+        (form(ASSUME + b"&RoleSessionName=ci&DurationSeconds=43201"), 400, "ValidationError"),
+        (form(ASSUME + b"&RoleSessionName=ci&DurationSeconds=%C2%B2000"), 400, "ValidationError"),
         (form(b"\xff"), 400, "InvalidAction"),
         (form(b"", scope_service="ivschat"), 403, "InvalidSignatureException"),
         (HttpRequest("POST", "/", None, b"Action=GetCallerIdentity"), 403, "MissingAuthenticationTokenException"),
@@ -220,6 +240,107 @@ def test_get_caller_identity_answers_the_account_in_xml() -> None:
 def test_what_sts_refuses_it_refuses_in_xml(request_: HttpRequest, status: int, code: str) -> None:
     reply = dispatcher().reply(request_, NOON)
     assert (reply.status, identity(reply.body)["Code"]) == (status, code)
+
+
+# Roles
+
+
+def key_of(receiver: Dispatcher, more: bytes = b"", *, now: float = NOON, by: str | None = None) -> str:
+    """The access key of a role that is assumed."""
+    request = form(ASSUME + b"&RoleSessionName=ci" + more)
+    reply = receiver.reply(request if by is None else with_key(by, request), now)
+    key = identity(reply.body)["AccessKeyId"]
+    assert key is not None
+    return key
+
+
+def with_key(key: str, request: HttpRequest) -> HttpRequest:
+    assert request.authorization is not None
+    return replace(request, authorization=request.authorization.replace("AKIDEXAMPLE", key))
+
+
+def test_an_assumed_role_has_credentials_for_an_hour() -> None:
+    reply = dispatcher().reply(form(ASSUME + b"&RoleSessionName=ci&Version=2011-06-15&ExternalId=e-7"), NOON)
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "text/xml")
+    fields = identity(reply.body)
+    assert (fields["Expiration"], fields["Arn"]) == ("2027-01-15T09:00:00.000Z", BY_ROLE)
+    assert re.fullmatch(r"\w{16,128}", fields["AccessKeyId"] or "")
+    assert reply.request is not None
+    assert (reply.request.operation, reply.request.caller) == ("AssumeRole", "arn:aws:iam::123456789012:user/sandbox")
+    assert reply.request.params == {"RoleArn": ROLE, "RoleSessionName": "ci", "ExternalId": "e-7"}
+
+
+def test_whoever_signs_with_them_is_the_role() -> None:
+    receiver = dispatcher()
+    key = key_of(receiver)
+    asked = receiver.reply(with_key(key, form(b"Action=GetCallerIdentity")), NOON)
+    fields = identity(asked.body)
+    assert (fields["Account"], fields["Arn"]) == ("210987654321", BY_ROLE)
+    assert asked.request is not None
+    assert asked.request.caller == BY_ROLE
+    assert key_of(receiver, by=key) != key  # a role may assume another, or itself
+
+
+def test_they_expire() -> None:
+    receiver = dispatcher(LOBBY)
+    key = key_of(receiver, b"&DurationSeconds=900")
+    asked = with_key(key, post("/ListRooms", {}))
+    assert receiver.reply(asked, NOON + 899).status == 200
+    late = receiver.reply(asked, NOON + 900)
+    assert (late.status, late.headers["x-amzn-ErrorType"]) == (403, "ExpiredTokenException")
+    elsewhere = dispatcher(LOBBY).reply(asked, NOON)
+    assert elsewhere.headers["x-amzn-ErrorType"] == "ExpiredTokenException"
+
+
+def test_a_role_calls_in_its_own_account_alone() -> None:
+    own = ABSENT.replace("123456789012", "210987654321")
+    receiver = dispatcher(FINALS, own)
+    key = key_of(receiver)
+    kicked = receiver.reply(with_key(key, post("/DisconnectUser", kick(room=own))), NOON)
+    assert kicked.status == 200
+    assert kicked.request is not None
+    assert kicked.request.caller == BY_ROLE
+    for room in (FINALS, ABSENT):
+        region = room.split(":")[3]
+        refused = receiver.reply(with_key(key, post("/DisconnectUser", kick(room=room), region=region)), NOON)
+        assert (refused.status, refused.headers["x-amzn-ErrorType"]) == (403, "AccessDeniedException")
+        assert content(refused)["message"] == (
+            f"User: {BY_ROLE} is not authorized to perform: ivschat:DisconnectUser on resource: {room} because no"
+            " resource-based policy allows the ivschat:DisconnectUser action"
+        )
+    assert receiver.reply(post("/DisconnectUser", kick(room=own)), NOON).status == 200  # the user, everywhere
+
+
+def test_a_role_sees_and_makes_the_rooms_of_its_account() -> None:
+    own = ABSENT.replace("123456789012", "210987654321")
+    receiver = dispatcher(ABSENT, own)
+    key = key_of(receiver)
+    made = content(receiver.reply(with_key(key, post("/CreateRoom", {"name": "stage"})), NOON))["arn"]
+    assert made.split(":")[4] == "210987654321"
+    seen = content(receiver.reply(with_key(key, post("/ListRooms", {})), NOON))
+    assert [room["arn"] for room in seen["rooms"]] == [made, own]
+    everybody = content(receiver.reply(post("/ListRooms", {}), NOON))
+    assert [room["arn"] for room in everybody["rooms"]] == [made, own, ABSENT]
+
+
+def test_a_role_that_is_denied_is_denied_as_on_aws() -> None:
+    receiver = Dispatcher(Service(SandboxOptions(deny=(ROLE,)), NOON), Faults(SandboxOptions()))
+    reply = receiver.reply(form(ASSUME + b"&RoleSessionName=ci"), NOON)
+    assert (reply.status, identity(reply.body)["Code"]) == (403, "AccessDenied")
+    assert identity(reply.body)["Message"] == (
+        f"User: arn:aws:iam::123456789012:user/sandbox is not authorized to perform: sts:AssumeRole on resource: {ROLE}"
+    )
+
+
+def test_sessions_are_forgotten_in_the_end() -> None:
+    receiver = dispatcher(LOBBY)
+    first = key_of(receiver)
+    for _ in range(identities.KEPT - 1):
+        last = key_of(receiver)
+    asked = post("/ListRooms", {})
+    assert [receiver.reply(with_key(key, asked), NOON).status for key in (first, last)] == [200, 200]
+    key_of(receiver)
+    assert [receiver.reply(with_key(key, asked), NOON).status for key in (first, last)] == [403, 200]
 
 
 def test_a_line_of_the_log_is_json_with_the_parameters_exactly() -> None:
