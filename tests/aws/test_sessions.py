@@ -21,7 +21,7 @@ from reconciler.bans import BanKey, account_region_of
 from reconciler.errors import ChatError, CredentialsRejected, EndpointUnreachable, RoomsUnknown, ServiceFailed
 from reconciler.sandbox import Sandbox, SandboxOptions, running
 from tests.aws.servers import behaving, silent
-from tests.aws.wire import answering
+from tests.aws.wire import answering, dripping
 from tests.builders import NOW
 
 pytestmark = pytest.mark.usefixtures("credentials")
@@ -356,6 +356,26 @@ def test_an_sts_that_says_nothing_is_not_waited_for() -> None:
     with behaving(silent) as port:
         caught = refusal(f"http://127.0.0.1:{port}", ONE, limits=Limits(credentials=0.3))
     assert caught.advice.startswith("account 111111111111: AWS credentials have not come within 0.3 s.")
+
+
+def test_an_sts_whose_answer_never_ends_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("reconciler.aws.sessions._RENEWAL_SECONDS", 0.3)
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _seconds: None)
+    with dripping() as url:
+        assert refusal(url, ONE).advice == f"{WHAT}No answer from the service. Apply again later."
+
+
+def test_a_role_that_is_refused_as_a_call_is_signed_is_told_the_same(sandbox: Sandbox) -> None:
+    class Unready(Sessions):
+        def ready(self, account: str | None = None, **options: Any) -> None:
+            """As if the credentials were good until a moment ago."""
+
+    sandbox.deny(DENIED)
+    with (
+        calling(sandbox.url, sessions=Unready(listing(), endpoint_url=sandbox.url)) as chat,
+        pytest.raises(CredentialsRejected, match=f"^account 222222222222: The role {DENIED} may not be assumed"),
+    ):
+        kick(chat, TWO)
 
 
 def test_a_renewal_that_fails_for_a_moment_is_tried_again(sandbox: Sandbox) -> None:

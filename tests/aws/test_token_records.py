@@ -14,7 +14,10 @@ import boto3
 import pytest
 
 from reconciler.aws import token_records
+from reconciler.aws.everywhere import Everywhere
+from reconciler.aws.sessions import Sessions
 from reconciler.aws.token_records import TokenRecords
+from reconciler.banlist.value import Access, BanList, DenylistSettings
 from reconciler.errors import CallAbandoned, RoomsUnknown
 from tests.aws.wire import answering, dripping
 from tests.builders import FINALS, LOBBY, NOW
@@ -120,6 +123,21 @@ def test_each_user_has_the_rooms_of_the_records(dynamodb: "DynamoDBClient", tabl
     assert found == dict.fromkeys(users, (LOBBY,)) | {"zed": (FINALS, LOBBY), "nobody": ()}
     assert list(found) == [*users, "nobody"]
     assert warned == []
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_records_count_in_accounts_that_the_list_names(dynamodb: "DynamoDBClient", table: str, known: bool) -> None:
+    put(dynamodb, table, "zed", LOBBY)
+    ban_list = BanList(
+        accounts={ACCOUNT: Access(profile="esports")} if known else {},
+        denylist=DenylistSettings("d.json", token_records=f"dynamodb://us-west-2/{table}"),
+    )
+    warned: list[str] = []
+    everywhere = Everywhere(
+        ban_list, now=lambda: NOW, stop=threading.Event(), warn=warned.append, sessions=Sessions(ban_list)
+    )
+    assert everywhere.of(["zed"]) == {"zed": (LOBBY,) if known else ()}
+    assert len(warned) == (0 if known else 1)
 
 
 @pytest.mark.parametrize(
