@@ -1,10 +1,10 @@
-"""Finds the rooms that there are, for users who are banned everywhere.
+"""Finds the rooms that there are.
 
 Source: service model `ivschat` 2020-07-14 as botocore ships it. A page of ListRooms has at most 50 rooms, those updated
 last come first, and `name` filters for a whole name: that names begin in some way and tags are compared here.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +19,7 @@ from reconciler.aws.pacing import Pace
 from reconciler.banlist.value import Discovery
 from reconciler.bans import AccountRegion, account_region_of, is_room_arn
 from reconciler.errors import CallAbandoned, ReconcilerError, RoomsUnknown
+from reconciler.rooms import LONG_AGO, ReviewHandler, Room
 from reconciler.views.wording import count
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ PAGES_MAX: Final = 2_000  # of one region, in one pass: 100,000 rooms
 PASSES_MAX: Final = 5
 SECONDS: Final = 1200.0  # for all regions together: at the quota, three passes over as many rooms
 _THROTTLED: Final = {"ThrottlingException", "TooManyRequestsException"}
-_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def discover(
@@ -63,8 +63,63 @@ def discover(
         RoomsUnknown: they cannot be found; the message says what to do.
         CallAbandoned: the run is to stop.
     """
-    regions = {discovery.region: _Region(discovery.region) for discovery in discoveries}
     accounts = {discovery.region: discovery.account or "" for discovery in discoveries}
+    regions = _read(accounts, pace, stop, warn, endpoint_url, profile, seconds)
+    found: dict[str, None] = {}
+    for number, discovery in enumerate(discoveries):
+        matching = regions[discovery.region].matching(discovery)
+        if not matching:
+            warn(
+                f"There is no room in {discovery.region} as `discover[{number}]` wants it. Check its name_prefix, its"
+                " tags, and that the AWS credentials are of the right account."
+            )
+        found |= dict.fromkeys(matching)
+    return tuple(found)
+
+
+def list_rooms(
+    regions: Collection[str],
+    *,
+    pace: Pace,
+    stop: Event,
+    warn: Callable[[str], object],
+    endpoint_url: str | None = None,
+    profile: str | None = None,
+    seconds: float = SECONDS,
+    wanted: Collection[str] | None = None,
+) -> tuple[Room, ...]:
+    """The rooms in these regions.
+
+    Args:
+        regions: each is read once, all side by side.
+        pace: as for `discover`.
+        stop: ends it.
+        warn: told, in the calling thread, of what may be missing.
+        endpoint_url: what to call in place of AWS.
+        profile: the profile of the AWS configuration to use.
+        seconds: how long all of it may take.
+        wanted: ARNs; a region is read no further once those in it are found. None reads all.
+
+    Raises:
+        RoomsUnknown: they cannot be found; the message says what to do.
+        CallAbandoned: the run is to stop.
+    """
+    read = _read(dict.fromkeys(regions, ""), pace, stop, warn, endpoint_url, profile, seconds, wanted)
+    return tuple(room for region in read.values() for room in region.rooms.values())
+
+
+def _read(
+    accounts: Mapping[str, str],
+    pace: Pace,
+    stop: Event,
+    warn: Callable[[str], object],
+    endpoint_url: str | None,
+    profile: str | None,
+    seconds: float,
+    wanted: Collection[str] | None = None,
+) -> "dict[str, _Region]":
+    """The rooms of regions, by their names; `accounts` says for each how the pace knows the account."""
+    regions = {name: _Region(name, _of_region(wanted, name)) for name in accounts}
     session = reading.session(profile, "ListRooms")
     # A session is not to be used in several threads, clients may be (boto3 guide, "Multithreading").
     clients = {name: _client(session, name, endpoint_url) for name in regions}
@@ -81,34 +136,18 @@ def discover(
         over.set()
     for region in regions.values():
         region.tell(warn)
-    found: dict[str, None] = {}
-    for number, discovery in enumerate(discoveries):
-        matching = regions[discovery.region].matching(discovery)
-        if not matching:
-            warn(
-                f"There is no room in {discovery.region} as `discover[{number}]` wants it. Check its name_prefix, its"
-                " tags, and that the AWS credentials are of the right account."
-            )
-        found |= dict.fromkeys(matching)
-    return tuple(found)
+    return regions
 
 
-@dataclass(frozen=True, slots=True)
-class _Room:
-    """A room as ListRooms answers it; times are aware."""
-
-    arn: str
-    name: str
-    tags: Mapping[str, str]
-    made: datetime
-    updated: datetime
+def _of_region(wanted: Collection[str] | None, region: str) -> frozenset[str] | None:
+    return None if wanted is None else frozenset(arn for arn in wanted if account_region_of(arn).region == region)
 
 
 @dataclass(frozen=True, slots=True)
 class _Page:
     """A page: its rooms, the ARNs in it that are no room's in the region, and what leads to the next page, if any."""
 
-    rooms: tuple[_Room, ...]
+    rooms: tuple[Room, ...]
     strange: frozenset[str]
     token: str | None
 
@@ -123,13 +162,15 @@ class _Region:
 
     Attributes:
         name: of the region.
+        wanted: the ARNs that are looked for; None is all there are.
         rooms: by ARN, as they were seen last.
         strange: ARNs in the answers that are no room's there.
         settled: whether the last pass brought nothing new.
     """
 
     name: str
-    rooms: dict[str, _Room] = field(default_factory=dict)
+    wanted: frozenset[str] | None = None
+    rooms: dict[str, Room] = field(default_factory=dict)
     strange: set[str] = field(default_factory=set)
     settled: bool = False
 
@@ -146,10 +187,13 @@ class _Region:
                 pages += 1
                 self.strange |= page.strange
                 if began is None:
-                    began = max((room.updated for room in page.rooms), default=_LONG_AGO)
+                    began = max((room.updated for room in page.rooms), default=LONG_AGO)
                 for room in page.rooms:
                     missed = missed or (room.arn not in self.rooms and room.made <= began)
                     self.rooms[room.arn] = room
+                if self.wanted is not None and self.wanted <= self.rooms.keys():
+                    self.settled = True
+                    return
             if pages == 1 or not missed:  # what is one answer cannot shift
                 self.settled = True
                 return
@@ -166,14 +210,7 @@ class _Region:
                 f"The AWS credentials belong to account {min(accounts)}, and `discover` names account {wanted} in"
                 f" {self.name}. Use credentials of that account."
             )
-        prefix, tags = discovery.name_prefix or "", discovery.tags
-        return [
-            room.arn
-            for room in self.rooms.values()
-            if room.name.startswith(prefix)
-            and all(room.tags.get(key) == value for key, value in tags.items())
-            and wanted in (None, account_region_of(room.arn).account)
-        ]
+        return [room.arn for room in self.rooms.values() if room.is_meant_by(discovery)]
 
     def tell(self, warn: Callable[[str], object]) -> None:
         """Warn of what may be missing."""
@@ -182,7 +219,7 @@ class _Region:
         if not self.settled:
             warn(
                 f"The rooms in {self.name} change faster than ListRooms tells of them: some may be missing after"
-                f" {PASSES_MAX} passes. Apply again when fewer change."
+                f" {PASSES_MAX} passes. Try again when fewer change."
             )
 
     def _pages(self, list_rooms: _ListRooms) -> Iterator[_Page]:
@@ -221,10 +258,16 @@ def _page(answer: Mapping[str, Any], region: str) -> _Page:
         if is_room_arn(arn) and account_region_of(arn).region == region:
             made, updated = _aware(summary.get("createTime")), _aware(summary.get("updateTime"))
             name, tags = str(summary.get("name") or ""), summary.get("tags") or {}
-            rooms.append(_Room(arn, name, tags, made, max(made, updated)))
+            rooms.append(Room(arn, name, tags, _handler(summary), made, max(made, updated)))
         else:
             strange.add(arn)
     return _Page(tuple(rooms), frozenset(strange), str(answer.get("nextToken") or "") or None)
+
+
+def _handler(summary: Mapping[str, Any]) -> ReviewHandler | None:
+    handler: Mapping[str, Any] = summary.get("messageReviewHandler") or {}
+    uri = handler.get("uri")  # empty once a handler has been removed
+    return ReviewHandler(str(uri), str(handler.get("fallbackResult") or "ALLOW")) if uri else None
 
 
 def _client(session: Session, region: str, endpoint_url: str | None) -> "IvschatClient":
@@ -236,7 +279,7 @@ def _client(session: Session, region: str, endpoint_url: str | None) -> "Ivschat
 
 def _aware(time: datetime | None) -> datetime:
     if time is None:
-        return _LONG_AGO
+        return LONG_AGO
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
@@ -277,6 +320,6 @@ def _advice(error: ClientError, region: str) -> str | None:
     if code in _THROTTLED:
         return (
             f"still over the quota of {LIST_ROOMS_RATE:.0f} calls a second after {reading.ATTEMPTS} attempts. Find out"
-            " what else lists rooms in that account and region, and apply again."
+            " what else lists rooms in that account and region, and try again."
         )
     return None

@@ -26,6 +26,7 @@ from reconciler.views import wording
 
 # In the order in which the help lists them: name → module, help.
 COMMANDS: Final = {
+    "init": ("init", "Begin a ban list."),
     "validate": ("validate", "Check the ban list."),
     "fmt": ("fmt", "Rewrite ban lists in their canonical form."),
     "plan": ("plan", "Show what apply would do."),
