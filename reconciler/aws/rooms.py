@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # Calls a second for each account and region (Amazon IVS Chat User Guide, "Service Quotas"; not adjustable).
 LIST_ROOMS_RATE: Final = 5.0
 PAGE: Final = 50  # rooms
+NAME_MAX: Final = 128  # characters
+URI_MAX: Final = 170  # characters of a message review handler's
 REGIONS_MAX: Final = 32  # read side by side
 PAGES_MAX: Final = 2_000  # of one region, in one pass: 100,000 rooms
 PASSES_MAX: Final = 5
@@ -257,7 +259,7 @@ def _page(answer: Mapping[str, Any], region: str) -> _Page:
         arn = summary.get("arn") or ""
         if is_room_arn(arn) and account_region_of(arn).region == region:
             made, updated = _aware(summary.get("createTime")), _aware(summary.get("updateTime"))
-            name, tags = str(summary.get("name") or ""), summary.get("tags") or {}
+            name, tags = str(summary.get("name") or "")[:NAME_MAX], summary.get("tags") or {}
             rooms.append(Room(arn, name, tags, _handler(summary), made, max(made, updated)))
         else:
             strange.add(arn)
@@ -267,7 +269,7 @@ def _page(answer: Mapping[str, Any], region: str) -> _Page:
 def _handler(summary: Mapping[str, Any]) -> ReviewHandler | None:
     handler: Mapping[str, Any] = summary.get("messageReviewHandler") or {}
     uri = handler.get("uri")  # empty once a handler has been removed
-    return ReviewHandler(str(uri), str(handler.get("fallbackResult") or "ALLOW")) if uri else None
+    return ReviewHandler(str(uri)[:URI_MAX], str(handler.get("fallbackResult") or "ALLOW")) if uri else None
 
 
 def _client(session: Session, region: str, endpoint_url: str | None) -> "IvschatClient":

@@ -187,7 +187,9 @@ class _Table:
             return None
         cells = {key: row[number].strip() for key, number in columns.items()}
         if "user_id" in columns and cells["user_id"] != row[columns["user_id"]]:
-            self._add(line, "the user ID begins or ends with a space; remove it, or ban this user by hand if the ID has one")
+            self._add(
+                line, "the user ID begins or ends with a space; remove it, or ban this user by hand if the ID has one"
+            )
             return None
         otherwise = self._otherwise
         try:

@@ -27,6 +27,11 @@ class Account:
     profile: str | None = None
     endpoint_url: str | None = None
 
+    def regions(self) -> tuple[str, ...]:
+        """The region of the AWS configuration, if it names one. Raises RoomsUnknown."""
+        region = import_module("reconciler.aws.reading").session(self.profile, "AWS").region_name
+        return (region,) if region else ()
+
     def rooms(self, regions: Collection[str]) -> "tuple[Room, ...]":
         """The rooms in these regions. Raises RoomsUnknown."""
         rooms = import_module("reconciler.aws.rooms")  # boto3 takes longer to import than all the rest
