@@ -15,11 +15,11 @@ PACKAGE = Path(__file__).parents[1] / "reconciler"
 LAYERS = {
     "pure": {
         *("audit", "banlist", "bans", "denylist", "errors", "escape", "guardrails", "plan", "redaction", "rooms"),
-        *("starter", "state", "views", "yamltext"),
+        *("starter", "state", "verdicts", "views", "yamltext"),
     },
     "effects": {
-        *("atomic", "auditing", "aws", "chatlogs", "ci", "editing", "enforce", "git", "lanes", "provisional"),
-        *("publishers", "publishing", "reading", "sandbox", "sources", "stores"),
+        *("atomic", "auditing", "aws", "chatlogs", "ci", "doctor", "editing", "enforce", "git", "lanes"),
+        *("provisional", "publishers", "publishing", "reading", "sandbox", "sources", "stores"),
     },
     "shell": {"__init__", "__main__", "cli"},
 }

@@ -98,6 +98,14 @@ def failure(error: Exception, key: BanKey, other_account: Callable[[], str | Non
     return at(region, not_the_service(type(error).__name__))
 
 
+def of_caller(error: boto.ClientError) -> ChatError:
+    """Our error for an error that AWS STS answered when it was asked whose the credentials are."""
+    code = _code(error)
+    if code in _BAD_CREDENTIALS:
+        return CredentialsRejected(f"The AWS credentials {_BAD_CREDENTIALS[code]}. Renew them.", _answer(error, code))
+    return ServiceFailed("AWS STS does not say whose the credentials are.", _answer(error, code))
+
+
 def at(place: str, error: ChatError) -> ChatError:
     """An error that says first what it is about."""
     return type(error)(f"{place}: {error.advice}", error.answer)

@@ -15,6 +15,7 @@ from boto3 import Session
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reconciler.aws import reading
+from reconciler.aws.endpoint import elsewhere
 from reconciler.aws.pacing import Pace
 from reconciler.banlist.value import Discovery
 from reconciler.bans import AccountRegion, account_region_of, is_room_arn
@@ -270,6 +271,12 @@ def _handler(summary: Mapping[str, Any]) -> ReviewHandler | None:
     handler: Mapping[str, Any] = summary.get("messageReviewHandler") or {}
     uri = handler.get("uri")  # empty once a handler has been removed
     return ReviewHandler(str(uri)[:URI_MAX], str(handler.get("fallbackResult") or "ALLOW")) if uri else None
+
+
+def endpoint_of(region: str, endpoint_url: str | None, profile: str | None) -> str | None:
+    """What is called in a region, if that is not AWS. Raises RoomsUnknown."""
+    with closing(_client(reading.session(profile, "AWS"), region, endpoint_url)) as client:
+        return elsewhere(client.meta.endpoint_url)
 
 
 def _client(session: Session, region: str, endpoint_url: str | None) -> "IvschatClient":

@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "show": ("show", "Show a saved plan, or who is banned."),
     "audit": ("audit", "Look through chat logs for banned users who spoke."),
     "rooms": ("rooms", "Show the rooms of the AWS account, and which of them the list names."),
+    "doctor": ("doctor", "Check whether bans will work, and say what to do where they will not."),
     "import": ("import_", "Record the bans in the list as done."),
     "state": ("state", "Inspect and repair the state, without disconnecting anybody."),
     "force-unlock": ("force_unlock", "Remove the lock that a dead machine left."),

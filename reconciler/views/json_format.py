@@ -13,7 +13,9 @@ from reconciler.plan.change import Plan
 from reconciler.rooms import ComparedRoom
 from reconciler.state import file as statefile
 from reconciler.state.value import State
+from reconciler.verdicts import Check
 from reconciler.views import audited, diagnostics, notices
+from reconciler.views import checks as views_checks
 from reconciler.views import rooms as views_rooms
 from reconciler.views.notices import Setting
 from reconciler.views.report import Format
@@ -43,6 +45,10 @@ class JsonFormat(Format):
         if aside := list(audited.left_aside(audit.watched)):
             self.output.diagnostic(*aside)
         self.output.write(audited.json(audit, ban_list))
+
+    @override
+    def checks(self, checks: Sequence[Check]) -> None:
+        self.output.write(views_checks.as_json(checks))
 
     @override
     def rooms(self, rooms: Sequence[ComparedRoom], regions: Sequence[str]) -> None:
