@@ -33,7 +33,7 @@ guardrails:
   max_everywhere: 10      # so is one with more new bans than this in every room there is
   protected_users: []     # user IDs that may never be banned, or patterns such as host-*
 
-# Nobody is banned yet. To ban somebody, remove the [] at the end, and add an entry below it, such as:
+# To ban somebody, run `reconciler ban USER_ID --room {room}`. Or write an entry below `bans:`, in place of the []:
 #
 #   - user_id: ABC123def456
 #     rooms: [{room}]

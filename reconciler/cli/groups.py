@@ -15,6 +15,8 @@ INSTEAD: Final = {
     "start": "init",
     "setup": "init",
     "check": "validate",
+    "diagnose": "doctor",
+    "health": "doctor",
     "lint": "validate",
     "verify": "validate",
     "format": "fmt",

@@ -175,7 +175,7 @@ def _say(written: Sequence[Path], ignoring: _Ignoring, *, rooms: int | None, wor
         steps.append("Run `reconciler doctor`, which checks the rest. Then commit, and ban in pull requests.")
     else:
         steps.append("Run `reconciler doctor`: it checks the credentials and the rooms.")
-        steps.append(f"Add a ban to {shown}, see what `reconciler plan` says, and commit the list for review.")
+        steps.append("Ban somebody with `reconciler ban USER_ID --room ROOM`, and commit the list for review.")
     numbered = "".join(f"{number}. {step}\n" for number, step in enumerate(steps, start=1))
     console.say(f"{said}\n\nNext:\n{numbered}")
 

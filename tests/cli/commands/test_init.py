@@ -49,7 +49,7 @@ def test_the_list_bans_nobody_and_there_is_nothing_to_do(reconciler: Reconciler)
         "Wrote bans.yaml and bans.schema.json. Added 6 lines to .gitignore.\n\nNext:\n"
         "1. Write your rooms into bans.yaml; `reconciler rooms --region REGION` shows them with their ARNs.\n"
         "2. Run `reconciler doctor`: it checks the credentials and the rooms.\n"
-        "3. Add a ban to bans.yaml, see what `reconciler plan` says, and commit the list for review.\n"
+        "3. Ban somebody with `reconciler ban USER_ID --room ROOM`, and commit the list for review.\n"
     )
     assert sorted(files()) == [".gitignore", "bans.schema.json", "bans.yaml"]
     assert reconciler("validate", "--strict").out == "bans.yaml is valid: 0 bans, of 0 users in 0 rooms.\n"
@@ -81,6 +81,16 @@ def test_the_examples_in_the_comments_can_be_used(reconciler: Reconciler) -> Non
     (key, ban), *more = load_ban_list("bans.yaml").bans.items()
     assert (key.user_id, ban.reason, more) == ("ABC123def456", "Violated terms of service", [])
     assert ban.expires_at is not None
+
+
+def test_the_first_ban_goes_into_the_list_and_the_comments_stay(reconciler: Reconciler) -> None:
+    reconciler("init")
+    Path("bans.yaml").write_text(Path("bans.yaml").read_text().replace("  # lobby:", "  lobby:"))
+    before = Path("bans.yaml").read_text()
+    assert reconciler("ban", "zed", "--room", "lobby").code == 0
+    assert Path("bans.yaml").read_text() == before.replace(
+        "bans: []\n", "bans:\n  - user_id: zed\n    rooms: [lobby]\n"
+    )
 
 
 def test_what_there_is_stays_as_it_is(reconciler: Reconciler) -> None:
