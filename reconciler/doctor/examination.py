@@ -59,6 +59,6 @@ def examined(examination: Examination) -> list[Check]:
     error = done.exception()
     if isinstance(error, ReconcilerError):
         return [of_error(name, subject, error, examination.advice, examination.unknown)]
-    if isinstance(error, Exception):  # such as botocore's parsers raise when something else than the service answers
+    if error is not None:  # such as botocore's parsers raise when something else than the service answers
         return [judged(name, subject, f"It cannot be looked at: {type(error).__name__}.", _ODD)]
     return done.result()
