@@ -58,13 +58,14 @@ class _Diagnosis:
         self._now = datetime.now(UTC)
         self._stop = Event()
         self._state: State | None = None  # until it has been read
+        self._endpoint: str | None = None  # what is called in place of AWS
 
     def checks(self) -> Iterator[Check]:
         """Credentials and state first, as the rest depends on them; then the rest side by side."""
         named = {account_region_of(arn).region for arn in rooms.rooms_of(self._list)}
         regions = sorted(named | {asked.region for asked in self._list.discover})
-        caller, endpoint = self._account.caller(regions)
-        yield from credentials.endpoint(endpoint)
+        caller, self._endpoint = self._account.caller(regions)
+        yield from credentials.endpoint(self._endpoint)
         # The one place for each account: today, all are called with the same credentials.
         for number in credentials.accounts_of(self._list) or [None]:
             yield from credentials.judged(number, caller)
@@ -88,7 +89,7 @@ class _Diagnosis:
     def _look_at_state(self) -> Iterator[Check]:
         state = self._workspace.store.read()
         self._state = state
-        return doctor_state.judged(state, self._workspace.store.location, self._list, self._now)
+        return doctor_state.judged(state, self._workspace.store.location, self._list, self._endpoint, self._now)
 
     def _of_lock(self, location: str) -> Iterator[Examination]:
         def look() -> Sequence[Check]:

@@ -7,10 +7,10 @@ from typing import Final
 
 from reconciler.banlist.value import BanList
 from reconciler.plan.drifting import to_retire
-from reconciler.state.endpoints import recorded
+from reconciler.state.endpoints import mixed
 from reconciler.state.value import State
 from reconciler.stores.holder import Holder
-from reconciler.verdicts import Check, ok, warning
+from reconciler.verdicts import Check, failed, ok, warning
 from reconciler.views.wording import count, time
 
 NAME = "state"
@@ -18,18 +18,19 @@ _LONG: Final = timedelta(hours=1)  # an apply of 100,000 bans in one region take
 _SKEW: Final = timedelta(seconds=60)  # as in `enforce`: clocks of two machines may differ
 
 
-def judged(state: State, location: str, ban_list: BanList, now: datetime) -> Iterator[Check]:
+def judged(state: State, location: str, ban_list: BanList, endpoint: str | None, now: datetime) -> Iterator[Check]:
     """The verdicts on a state that could be read.
 
     Args:
         state: what it records.
         location: where it is.
         ban_list: whose state it is.
+        endpoint: what is called in place of AWS.
         now: aware.
     """
-    if state.endpoint is not None:
-        advice = "For bans on AWS, name the state of AWS with --state, or `state` in the list."
-        yield warning(NAME, location, f"It {recorded(state.endpoint)}.", advice)
+    if not state.goes_with(endpoint):
+        advice = "Name another state with --state, or call what this one was made at."
+        yield failed(NAME, location, f"An apply is refused. {mixed(location, state.endpoint, endpoint)}", advice)
     elif state.is_blank and ban_list.bans:
         yield warning(
             NAME,

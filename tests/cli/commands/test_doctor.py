@@ -13,17 +13,16 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 
-from reconciler import BanKey, load_state
+from reconciler import BanKey
 from reconciler.bans import format_time
 from reconciler.denylist import document, rows
 from reconciler.sandbox import Sandbox, SandboxOptions, running
-from reconciler.state import file as state_file
 from reconciler.stores import holder
 from reconciler.stores.holder import Holder
 from tests.aws.servers import behaving, silent
 from tests.aws.wire import answering
 from tests.ci.loopback import serving
-from tests.command_line import FINALS, Reconciler
+from tests.command_line import FINALS, Reconciler, write_a_state
 from tests.hostile import TEXTS
 from tests.publishers.places import BUCKET, REGION, make_table
 
@@ -107,7 +106,6 @@ def files() -> dict[str, bytes]:
 def test_all_is_well(reconciler: Reconciler, sandbox: Sandbox) -> None:
     write("zed")
     applied(reconciler)
-    Path("bans.state.json").write_bytes(state_file.dumps(replace(load_state("bans.state.json"), endpoint=None)))
     before = files()
     result = reconciler("doctor")
     assert (result.code, result.err) == (0, "")
@@ -377,7 +375,16 @@ def test_what_a_state_says_is_left_to_do_is_a_warning(reconciler: Reconciler, sa
     assert verdict == "warning"
     assert detail.startswith(f"1 ban has been due to settle since {due:%Y-%m-%d %H:%M:%S} UTC: somebody may have come")
     assert advice.startswith("Run `reconciler apply`, which disconnects them once more")
-    assert only(reconciler, "state")[1] == f"It records a rehearsal against {sandbox.url}, not on AWS."
+
+
+def test_a_state_of_aws_fails_where_something_else_is_called(reconciler: Reconciler, sandbox: Sandbox) -> None:
+    write("zed")
+    write_a_state()
+    verdict, detail, _ = only(reconciler, "state")
+    assert verdict == "failed"
+    assert detail.startswith("An apply is refused. bans.state.json records what was done on AWS")
+    write_a_state(sandbox.url)
+    assert only(reconciler, "state")[0] == "ok"
 
 
 def test_a_denylist_that_the_list_no_longer_names_is_a_warning(reconciler: Reconciler, sandbox: Sandbox) -> None:
