@@ -1,8 +1,10 @@
 """Replaces files as a whole: at every moment, even after a crash, there is either the old one or the new one."""
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from secrets import token_hex
 from typing import BinaryIO, Final
 
 TEMPORARY: Final = ".reconciler.tmp"
@@ -27,6 +29,52 @@ def replace_file(path: Path, content: bytes) -> None:
         with suppress(OSError):
             temporary.unlink()
         raise
+
+
+def write_together(new: Mapping[Path, bytes], replaced: Mapping[Path, bytes]) -> None:
+    """Write several files, each as a whole, and folders for the new ones: all of them, or none if that fails.
+
+    The new ones are put on disk first, and get their names one right after the other, in this order.
+
+    Args:
+        new: files that must not exist yet.
+        replaced: files that exist, with what is to stand in them.
+
+    Raises:
+        FileExistsError: one of the new ones is there already; it stays as it is.
+        OSError: one of them was not written.
+    """
+    with ExitStack() as undoing, ExitStack() as written:
+        temporaries = {}
+        for path, content in new.items():
+            for folder in reversed([folder for folder in path.parents if not folder.exists()]):
+                folder.mkdir()
+                undoing.callback(folder.rmdir)
+            temporaries[path] = written.enter_context(_written(path, content))
+        for path, content in replaced.items():
+            before = path.read_bytes()
+            replace_file(path, content)
+            undoing.callback(replace_file, path, before)
+        for path, temporary in temporaries.items():
+            path.hardlink_to(temporary)  # unlike a rename, it fails if there is such a file by now
+            undoing.callback(path.unlink)
+            sync_folder(path.parent)
+        undoing.pop_all()
+
+
+@contextmanager
+def _written(path: Path, content: bytes) -> Iterator[Path]:
+    """A file beside `path`, under a name of its own, for as long as this lasts. Raises OSError."""
+    temporary = path.with_name(f".{path.name}.{token_hex(8)}{TEMPORARY}")
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
+            write(file, content)
+            os.fsync(descriptor)
+        yield temporary
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def new_file(path: Path) -> tuple[Path, BinaryIO]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 ROOM_ARN_PATTERN = r"^arn:aws:ivschat:[a-z0-9-]+:[0-9]+:room/[a-zA-Z0-9-]+$"
 ROOM_ARN_MAX = 128
+REGION_PATTERN = r"^[a-z]{2}(?:-[a-z0-9]+)+$"
 USER_ID_MAX = 128  # characters, of any kind; the service model marks the user ID as sensitive
 REASON_MAX = 256
 EVERYWHERE = "*"  # in place of a room's ARN: every room that there is or will be

@@ -1,4 +1,4 @@
-"""The git commit that a ban list belongs to."""
+"""The git repository and the commit that a ban list belongs to."""
 
 import hashlib
 import os
@@ -41,6 +41,11 @@ def commit_of(ban_list: str, environment: Mapping[str, str], included: Sequence[
     except (OSError, ValueError):
         return None
     return head if committed == present else None
+
+
+def root_of(folder: str) -> str | None:
+    """The folder in which the repository of a folder begins; None where there is no repository, or no git."""
+    return (_git(folder, "rev-parse", "--show-toplevel") or "").removesuffix("\n") or None
 
 
 def _git(folder: str, *arguments: str, given: str = "") -> str | None:

@@ -20,6 +20,7 @@ from reconciler.errors import AddressUnknown, BanListInvalid, ChatError, Denylis
 from reconciler.plan.change import Because, Change, Plan
 from reconciler.plan.outcome import Outcome
 from reconciler.state.value import State
+from reconciler.verdicts import Check
 
 MIN_KEY: Final = 16  # characters
 HIDDEN: Final = "…"
@@ -127,6 +128,15 @@ class Redaction:
             shown.args = (_hidden(str(error), error.private, HIDDEN),)
         shown.__notes__ = list(getattr(error, "__notes__", ()))
         return shown
+
+    def check(self, check: Check) -> Check:
+        """What `doctor` found, without what it quotes."""
+        if not self:
+            return check
+        subject, detail, advice = (
+            _hidden(text, check.private, HIDDEN) for text in (check.subject, check.detail, check.advice)
+        )
+        return replace(check, subject=subject, detail=detail, advice=advice, private=())
 
     def _ban(self, ban: Ban, user_id: str) -> Ban:
         return ban if ban.reason is None else Ban(self.text(ban.reason, user_id), ban.expires_at)

@@ -14,12 +14,12 @@ PACKAGE = Path(__file__).parents[1] / "reconciler"
 # Each part, a module or a folder of the package, in its layer. A layer imports itself and those before it.
 LAYERS = {
     "pure": {
-        *("audit", "banlist", "bans", "denylist", "errors", "escape", "guardrails", "plan", "redaction", "state"),
-        *("views", "yamltext"),
+        *("audit", "banlist", "bans", "denylist", "errors", "escape", "guardrails", "plan", "redaction", "rooms"),
+        *("starter", "state", "verdicts", "views", "yamltext"),
     },
     "effects": {
-        *("atomic", "auditing", "aws", "chatlogs", "ci", "editing", "enforce", "git", "lanes", "provisional"),
-        *("publishers", "publishing", "reading", "sandbox", "sources", "stores"),
+        *("atomic", "auditing", "aws", "chatlogs", "ci", "doctor", "editing", "enforce", "git", "lanes"),
+        *("provisional", "publishers", "publishing", "reading", "sandbox", "sources", "stores"),
     },
     "shell": {"__init__", "__main__", "cli"},
 }

@@ -19,6 +19,9 @@ reconciler --version
 reconciler validate
 reconciler plan
 
+mkdir new
+(cd new && reconciler init --github && reconciler plan)
+
 python - <<'PYTHON'
 from ruamel.yaml import YAML
 from _ruamel_yaml import CParser

@@ -103,6 +103,14 @@ def failure(
     return at(region, not_the_service(type(error).__name__))
 
 
+def of_caller(error: boto.ClientError) -> ChatError:
+    """Our error for an error that AWS STS answered when it was asked whose the credentials are."""
+    code = code_of(error)
+    if code in BAD_CREDENTIALS:
+        return CredentialsRejected(f"The AWS credentials {BAD_CREDENTIALS[code]}. Renew them.", answer(error))
+    return ServiceFailed("AWS STS does not say whose the credentials are.", answer(error))
+
+
 def at(place: str, error: ChatError) -> ChatError:
     """An error that says first what it is about."""
     return type(error)(f"{place}: {error.advice}", error.answer)

@@ -67,9 +67,7 @@ def side_by_side(
                 if stop.is_set():
                     raise CallAbandoned("The run was stopped before it knew all rooms.") from None
                 if monotonic() > deadline:
-                    raise RoomsUnknown(
-                        f"{what}: not all was read within {seconds:,.0f} s. Apply again later."
-                    ) from None
+                    raise RoomsUnknown(f"{what}: not all was read within {seconds:,.0f} s. Try again later.") from None
     return results
 
 
@@ -84,15 +82,15 @@ def unknown(error: Exception, what: str, advice: str | None = None) -> RoomsUnkn
     if isinstance(error, boto.ClientError):
         said = _answer(error)
         if advice is None and _BAD_CREDENTIALS.search(code_of(error)):
-            advice = "AWS does not take the credentials. Renew them, and apply again."
-        return RoomsUnknown(f"{what}: {advice or 'the service failed. Apply again later.'}", said)
+            advice = "AWS does not take the credentials. Renew them, and try again."
+        return RoomsUnknown(f"{what}: {advice or 'the service failed. Try again later.'}", said)
     if isinstance(error, _NO_CREDENTIALS):
         return RoomsUnknown(f"{what}: the AWS credentials cannot be used: {error}.")
     if isinstance(error, boto.ConnectionError):
         return RoomsUnknown(f"{what}: {error}. Check the network, and that the region exists.")
     if isinstance(error, boto.BotoCoreError):
         # Its text may contain what was sent, including headers and credentials.
-        return RoomsUnknown(f"{what}: no answer. Apply again later.", type(error).__name__)
+        return RoomsUnknown(f"{what}: no answer. Try again later.", type(error).__name__)
     return RoomsUnknown(
         f"{what}: the answer did not come from AWS. Check the endpoint URL and any proxy.", type(error).__name__
     )

@@ -1,10 +1,10 @@
-"""Finds the rooms that there are, for users who are banned everywhere.
+"""Finds the rooms that there are.
 
 Source: service model `ivschat` 2020-07-14 as botocore ships it. A page of ListRooms has at most 50 rooms, those updated
 last come first, and `name` filters for a whole name: that names begin in some way and tags are compared here.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,11 +16,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from reconciler.aws import reading
 from reconciler.aws.clients import ATTEMPTS, config
+from reconciler.aws.endpoint import elsewhere
 from reconciler.aws.pacing import Pace
 from reconciler.aws.sessions import Sessions
 from reconciler.banlist.value import Access, Discovery
 from reconciler.bans import AccountRegion, account_region_of, is_room_arn
 from reconciler.errors import CallAbandoned, ChatError, ReconcilerError, RoomsUnknown
+from reconciler.rooms import LONG_AGO, ReviewHandler, Room
 from reconciler.views.wording import count
 
 if TYPE_CHECKING:
@@ -29,12 +31,13 @@ if TYPE_CHECKING:
 # Calls a second for each account and region (Amazon IVS Chat User Guide, "Service Quotas"; not adjustable).
 LIST_ROOMS_RATE: Final = 5.0
 PAGE: Final = 50  # rooms
+NAME_MAX: Final = 128  # characters
+URI_MAX: Final = 170  # characters of a message review handler's
 REGIONS_MAX: Final = 32  # read side by side
 PAGES_MAX: Final = 2_000  # of one region, in one pass: 100,000 rooms
 PASSES_MAX: Final = 5
 SECONDS: Final = 1200.0  # for all regions together: at the quota, three passes over as many rooms
 _THROTTLED: Final = {"ThrottlingException", "TooManyRequestsException"}
-_LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def discover(
@@ -66,8 +69,67 @@ def discover(
         CallAbandoned: the run is to stop.
     """
     keys = [AccountRegion(sessions.named(discovery.account), discovery.region) for discovery in discoveries]
-    regions = {key: _Region(key.region, sessions.accounts.get(key.account)) for key in keys}
     accounts = {key: discovery.account or "" for key, discovery in zip(keys, discoveries, strict=True)}
+    regions = _read(accounts, sessions, pace, stop, warn, endpoint_url, seconds)
+    found: dict[str, None] = {}
+    for number, (key, discovery) in enumerate(zip(keys, discoveries, strict=True)):
+        matching = regions[key].matching(discovery)
+        if not matching:
+            warn(
+                f"There is no room in {discovery.region} as `discover[{number}]` wants it. Check its name_prefix, its"
+                " tags, and that the AWS credentials are of the right account."
+            )
+        found |= dict.fromkeys(matching)
+    return tuple(found)
+
+
+def list_rooms(
+    places: Collection[AccountRegion],
+    *,
+    pace: Pace,
+    stop: Event,
+    warn: Callable[[str], object],
+    sessions: Sessions,
+    endpoint_url: str | None = None,
+    seconds: float = SECONDS,
+    wanted: Collection[str] | None = None,
+) -> tuple[Room, ...]:
+    """The rooms in these accounts and regions.
+
+    Args:
+        places: each is read once, all side by side. Accounts that `sessions` does not name are those of the usual
+            credentials.
+        pace: as for `discover`.
+        stop: ends it.
+        warn: told, in the calling thread, of what may be missing.
+        sessions: who calls in which account.
+        endpoint_url: what to call in place of AWS.
+        seconds: how long all of it may take.
+        wanted: ARNs; a region is read no further once those in it are found. None reads all.
+
+    Raises:
+        RoomsUnknown: they cannot be found; the message says what to do.
+        CallAbandoned: the run is to stop.
+    """
+    accounts = {AccountRegion(sessions.named(place.account), place.region): place.account for place in places}
+    read = _read(accounts, sessions, pace, stop, warn, endpoint_url, seconds, wanted)
+    return tuple({room.arn: room for region in read.values() for room in region.rooms.values()}.values())
+
+
+def _read(
+    accounts: Mapping[AccountRegion, str],
+    sessions: Sessions,
+    pace: Pace,
+    stop: Event,
+    warn: Callable[[str], object],
+    endpoint_url: str | None,
+    seconds: float,
+    wanted: Collection[str] | None = None,
+) -> "dict[AccountRegion, _Region]":
+    """The rooms of regions, by whose credentials read them; `accounts` says for each how the pace knows the account."""
+    regions = {
+        key: _Region(key.region, sessions.accounts.get(key.account), _of_region(wanted, key.region)) for key in accounts
+    }
     for key in regions:
         _make_ready(sessions, key, stop)
     # A session is not to be used in several threads, clients may be (boto3 guide, "Multithreading").
@@ -85,34 +147,18 @@ def discover(
         over.set()
     for region in regions.values():
         region.tell(warn)
-    found: dict[str, None] = {}
-    for number, (key, discovery) in enumerate(zip(keys, discoveries, strict=True)):
-        matching = regions[key].matching(discovery)
-        if not matching:
-            warn(
-                f"There is no room in {discovery.region} as `discover[{number}]` wants it. Check its name_prefix, its"
-                " tags, and that the AWS credentials are of the right account."
-            )
-        found |= dict.fromkeys(matching)
-    return tuple(found)
+    return regions
 
 
-@dataclass(frozen=True, slots=True)
-class _Room:
-    """A room as ListRooms answers it; times are aware."""
-
-    arn: str
-    name: str
-    tags: Mapping[str, str]
-    made: datetime
-    updated: datetime
+def _of_region(wanted: Collection[str] | None, region: str) -> frozenset[str] | None:
+    return None if wanted is None else frozenset(arn for arn in wanted if account_region_of(arn).region == region)
 
 
 @dataclass(frozen=True, slots=True)
 class _Page:
     """A page: its rooms, the ARNs in it that are no room's in the region, and what leads to the next page, if any."""
 
-    rooms: tuple[_Room, ...]
+    rooms: tuple[Room, ...]
     strange: frozenset[str]
     token: str | None
 
@@ -128,14 +174,16 @@ class _Region:
     Attributes:
         name: of the region.
         access: who reads it, if the list says so.
+        wanted: the ARNs that are looked for; None is all there are.
         rooms: by ARN, as they were seen last.
         strange: ARNs in the answers that are no room's there.
         settled: whether the last pass brought nothing new.
     """
 
     name: str
-    access: Access | None
-    rooms: dict[str, _Room] = field(default_factory=dict)
+    access: Access | None = None
+    wanted: frozenset[str] | None = None
+    rooms: dict[str, Room] = field(default_factory=dict)
     strange: set[str] = field(default_factory=set)
     settled: bool = False
 
@@ -152,10 +200,13 @@ class _Region:
                 pages += 1
                 self.strange |= page.strange
                 if began is None:
-                    began = max((room.updated for room in page.rooms), default=_LONG_AGO)
+                    began = max((room.updated for room in page.rooms), default=LONG_AGO)
                 for room in page.rooms:
                     missed = missed or (room.arn not in self.rooms and room.made <= began)
                     self.rooms[room.arn] = room
+                if self.wanted is not None and self.wanted <= self.rooms.keys():
+                    self.settled = True
+                    return
             if pages == 1 or not missed:  # what is one answer cannot shift
                 self.settled = True
                 return
@@ -178,14 +229,7 @@ class _Region:
                 f"The {whose} belong to account {min(accounts)}, and `discover` names account {wanted} in {self.name}."
                 f" {advice}"
             )
-        prefix, tags = discovery.name_prefix or "", discovery.tags
-        return [
-            room.arn
-            for room in self.rooms.values()
-            if room.name.startswith(prefix)
-            and all(room.tags.get(key) == value for key, value in tags.items())
-            and wanted in (None, account_region_of(room.arn).account)
-        ]
+        return [room.arn for room in self.rooms.values() if room.is_meant_by(discovery)]
 
     def tell(self, warn: Callable[[str], object]) -> None:
         """Warn of what may be missing."""
@@ -194,7 +238,7 @@ class _Region:
         if not self.settled:
             warn(
                 f"The rooms in {self.name} change faster than ListRooms tells of them: some may be missing after"
-                f" {PASSES_MAX} passes. Apply again when fewer change."
+                f" {PASSES_MAX} passes. Try again when fewer change."
             )
 
     def _pages(self, list_rooms: _ListRooms) -> Iterator[_Page]:
@@ -232,8 +276,8 @@ def _page(answer: Mapping[str, Any], region: str) -> _Page:
         arn = summary.get("arn") or ""
         if is_room_arn(arn) and account_region_of(arn).region == region:
             made, updated = _aware(summary.get("createTime")), _aware(summary.get("updateTime"))
-            name, tags = str(summary.get("name") or ""), summary.get("tags") or {}
-            rooms.append(_Room(arn, name, tags, made, max(made, updated)))
+            name, tags = str(summary.get("name") or "")[:NAME_MAX], summary.get("tags") or {}
+            rooms.append(Room(arn, name, tags, _handler(summary), made, max(made, updated)))
         else:
             strange.add(arn)
     return _Page(tuple(rooms), frozenset(strange), str(answer.get("nextToken") or "") or None)
@@ -249,6 +293,18 @@ def _make_ready(sessions: Sessions, where: AccountRegion, stop: Event) -> None:
         raise RoomsUnknown(f"ListRooms in {where.region}: {error.advice}", error.answer) from error
 
 
+def _handler(summary: Mapping[str, Any]) -> ReviewHandler | None:
+    handler: Mapping[str, Any] = summary.get("messageReviewHandler") or {}
+    uri = handler.get("uri")  # empty once a handler has been removed
+    return ReviewHandler(str(uri)[:URI_MAX], str(handler.get("fallbackResult") or "ALLOW")) if uri else None
+
+
+def endpoint_of(region: str, sessions: Sessions, endpoint_url: str | None) -> str | None:
+    """What is called in a region, if that is not AWS. Raises RoomsUnknown."""
+    with closing(_client(sessions.of(), region, endpoint_url)) as client:
+        return elsewhere(client.meta.endpoint_url)
+
+
 def _client(session: Session, region: str, endpoint_url: str | None) -> "IvschatClient":
     try:
         return session.client("ivschat", region_name=region, endpoint_url=endpoint_url, config=config(connections=1))
@@ -258,7 +314,7 @@ def _client(session: Session, region: str, endpoint_url: str | None) -> "Ivschat
 
 def _aware(time: datetime | None) -> datetime:
     if time is None:
-        return _LONG_AGO
+        return LONG_AGO
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
@@ -299,6 +355,6 @@ def _advice(error: ClientError, region: str) -> str | None:
     if code in _THROTTLED:
         return (
             f"still over the quota of {LIST_ROOMS_RATE:.0f} calls a second after {ATTEMPTS} attempts. Find out"
-            " what else lists rooms in that account and region, and apply again."
+            " what else lists rooms in that account and region, and try again."
         )
     return None

@@ -12,7 +12,15 @@ from typing import Final, Literal, TypedDict
 from pydantic_core import CoreSchema, PydanticCustomError, SchemaValidator
 from pydantic_core import core_schema as core
 
-from reconciler.bans import EVERYWHERE_NAME, REASON_MAX, ROOM_ARN_MAX, ROOM_ARN_PATTERN, USER_ID_MAX, parse_time
+from reconciler.bans import (
+    EVERYWHERE_NAME,
+    REASON_MAX,
+    REGION_PATTERN,
+    ROOM_ARN_MAX,
+    ROOM_ARN_PATTERN,
+    USER_ID_MAX,
+    parse_time,
+)
 
 ALL_ROOMS: Final = "all"
 _RESERVED: Final = (ALL_ROOMS, EVERYWHERE_NAME)
@@ -251,7 +259,7 @@ _DENYLIST: Final = _closed(
     token_records=core.nullable_schema(core.no_info_after_validator_function(_check_token_records, _TEXT)),
 )
 _DISCOVER: Final = _closed(
-    region=core.str_schema(pattern=r"^[a-z]{2}(?:-[a-z0-9]+)+$"),
+    region=core.str_schema(pattern=REGION_PATTERN),
     account=core.nullable_schema(core.str_schema(pattern=r"^[0-9]+$")),
     name_prefix=core.nullable_schema(_TEXT),
     tags=core.nullable_schema(core.dict_schema(_TEXT, core.str_schema())),

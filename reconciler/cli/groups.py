@@ -11,7 +11,12 @@ _ALIKE: Final = 0.7  # of 1
 
 # What people type who know other tools: the command that does it here, or what to do instead.
 INSTEAD: Final = {
+    "new": "init",
+    "start": "init",
+    "setup": "init",
     "check": "validate",
+    "diagnose": "doctor",
+    "health": "doctor",
     "lint": "validate",
     "verify": "validate",
     "format": "fmt",

@@ -26,6 +26,7 @@ from reconciler.views import wording
 
 # In the order in which the help lists them: name → module, help.
 COMMANDS: Final = {
+    "init": ("init", "Begin a ban list."),
     "validate": ("validate", "Check the ban list."),
     "fmt": ("fmt", "Rewrite ban lists in their canonical form."),
     "plan": ("plan", "Show what apply would do."),
@@ -34,6 +35,8 @@ COMMANDS: Final = {
     "lift": ("lift", "Take bans out of the ban list."),
     "show": ("show", "Show a saved plan, or who is banned."),
     "audit": ("audit", "Look through chat logs for banned users who spoke."),
+    "rooms": ("rooms", "Show the rooms of the AWS account."),
+    "doctor": ("doctor", "Check whether bans will work."),
     "import": ("import_", "Record the bans in the list as done."),
     "state": ("state", "Inspect and repair the state, without disconnecting anybody."),
     "force-unlock": ("force_unlock", "Remove the lock that a dead machine left."),

@@ -1,6 +1,7 @@
 """Options that several commands share. Every option also reads the environment variable RECONCILER_ + its name."""
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 from typing_extensions import override  # in typing since Python 3.12
 
+from reconciler.bans import REGION_PATTERN
 from reconciler.redaction import MIN_KEY, Redaction
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -72,6 +74,18 @@ class RoomArn(click.ParamType[str]):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         items: list[CompletionItem] = import_module(_COMPLETION).room_arns(ctx, incomplete)
         return items
+
+
+class Region(click.ParamType[str]):
+    """An AWS region, such as us-west-2."""
+
+    name = "region"
+
+    @override
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not re.fullmatch(REGION_PATTERN, value):
+            self.fail(f"{value!r} is not a region of AWS, such as us-west-2.", param, ctx)
+        return value
 
 
 class FilePath(click.ParamType[str]):
@@ -183,6 +197,7 @@ redact_option = option(
 )
 strict_option = option("--strict", is_flag=True, help="Treat warnings about the list as errors.")
 profile_option = option("--profile", metavar="NAME", help="The profile of the AWS configuration to use.")
+endpoint_option = option("--endpoint-url", metavar="URL", help="Call this instead of AWS, such as a sandbox.")
 target_option = option(
     "--target",
     multiple=True,

@@ -14,7 +14,7 @@ from reconciler.aws.headway import Headway
 from reconciler.aws.pacing import Pace
 from reconciler.bans import EVERYWHERE, AccountRegion, account_region_of
 from reconciler.cli import console
-from reconciler.cli.options import Number, gathered, option, refresh_option
+from reconciler.cli.options import Number, endpoint_option, gathered, option, refresh_option
 from reconciler.cli.stopping import Stopping
 from reconciler.cli.workspace import Workspace
 from reconciler.enforce import Clock, Denylist, Enforcement, Ledger
@@ -85,7 +85,7 @@ with_calling: Final = gathered(
         metavar="N",
         help="How many calls may be in flight at once in each account and region.",
     ),
-    option("--endpoint-url", metavar="URL", help="Call this instead of AWS, such as a sandbox."),
+    endpoint_option,
 )
 with_holding: Final = gathered(
     "holding",

@@ -168,8 +168,8 @@ class DynamoDBPublisher(Publisher):
         for error in failed.values():
             raise error
 
+    @override
     def ttl_problem(self) -> str | None:
-        """See `Table.ttl_problem`."""
         return self._table.ttl_problem()
 
     def _of_this_name(self, *, or_provisional: bool = False) -> Condition:

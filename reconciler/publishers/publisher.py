@@ -142,6 +142,14 @@ class Publisher(ABC):
             DenylistError: it cannot be read or written.
         """
 
+    def ttl_problem(self) -> str | None:
+        """What is wrong with how rows are removed that have ended; what is no table needs nothing of that kind.
+
+        Raises:
+            DenylistUnreadable: it cannot be found out.
+        """
+        return None
+
     def check_owner(self, there: Head | None, lineage: str, *, adopt: bool = False) -> None:
         """Raise DenylistForeign if it is not ours to write; an empty lineage is that of no state."""
         if there is not None and there.lineage != lineage and not adopt:

@@ -178,10 +178,7 @@ class Table:
         if status in ("ENABLED", "ENABLING") and attribute == "ttl":
             return None
         said = f"by the attribute {attribute}" if status in ("ENABLED", "ENABLING") else "switched off"
-        return (
-            f"Time to Live of the table {self._table} is {said}: rows stay after their bans have ended. Switch it on"
-            " for the attribute ttl."
-        )
+        return f"Time to Live of the table {self._table} is {said}: rows stay for ever."
 
     def _side_by_side(self, threads: int, do: Callable[[_T], _R], of: Iterable[_T]) -> Iterator[_R]:
         with ThreadPoolExecutor(threads) as pool:

@@ -87,7 +87,7 @@ class S3Store(Store[_ETag]):
 
     @override
     def force_unlock(self, lock_id: str) -> Holder:
-        who = self._held_by()
+        who = self.held_by()
         if who is None:
             raise StateUnreadable(f"{self.location} is not locked.")
         if who.lock_id != lock_id:
@@ -159,7 +159,7 @@ class S3Store(Store[_ETag]):
                     raise StateUnwritable(f"{self.location} cannot be locked: {_why(error)}") from error
             else:
                 return
-            held_by = self._held_by()
+            held_by = self.held_by()
             if held_by is not None and held_by.lock_id == who.lock_id:
                 return  # an answer was lost on the way, and the SDK's second try met our own lock
             if monotonic() >= deadline:
@@ -170,7 +170,8 @@ class S3Store(Store[_ETag]):
                 )
             sleep(min(_LOCK_POLL, max(0.0, deadline - monotonic())))
 
-    def _held_by(self) -> Holder | None:
+    @override
+    def held_by(self) -> Holder | None:
         try:
             return holder.loads(self._s3.get_object(Bucket=self._bucket, Key=self._lock_key)["Body"].read(MEBIBYTE))
         except ValueError as error:
@@ -184,7 +185,7 @@ class S3Store(Store[_ETag]):
 
     def _unlock(self, who: Holder) -> None:
         try:
-            held_by = self._held_by()
+            held_by = self.held_by()
             if held_by is not None and held_by.lock_id == who.lock_id:
                 self._s3.delete_object(Bucket=self._bucket, Key=self._lock_key)
         except (StateUnreadable, BotoCoreError, ClientError) as error:

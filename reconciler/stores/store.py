@@ -65,6 +65,14 @@ class Store(ABC, Generic[Version]):
             StateError: as in `read`.
         """
 
+    def held_by(self) -> Holder | None:
+        """Who holds a lock that outlives its process; None if nobody does, or there is no such lock here.
+
+        Raises:
+            StateUnreadable: it cannot be found out.
+        """
+        return None
+
     @abstractmethod
     def force_unlock(self, lock_id: str) -> Holder:
         """Remove a lock that nobody holds any more.

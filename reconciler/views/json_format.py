@@ -7,12 +7,16 @@ from typing_extensions import override  # in typing since Python 3.12
 
 from reconciler.audit.value import Audit
 from reconciler.banlist.value import BanList
-from reconciler.errors import BanListError, BanListInvalid, Problem, ReconcilerError, StateError
+from reconciler.errors import BanListError, BanListInvalid, Problem, ReconcilerError, RoomsUnknown, StateError
 from reconciler.plan import file as planfile
 from reconciler.plan.change import Plan
+from reconciler.rooms import ComparedRoom
 from reconciler.state import file as statefile
 from reconciler.state.value import State
+from reconciler.verdicts import Check
 from reconciler.views import audited, diagnostics, notices
+from reconciler.views import checks as views_checks
+from reconciler.views import rooms as views_rooms
 from reconciler.views.notices import Setting
 from reconciler.views.report import Format
 
@@ -43,6 +47,14 @@ class JsonFormat(Format):
         self.output.write(audited.json(audit, ban_list))
 
     @override
+    def checks(self, checks: Sequence[Check]) -> None:
+        self.output.write(views_checks.as_json(checks))
+
+    @override
+    def rooms(self, rooms: Sequence[ComparedRoom], regions: Sequence[str]) -> None:
+        self.output.write(views_rooms.as_json(rooms, regions))
+
+    @override
     def failed(self, error: ReconcilerError) -> None:
         if isinstance(error, BanListInvalid):
             self.output.write(self._as_json(error.problems))
@@ -57,4 +69,6 @@ class JsonFormat(Format):
 def _summary(error: ReconcilerError) -> str:
     if isinstance(error, BanListError):
         return "The ban list cannot be read"
+    if isinstance(error, RoomsUnknown):
+        return "The rooms are not known"
     return "The state cannot be used" if isinstance(error, StateError) else "There is no plan"

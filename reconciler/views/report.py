@@ -18,7 +18,9 @@ from reconciler.errors import BanListError, BanListInvalid, PlanRefused, Reconci
 from reconciler.plan.change import Change, Plan
 from reconciler.plan.outcome import Outcome, Tally, Trouble
 from reconciler.redaction import Redaction
+from reconciler.rooms import ComparedRoom
 from reconciler.state.value import State
+from reconciler.verdicts import Check
 from reconciler.views import wording
 from reconciler.views.notices import Setting
 
@@ -115,6 +117,12 @@ class Format:
     def audited(self, audit: Audit, ban_list: BanList) -> None:
         """What chat logs say; the list tells the names of rooms, and whether bans are to hold."""
 
+    def checks(self, checks: Sequence[Check]) -> None:
+        """What was looked at, and what to do about it; at least one check."""
+
+    def rooms(self, rooms: Sequence[ComparedRoom], regions: Sequence[str]) -> None:
+        """The rooms of an account in some regions, beside those of the list."""
+
     def applying(
         self, plan: Plan, skipped: Iterable[Change], troubles: Troubles
     ) -> AbstractContextManager[Callable[[Outcome], object]]:
@@ -198,6 +206,14 @@ class Report:
     def audited(self, audit: Audit, ban_list: BanList) -> None:
         """See `Format.audited`."""
         self._format.audited(self._redact.audit(audit), ban_list)
+
+    def checks(self, checks: Sequence[Check]) -> None:
+        """See `Format.checks`."""
+        self._format.checks(list(map(self._redact.check, checks)))
+
+    def rooms(self, rooms: Sequence[ComparedRoom], regions: Sequence[str]) -> None:
+        """See `Format.rooms`, which names nobody."""
+        self._format.rooms(rooms, regions)
 
     @contextmanager
     def applying(

@@ -1,6 +1,6 @@
 """A report as text, for a terminal or a log."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 
@@ -11,9 +11,13 @@ from reconciler.audit.value import Audit
 from reconciler.banlist.value import BanList
 from reconciler.plan.change import Because, Change, Plan
 from reconciler.plan.outcome import Outcome
+from reconciler.rooms import ComparedRoom
 from reconciler.state.endpoints import recorded
 from reconciler.state.value import State
+from reconciler.verdicts import Check
 from reconciler.views import audited, text, wording
+from reconciler.views import checks as views_checks
+from reconciler.views import rooms as views_rooms
 from reconciler.views.layout import wrapped
 from reconciler.views.notices import Setting, notices, where_calls_go
 from reconciler.views.report import Ending, Format, Output, Troubles
@@ -63,6 +67,16 @@ class TextFormat(Format):
     @override
     def audited(self, audit: Audit, ban_list: BanList) -> None:
         self._say(audited.text(audit, ban_list, everything=self.output.everything))
+
+    @override
+    def checks(self, checks: Sequence[Check]) -> None:
+        out = self.output
+        out.write(views_checks.text(checks, colour=out.colour, everything=out.everything, width=out.width))
+
+    @override
+    def rooms(self, rooms: Sequence[ComparedRoom], regions: Sequence[str]) -> None:
+        out = self.output
+        out.write(views_rooms.text(rooms, regions, out.ban_list, everything=out.everything, width=out.width))
 
     @override
     def applying(

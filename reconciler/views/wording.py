@@ -36,6 +36,12 @@ def some(texts: Sequence[str], most: int) -> str:
     return ", ".join(texts[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
+def listed(texts: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *others, last = texts
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def time(time: datetime) -> str:
     """`2027-01-31 00:00 UTC`, with seconds if there are any."""
     utc = time.astimezone(UTC)

@@ -222,7 +222,7 @@ def test_rooms_that_never_come_to_rest_end_in_a_warning() -> None:
     with pages(*answers) as url:
         assert find(url, warned=warned) == tuple(arn(number) for number in range(5))
     assert warned == [
-        "The rooms in us-west-2 change faster than ListRooms tells of them: some may be missing after 5 passes. Apply"
+        "The rooms in us-west-2 change faster than ListRooms tells of them: some may be missing after 5 passes. Try"
         " again when fewer change."
     ]
 
@@ -295,7 +295,7 @@ def test_a_call_that_stays_throttled_says_so(sandbox: Sandbox) -> None:
     sandbox.fault("429")
     assert failure(sandbox.url).advice == (
         "ListRooms in us-west-2: still over the quota of 5 calls a second after 5 attempts. Find out what else lists"
-        " rooms in that account and region, and apply again."
+        " rooms in that account and region, and try again."
     )
     assert len(sandbox.requests) == 5
 
@@ -318,7 +318,7 @@ def test_calls_leave_at_the_quota() -> None:
 def test_credentials_that_aws_does_not_take_are_to_be_renewed(sandbox: Sandbox, kind: Any) -> None:
     sandbox.fault(kind)
     assert failure(sandbox.url).advice == (
-        "ListRooms in us-west-2: AWS does not take the credentials. Renew them, and apply again."
+        "ListRooms in us-west-2: AWS does not take the credentials. Renew them, and try again."
     )
 
 
@@ -358,7 +358,7 @@ def test_a_region_that_does_not_exist_is_an_error(monkeypatch: pytest.MonkeyPatc
 def test_a_service_that_never_answers_is_given_up(sandbox: Sandbox) -> None:
     sandbox.fault("timeout")
     began = monotonic()
-    assert str(failure(sandbox.url, seconds=0.3)) == ("ListRooms: not all was read within 0 s. Apply again later.")
+    assert str(failure(sandbox.url, seconds=0.3)) == ("ListRooms: not all was read within 0 s. Try again later.")
     assert monotonic() - began < 10
 
 

@@ -315,13 +315,13 @@ def test_a_table_with_another_sort_key_is_recognised_by_its_rows(
         ),
         (
             "com.amazon.coral.service#UnrecognizedClientException",
-            "AWS does not take the credentials. Renew them, and apply again.",
+            "AWS does not take the credentials. Renew them, and try again.",
         ),
         (
             "com.amazon.coral.service#ExpiredTokenException",
-            "AWS does not take the credentials. Renew them, and apply again.",
+            "AWS does not take the credentials. Renew them, and try again.",
         ),
-        ("com.amazonaws.dynamodb.v20120810#InternalServerError", "the service failed. Apply again later."),
+        ("com.amazonaws.dynamodb.v20120810#InternalServerError", "the service failed. Try again later."),
     ],
 )
 def test_an_error_of_the_service_says_what_to_do(monkeypatch: pytest.MonkeyPatch, code: str, advice: str) -> None:
@@ -341,7 +341,7 @@ def test_an_answer_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) 
     began = monotonic()
     with dripping() as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
-        assert str(failure(seconds=0.3)) == f"{TABLE}: not all was read within 0 s. Apply again later."
+        assert str(failure(seconds=0.3)) == f"{TABLE}: not all was read within 0 s. Try again later."
     assert monotonic() - began < 10
 
 

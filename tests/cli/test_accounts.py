@@ -151,3 +151,35 @@ def test_a_rehearsal_in_the_sandbox_shows_which_role_called(ban_list: Path) -> N
     denied = in_a_process("sandbox", "--deny", ROLE_ONE, "--", *APPLY)
     assert denied.returncode == 1
     assert f"account 111111111111: The role {ROLE_ONE} may not be assumed" in denied.stdout
+
+
+@pytest.mark.usefixtures("ban_list")
+def test_a_ban_at_once_is_made_by_the_role_of_each_account(sandbox: Sandbox) -> None:
+    assert in_a_process("ban", "eve", "--all", "--now", "--auto-approve").returncode == 0
+    assert kicks(sandbox) == {(ONE, "eve", BY[ONE]), (TWO, "eve", BY[TWO])}
+
+
+@pytest.mark.usefixtures("ban_list")
+def test_the_doctor_looks_into_each_account_with_its_role(reconciler: Reconciler, sandbox: Sandbox) -> None:
+    """Also where the rooms of both are in one region."""
+    looked = {check["subject"]: check for check in json.loads(reconciler("doctor", "--format", "json").out)["checks"]}
+    assert looked["account 111111111111"]["detail"] == f"They are of {BY[ONE]}."
+    assert looked["account 022222222222"]["detail"] == f"They are of {BY[TWO]}."
+    assert (looked["lobby"]["verdict"], looked["finals"]["verdict"]) == ("ok", "ok")
+    listing = {request.caller for request in sandbox.requests if request.operation == "ListRooms"}
+    assert listing == set(BY.values())
+    sandbox.deny(ROLE_TWO)
+    looked = {check["subject"]: check for check in json.loads(reconciler("doctor", "--format", "json").out)["checks"]}
+    assert looked["account 022222222222"]["verdict"] == "failed"
+    assert ROLE_TWO in looked["account 022222222222"]["detail"]
+    assert looked["lobby"]["verdict"] == "ok"
+    assert looked["022222222222 in eu-west-1"]["verdict"] == "warning"
+
+
+@pytest.mark.usefixtures("ban_list")
+def test_rooms_shows_those_of_all_accounts(reconciler: Reconciler, sandbox: Sandbox) -> None:
+    shown = json.loads(reconciler("rooms", "--format", "json").out)["rooms"]
+    assert {(room["room_arn"], room["listed_as"], room["exists"]) for room in shown} == {
+        (ONE, "lobby", True),
+        (TWO, "finals", True),
+    }

@@ -1,5 +1,7 @@
 """The CloudFormation template: clean, and with the permissions that each party needs."""
 
+import json
+import re
 import shutil
 import subprocess
 import sys
@@ -52,6 +54,17 @@ def test_a_review_handler_may_read_bans_and_nothing_else() -> None:
     assert allowed("MessageReviewRole") == [
         ("dynamodb:Query", "Denylist.Arn"),
         (["logs:CreateLogStream", "logs:PutLogEvents"], "MessageReviewLogs.Arn"),
+    ]
+
+
+def test_the_doctor_may_read_what_the_documentation_says() -> None:
+    statements = resources()["DoctorPolicy"]["Properties"]["PolicyDocument"]["Statement"]
+    names = {"Denylist.Arn": "table/denylist", "TokenRecords.Arn": "table/tokens", "*": "*"}
+    documented = (TEMPLATE.parents[1] / "docs/ci.md").read_text().split("## Will bans work")[1]
+    policy = json.loads(re.findall(r"^```json\n(.*?)^```$", documented, re.DOTALL | re.MULTILINE)[0])
+    on_tables = [each for each in policy["Statement"] if "s3" not in str(each["Action"])]
+    assert [(each["Action"], names[each["Resource"]]) for each in statements] == [
+        (each["Action"], each["Resource"].rpartition(":")[2]) for each in on_tables
     ]
 
 

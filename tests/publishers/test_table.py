@@ -392,7 +392,7 @@ def test_a_table_with_another_key_is_said_to_have_one(client: "DynamoDBClient", 
 def test_a_table_that_keeps_rows_for_ever_is_noticed(moto: Place, dynamodb: "DynamoDBClient") -> None:
     publisher = moto.publisher()
     assert isinstance(publisher, DynamoDBPublisher)
-    rest = ": rows stay after their bans have ended. Switch it on for the attribute ttl."
+    rest = ": rows stay for ever."
     assert publisher.ttl_problem() == f"Time to Live of the table {name_of(moto)} is switched off{rest}"
     for attribute, problem in (("other", "is by the attribute other"), ("ttl", None)):
         specification = {"Enabled": True, "AttributeName": attribute}

@@ -1,0 +1,201 @@
+"""`reconciler init`: what a repository needs that keeps a ban list."""
+
+import json
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from reconciler import escape
+from reconciler.atomic import write_together
+from reconciler.bans import AccountRegion
+from reconciler.cli import console
+from reconciler.cli.account import Account, with_account
+from reconciler.cli.options import Misuse, Region, file_option, no_color_option, option, together
+from reconciler.errors import BanListUnwritable
+from reconciler.git import root_of
+from reconciler.reading import MEBIBYTE, read_regular_file
+from reconciler.views.wording import count, listed
+
+if TYPE_CHECKING:
+    from reconciler.rooms import Room
+
+# What lies beside a list and a state, and does not belong in git; docs/ci.md has the same lines.
+IGNORED: Final = (
+    "*.state.json.backup",
+    "*.state.json.journal*",
+    "*.state.json.lock",
+    "*.reconciler.tmp",
+    "bans.state.recovered-*.json",
+    "plan.json",
+)
+_ABOUT_IGNORED: Final = (
+    "# Files of reconciler. The state itself (bans.state.json) belongs in git, unless it is kept on S3."
+)
+_GITIGNORE_MAX: Final = 4 * MEBIBYTE
+_MANY: Final = 200  # rooms
+
+_EXAMPLES: Final = """\b
+Examples:
+  reconciler init                                          an empty list
+  reconciler init --rooms-in us-west-2 --rooms-in eu-west-1
+  reconciler init --github                                 with the workflow"""
+
+
+@click.command("init", epilog=_EXAMPLES)
+@option(
+    "--rooms-in",
+    "regions",
+    multiple=True,
+    type=Region(),
+    metavar="REGION",
+    help="Write the rooms that there are in this region into the list. May be given several times.",
+)
+@option("--github", is_flag=True, help="Write the workflow for GitHub, too.")
+@together(file_option, with_account, no_color_option)
+def command(file: str, regions: tuple[str, ...], github: bool, account: Account) -> int:
+    """Begin a ban list.
+
+    Writes a list that bans nobody, with comments that say how to ban somebody, and its schema for editors. Adds to
+    .gitignore what does not belong in git. Whatever is there already stays as it is: if there is a list, or a workflow,
+    nothing is written at all. Calls AWS only for --rooms-in, and needs the permission ivschat:ListRooms for that.
+    """
+    path = Path(file)
+    workflow = _workflow(path) if github else {}
+    _refuse([path, *workflow])
+    starter = import_module("reconciler.starter")  # which needs pydantic_core, and the help does not
+    names: Mapping[str, str] = starter.named(_rooms(account, regions)) if regions else {}
+    schema = path.with_name(starter.SCHEMA_FILE)
+    # The list comes last: with it, all is there.
+    new = {} if os.path.lexists(schema) else {schema: _schema()}
+    new |= {**workflow, path: starter.starter(names).encode()}
+    ignoring = _ignoring(path.with_name(".gitignore"))
+    _write(new, ignoring)
+    written = [path, *(file for file in new if file != path)]
+    _say(written, ignoring, rooms=len(names) if regions else None, workflow=next(iter(workflow), None))
+    return 0
+
+
+def _rooms(account: Account, regions: Collection[str]) -> "Sequence[Room]":
+    """The rooms in these regions. Raises RoomsUnknown and CredentialsRejected."""
+    return account.rooms([AccountRegion("", region) for region in dict.fromkeys(regions)], account.sessions())
+
+
+def _workflow(ban_list: Path) -> Mapping[Path, bytes]:
+    """The workflow for a list, by where it goes. Raises Misuse."""
+    module = import_module("reconciler.ci.workflow")
+    folder = os.path.realpath(ban_list.parent)
+    root = root_of(folder) or folder
+    inside = os.path.relpath(os.path.join(folder, ban_list.name), os.path.realpath(root))
+    try:
+        text: str = module.workflow(inside)
+    except ValueError as error:
+        raise Misuse(f"--github cannot be used with this list: {error}. Give the list another name.") from error
+    return {Path(os.path.relpath(os.path.join(root, module.PLACE))): text.encode()}
+
+
+def _refuse(paths: Collection[Path]) -> None:
+    """Raise BanListUnwritable if one of them is there already, or their folder is not."""
+    for path in paths:
+        if os.path.lexists(path):
+            raise _there_already(path)
+    folder = next(iter(paths)).parent
+    if not folder.is_dir():
+        raise BanListUnwritable(f"There is no folder {folder}. Nothing was written.", private=[str(folder)])
+
+
+def _there_already(path: Path) -> BanListUnwritable:
+    return BanListUnwritable(
+        f"There is a {path} already, so nothing was written. To begin another list, name it with -f.",
+        private=[str(path)],
+    )
+
+
+def _schema() -> bytes:
+    jsonschema = import_module("reconciler.banlist.jsonschema")
+    return (json.dumps(jsonschema.ban_list(), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+@dataclass(frozen=True, slots=True)
+class _Ignoring:
+    """A `.gitignore`: what it says, what it is to say, and how many lines that adds; `before` is None for none."""
+
+    path: Path
+    before: bytes | None
+    after: bytes
+    added: int
+
+
+def _ignoring(path: Path) -> _Ignoring:
+    """What to add to a `.gitignore`. Raises BanListUnwritable."""
+    before = None
+    if os.path.lexists(path):
+        try:
+            before = read_regular_file(path, _GITIGNORE_MAX)
+        except (OSError, ValueError) as error:
+            raise _unwritable(path, error) from error
+    said = before or b""
+    end = b"\r\n" if b"\r\n" in said else b"\n"
+    there = {line.strip() for line in said.splitlines()}
+    missing = [line.encode() for line in IGNORED if line.encode() not in there]
+    lines = [_ABOUT_IGNORED.encode(), *missing] if missing else []
+    gap = b"" if not said else end if said.endswith(b"\n") else end * 2
+    after = said + gap + b"".join(line + end for line in lines) if lines else said
+    return _Ignoring(path, before, after, len(missing))
+
+
+def _write(new: Mapping[Path, bytes], ignoring: _Ignoring) -> None:
+    """Write all of it, or nothing. Raises BanListUnwritable."""
+    replaced: dict[Path, bytes] = {}
+    if ignoring.before is None:
+        new = {ignoring.path: ignoring.after, **new}
+    elif ignoring.added:
+        replaced[Path(os.path.realpath(ignoring.path))] = ignoring.after
+    try:
+        write_together(new, replaced)
+    except FileExistsError as error:
+        raise _there_already(Path(error.filename2 or error.filename)) from error
+    except OSError as error:
+        raise _unwritable(Path(error.filename2 or error.filename or "."), error) from error
+
+
+def _unwritable(path: Path, error: Exception) -> BanListUnwritable:
+    why = getattr(error, "strerror", None) or error
+    return BanListUnwritable(f"{path}: {why}. Nothing was written.", private=[str(path)])
+
+
+def _say(written: Sequence[Path], ignoring: _Ignoring, *, rooms: int | None, workflow: Path | None) -> None:
+    """What was written, the list first, and what to do next."""
+    names = [escape.terminal(str(path)) for path in written]
+    shown = names[0]
+    said = f"Wrote {listed(names)}."
+    if ignoring.added:
+        said += f" Added {count(ignoring.added, 'line')} to {escape.terminal(str(ignoring.path))}."
+    steps = [_about_rooms(shown, rooms)]
+    if workflow is not None:
+        steps.append(
+            f"In {escape.terminal(str(workflow))}, write the repository and the commit of reconciler in place of"
+            " OWNER/REPOSITORY and the zeros, and set up the role. docs/github.md says how."
+        )
+        steps.append("Run `reconciler doctor`, which checks the rest. Then commit, and ban in pull requests.")
+    else:
+        steps.append("Run `reconciler doctor`: it checks the credentials and the rooms.")
+        steps.append("Ban somebody with `reconciler ban USER_ID --room ROOM`, and commit the list for review.")
+    numbered = "".join(f"{number}. {step}\n" for number, step in enumerate(steps, start=1))
+    console.say(f"{said}\n\nNext:\n{numbered}")
+
+
+def _about_rooms(shown: str, rooms: int | None) -> str:
+    if not rooms:
+        none = "" if rooms is None else "There are no rooms in these regions yet. "
+        return f"{none}Write your rooms into {shown}; `reconciler rooms --region REGION` shows them with their ARNs."
+    step = (
+        f"Look through the {count(rooms, 'room')} in {shown}. Rename them as you like, and remove what is not needed."
+    )
+    if rooms > _MANY:
+        step += " For so many, `discover` may serve you better: docs/denylist.md tells about it."
+    return step
