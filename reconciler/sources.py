@@ -8,6 +8,7 @@ from itertools import chain, islice
 from typing import Final
 
 from reconciler.banlist import read as banlist
+from reconciler.banlist.about import About, parse_about
 from reconciler.banlist.value import BanList, NotIncluded
 from reconciler.errors import BanListUnreadable
 from reconciler.reading import MAX_LIST, read_file_or_pipe, read_regular_file
@@ -33,6 +34,16 @@ def load_whole(path: str | os.PathLike[str], *, strict: bool = False) -> banlist
     """The same, with what each file says."""
     name = os.fspath(path)
     return banlist.read_whole(read_file(name), name, find=_Folder(name).find, strict=strict)
+
+
+def load_about(path: str, users: Collection[str]) -> About:
+    """Read what a ban list and the files that it includes say about some users; see `parse_about`.
+
+    Raises:
+        BanListUnreadable: it cannot be opened.
+        BanListInvalid: something that has to do with them is wrong.
+    """
+    return parse_about(read_file(path), path, users, _Folder(path).find)
 
 
 def read_file(name: str) -> bytes:
