@@ -49,6 +49,10 @@ class Excerpt:
     content: bytes
     entries: tuple[tuple[int, str], ...] | None = None
 
+    def texts(self) -> Iterator[tuple[int, str]]:
+        """The line and the text of each entry that is left."""
+        return iter(self.entries) if self.entries is not None else _walked(self.content)
+
 
 @dataclass(slots=True)
 class About:
@@ -102,25 +106,42 @@ def excerpt(content: bytes, users: Collection[str]) -> Excerpt:
     In a valid list a line that begins with the dash of the first entry, as far in as that, begins an entry: what belongs
     to an entry is further in.
     """
-    text = b"\n" + content
-    keys = list(_KEY.finditer(text))
-    needles = [max(_WORDS.split(user), key=len).encode("utf-8", "surrogatepass") for user in users]
-    first = _FIRST.match(text, keys[0].end()) if len(keys) == 1 else None
-    if first is None or b"\r" in content or not all(needles):
+    text = b"\n" + content if content.startswith(b"bans:") else content
+    added = len(text) - len(content)
+    key = _KEY.search(text)
+    needles = [_needle(user) for user in users]
+    first = _FIRST.match(text, key.end()) if key is not None else None
+    if key is None or first is None or b"\r" in content or not all(needles):
         return Excerpt(content)
     dash = re.compile(b"\n" + first[1] + rb"-(?=[ \n])")
     after = re.compile(rb"\n[^ \n#]" if first[1] else rb"\n(?:[^ \n#-]|-[^ \n])").search(text, first.end())
     begin, end = first.start(1) - 1, after.start() if after is not None else len(text)
     spans = sorted(dict(_spans(text, needles, dash, begin, end)).items())
     kept = b"".join(text[start:stop] for start, stop in spans)
-    key = text[keys[0].start() : begin] if kept else _NO_BANS
-    line, counted, entries = 0, 0, []
+    bans = text[key.start() : begin] + kept if kept else _NO_BANS
+    line, counted, entries = 1 - added, 0, []
     for start, stop in spans:
         line += text.count(b"\n", counted, start + 1)
         counted = start + 1
         entries.append((line, _trimmed(text[start + 1 : stop].decode("utf-8", "replace"))))
-    left = text[: keys[0].start()] + key + kept + text[end:]
-    return Excerpt(left[1:] if left.endswith(b"\n") else left[1:] + b"\n", tuple(entries))
+    left = (text[: key.start()] + bans + text[end:])[added:]
+    return Excerpt(left if left.endswith(b"\n") else left + b"\n", tuple(entries))
+
+
+def may_mention(content: bytes, user: str) -> bool:
+    """Whether a file may have an entry of a user; quick, and False only if it has none."""
+    needle = _needle(user)
+    if not needle or needle in content:
+        return True
+    place = content.find(b"\\")
+    while place >= 0 and not _may_be_user(content, content.rfind(b'"', 0, place), 0):
+        place = content.find(b"\\", place + 1)
+    return place >= 0
+
+
+def _needle(user: str) -> bytes:
+    """What stands in a file that has a user, however it is written, unless with escapes; may be empty."""
+    return max(_WORDS.split(user), key=len).encode("utf-8", "surrogatepass")
 
 
 def _spans(
@@ -160,7 +181,7 @@ def _each_once(bans: Collection[Ban]) -> Iterator[Ban]:
 def _entries(excerpts: Mapping[str, Excerpt]) -> Iterator[Entry]:
     """All entries that are left in the files, in their order."""
     for path, part in excerpts.items():
-        for line, text in part.entries if part.entries is not None else _walked(part.content):
+        for line, text in part.texts():
             yield Entry(path, line, text)
 
 
