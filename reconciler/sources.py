@@ -7,8 +7,8 @@ from fnmatch import fnmatchcase
 from itertools import chain, islice
 from typing import Final
 
+from reconciler.banlist import about
 from reconciler.banlist import read as banlist
-from reconciler.banlist.about import About, parse_about
 from reconciler.banlist.value import BanList, NotIncluded
 from reconciler.errors import BanListUnreadable
 from reconciler.reading import MAX_LIST, read_file_or_pipe, read_regular_file
@@ -36,14 +36,19 @@ def load_whole(path: str | os.PathLike[str], *, strict: bool = False) -> banlist
     return banlist.read_whole(read_file(name), name, find=_Folder(name).find, strict=strict)
 
 
-def load_about(path: str, users: Collection[str]) -> About:
+def load_about(path: str, users: Collection[str]) -> about.About:
     """Read what a ban list and the files that it includes say about some users; see `parse_about`.
 
     Raises:
         BanListUnreadable: it cannot be opened.
         BanListInvalid: something that has to do with them is wrong.
     """
-    return parse_about(read_file(path), path, users, _Folder(path).find)
+    return about.parse_about(read_file(path), path, users, _Folder(path).find)
+
+
+def user_ids(paths: Iterable[str]) -> set[str]:
+    """Most of the user IDs in these files of a list; see `reconciler.banlist.about.user_ids`."""
+    return set().union(*map(about.user_ids, contents(paths).values()))
 
 
 def read_file(name: str) -> bytes:

@@ -139,6 +139,16 @@ def may_mention(content: bytes, user: str) -> bool:
     return place >= 0
 
 
+def user_ids(content: bytes) -> set[str]:
+    """Most of the user IDs in a file, quick: some may not be there, and one with escapes is not as it is."""
+    return {
+        (found[1] or found[2] or found[3]).decode("utf-8", "replace") for found in _WRITTEN.finditer(content)
+    } - {""}
+
+
+_WRITTEN: Final = re.compile(rb"user_id[\"']?: *(?:\"([^\"\n]*)\"|'([^'\n]*)'|([^\"'\s#,}][^\n#,}]*(?<! )))")
+
+
 def _needle(user: str) -> bytes:
     """What stands in a file that has a user, however it is written, unless with escapes; may be empty."""
     return max(_WORDS.split(user), key=len).encode("utf-8", "surrogatepass")

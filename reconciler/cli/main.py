@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "lift": ("lift", "Take bans out of the ban list."),
     "show": ("show", "Show a saved plan, or who is banned."),
     "audit": ("audit", "Look through chat logs for banned users who spoke."),
+    "why": ("why", "Say whether a user is banned, where, until when, and why."),
     "import": ("import_", "Record the bans in the list as done."),
     "state": ("state", "Inspect and repair the state, without disconnecting anybody."),
     "force-unlock": ("force_unlock", "Remove the lock that a dead machine left."),

@@ -4,14 +4,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from reconciler.banlist.about import About, Entry
 from reconciler.bans import EVERYWHERE, Ban, BanKey, Record
 from reconciler.denylist.value import Contents, End
 from reconciler.plan.change import Because
 from reconciler.plan.diff import diff
 from reconciler.state.value import Records, State
+
+if TYPE_CHECKING:  # reading lists loads the parser, which a state alone does not need
+    from reconciler.banlist.about import About, Entry
 
 MOST_LIFTED: Final = 20
 
@@ -86,7 +88,7 @@ class Ruling:
     until: End
     reason: str | None
     listed: Ban | None = None
-    entry: Entry | None = None
+    entry: "Entry | None" = None
     commit: Commit | None = None
     is_committed: bool | None = None
     record: Record | None = None
@@ -157,7 +159,7 @@ class Answer:
 
 
 def rulings(
-    user_id: str, about: About | None, state: State, published: Contents | None, now: datetime, room: str | None = None
+    user_id: str, about: "About | None", state: State, published: Contents | None, now: datetime, room: str | None = None
 ) -> tuple[Ruling, ...]:
     """What list, state and denylist say of a user, room by room.
 
@@ -195,7 +197,7 @@ def recorded(user_id: str, state: State) -> dict[BanKey, Record]:
 
 
 def _due(
-    about: About, records: Mapping[BanKey, Record], state: State, now: datetime
+    about: "About", records: Mapping[BanKey, Record], state: State, now: datetime
 ) -> Iterator[tuple[BanKey, Because]]:
     """What a plan of these bans alone does."""
     for change in diff(about.ban_list, replace(state, records=records), now).changes:

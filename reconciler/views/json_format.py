@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from typing_extensions import override  # in typing since Python 3.12
 
@@ -15,6 +17,9 @@ from reconciler.state.value import State
 from reconciler.views import audited, diagnostics, notices
 from reconciler.views.notices import Setting
 from reconciler.views.report import Format
+
+if TYPE_CHECKING:
+    from reconciler.plan.why import Answer
 
 
 class JsonFormat(Format):
@@ -41,6 +46,11 @@ class JsonFormat(Format):
         if aside := list(audited.left_aside(audit.watched)):
             self.output.diagnostic(*aside)
         self.output.write(audited.json(audit, ban_list))
+
+    @override
+    def why(self, answer: "Answer") -> None:
+        shown = import_module("reconciler.views.why_json").why
+        self.output.write(shown(answer, redacted=self.output.redacted))
 
     @override
     def failed(self, error: ReconcilerError) -> None:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from reconciler.audit.value import Audit
 from reconciler.banlist.value import BanList
@@ -21,6 +21,9 @@ from reconciler.redaction import Redaction
 from reconciler.state.value import State
 from reconciler.views import wording
 from reconciler.views.notices import Setting
+
+if TYPE_CHECKING:
+    from reconciler.plan.why import Answer
 
 Troubles = Callable[[], Sequence[Trouble]]
 """What holds up the calls of an apply at the moment."""
@@ -115,6 +118,9 @@ class Format:
     def audited(self, audit: Audit, ban_list: BanList) -> None:
         """What chat logs say; the list tells the names of rooms, and whether bans are to hold."""
 
+    def why(self, answer: "Answer") -> None:
+        """What is known of one user."""
+
     def applying(
         self, plan: Plan, skipped: Iterable[Change], troubles: Troubles
     ) -> AbstractContextManager[Callable[[Outcome], object]]:
@@ -198,6 +204,10 @@ class Report:
     def audited(self, audit: Audit, ban_list: BanList) -> None:
         """See `Format.audited`."""
         self._format.audited(self._redact.audit(audit), ban_list)
+
+    def why(self, answer: "Answer") -> None:
+        """See `Format.why`."""
+        self._format.why(self._redact.answer(answer))
 
     @contextmanager
     def applying(

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from typing_extensions import override  # in typing since Python 3.12
 
@@ -18,6 +20,9 @@ from reconciler.views.layout import wrapped
 from reconciler.views.notices import Setting, notices, where_calls_go
 from reconciler.views.report import Ending, Format, Output, Troubles
 from reconciler.views.wording import count
+
+if TYPE_CHECKING:
+    from reconciler.plan.why import Answer
 
 
 class TextFormat(Format):
@@ -63,6 +68,11 @@ class TextFormat(Format):
     @override
     def audited(self, audit: Audit, ban_list: BanList) -> None:
         self._say(audited.text(audit, ban_list, everything=self.output.everything))
+
+    @override
+    def why(self, answer: "Answer") -> None:
+        shown = import_module("reconciler.views.why_text").why
+        self.output.write(shown(answer, everything=self.output.everything, width=self.output.width))
 
     @override
     def applying(
