@@ -154,7 +154,7 @@ class Repository:
             yield objects
         finally:
             timer.cancel()
-            objects.stop()
+            objects.close()
 
     def files(self, versions: Sequence[Version]) -> dict[str, str]:
         """The object of the first file in each version that has it, by the version's commit; some may be left out."""
@@ -203,6 +203,7 @@ class Objects:
         self._too_slow = too_slow
         self._folders: dict[str, dict[str, Inside]] = {}
         self._stopped = False
+        self._threads: list[Thread] = []
         self._processes: list[subprocess.Popen[bytes]] = []
         self._one_by_one: subprocess.Popen[bytes] | None = None
         self._all_in_order: subprocess.Popen[bytes] | None = None
@@ -214,7 +215,17 @@ class Objects:
         self._stopped = True
         for process in self._processes:
             process.kill()
+
+    def close(self) -> None:
+        """End the processes, and let go of them."""
+        self.stop()
+        for thread in self._threads:
+            thread.join()
+        for process in self._processes:
             process.wait()
+            for pipe in (process.stdin, process.stdout):
+                with suppress(OSError, ValueError):
+                    _pipe(pipe).close()
 
     def expect(self, names: Iterable[str]) -> None:
         """Have git read objects ahead that will be asked for, more or less in this order."""
@@ -228,7 +239,8 @@ class Objects:
                 _pipe(process.stdin).write(given)
                 _pipe(process.stdin).flush()
 
-        Thread(target=ask, daemon=True).start()
+        self._threads.append(Thread(target=ask, daemon=True))
+        self._threads[-1].start()
 
     def find(self, commit: str, path: str) -> Inside | None:
         """The file or folder at a path in a commit; an empty path is the root."""
@@ -262,12 +274,12 @@ class Objects:
             _pipe(self._one_by_one.stdin).write(name.encode() + b"\n")
             _pipe(self._one_by_one.stdin).flush()
         except (OSError, ValueError) as error:
-            raise GitUnavailable(self._too_slow) from error
+            raise self._ended from error
         return self._next(self._one_by_one)
 
     def _started(self) -> "subprocess.Popen[bytes]":
         if self._stopped:
-            raise GitUnavailable(self._too_slow)
+            raise self._ended
         try:
             process = subprocess.Popen(
                 self._command,
@@ -291,10 +303,14 @@ class Objects:
             size = int(header[2])
             content, end = answered.read(size), answered.read(1)
         except (OSError, ValueError, LookupError) as error:
-            raise GitUnavailable(self._too_slow) from error
+            raise self._ended from error
         if not end:
-            raise GitUnavailable(self._too_slow)
+            raise self._ended
         return content
+
+    @property
+    def _ended(self) -> GitUnavailable:
+        return GitUnavailable(self._too_slow if self._stopped else "git ended before it had told everything")
 
 
 def _pipe(stream: IO[bytes] | None) -> IO[bytes]:

@@ -144,6 +144,9 @@ class _Pasts:
     def _read(self, version: Version) -> _Past:
         folder, _, _ = version.path.rpartition("/")
         main = self._files.get(version.id)
+        if main is None and "\n" in version.path:  # git was not asked for all of these at once
+            there = self._objects.find(version.id, version.path)
+            main = there.id if there is not None and not there.is_folder else None
         if main is None:
             return _Past()
         content, texts = self._excerpt(main)
@@ -207,7 +210,7 @@ def _trace(told: History, versions: Sequence[Version], past: _Pasts, entries: Co
     there = past[versions[0].id].texts if entries else frozenset()
     told.uncommitted.update(entry for entry in entries if written[entry] not in there)
     looked_for = {entry for entry in entries if written[entry] in there}
-    at: dict[str, set[Entry]] = {versions[0].id: looked_for}
+    at: dict[str, set[Entry]] = {versions[0].id: set(looked_for)}
     for version in versions:
         for entry in at.pop(version.id, ()):
             parent = next((parent for parent in version.parents if written[entry] in past[parent].texts), None)
