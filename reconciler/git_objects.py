@@ -4,14 +4,17 @@ import os
 import re
 import subprocess
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from threading import Thread, Timer
 from time import monotonic
 from types import MappingProxyType
 from typing import IO, Final
+
+from reconciler.git import answered, started
 
 _MOST_COMMITS: Final = 100_000
 _FIELDS: Final = ("%H", "%P", "%an", "%aI", "%s")
@@ -146,7 +149,7 @@ class Repository:
     @contextmanager
     def objects(self) -> "Iterator[Objects]":
         """What reads folders and files. In it, GitUnavailable is raised when the time is over."""
-        objects = Objects(self._command("cat-file", "--batch"), self._too_slow)
+        objects = Objects(partial(self._started, "cat-file", "--batch"), self._too_slow)
         timer = Timer(self.seconds_left, objects.stop)
         timer.daemon = True
         timer.start()
@@ -168,38 +171,33 @@ class Repository:
     def _too_slow(self) -> str:
         return f"git took longer than {self._timeout:g} s"
 
-    def _command(self, *arguments: str) -> list[str]:
-        return ["git", *_SETTINGS, "-C", self._folder, *arguments]
+    def _started(self, *arguments: str, stderr: int = subprocess.DEVNULL) -> "subprocess.Popen[bytes]":
+        environment = os.environ | _ENVIRONMENT
+        return started(self._folder, *_SETTINGS, *arguments, environment=environment, stderr=stderr)
 
     def _run(self, *arguments: str, given: bytes = b"") -> bytes:
         try:
-            ran = subprocess.run(
-                self._command(*arguments),
-                input=given,
-                capture_output=True,
-                timeout=self.seconds_left,
-                check=False,
-                env=os.environ | _ENVIRONMENT,
-            )
+            process = self._started(*arguments, stderr=subprocess.PIPE)
+            failed, out, err = answered(process, given, self.seconds_left)
         except subprocess.TimeoutExpired as error:
             raise GitUnavailable(self._too_slow) from error
         except (OSError, ValueError) as error:
             raise GitUnavailable(_NO_GIT) from error
-        if ran.returncode:
-            raise GitUnavailable(_why(ran.stderr.decode(errors="replace")))
-        return ran.stdout
+        if failed:
+            raise GitUnavailable(_why(err.decode(errors="replace")))
+        return out
 
 
 class Objects:
     """Reads objects of a repository through processes of git, until it is stopped.
 
     Args:
-        command: what gives objects by their names.
+        start: starts a process that gives objects by their names.
         too_slow: why there are no more, once it is stopped.
     """
 
-    def __init__(self, command: Sequence[str], too_slow: str) -> None:
-        self._command = command
+    def __init__(self, start: "Callable[[], subprocess.Popen[bytes]]", too_slow: str) -> None:
+        self._start = start
         self._too_slow = too_slow
         self._folders: dict[str, dict[str, Inside]] = {}
         self._stopped = False
@@ -281,13 +279,7 @@ class Objects:
         if self._stopped:
             raise self._ended
         try:
-            process = subprocess.Popen(
-                self._command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env=os.environ | _ENVIRONMENT,
-            )
+            process = self._start()
         except OSError as error:
             raise GitUnavailable(_NO_GIT) from error
         self._processes.append(process)

@@ -1,7 +1,7 @@
 """The history of a list in git: who wrote an entry in which commit, and which bans of a user were lifted.
 
-Every version of the list is read as the list itself is: its head, and the entries of that user. So an entry that is moved
-to another file keeps its commit, and one that is commented out is lifted.
+Every version of the list is read as the list itself is: its head, and the entries of that user. So an entry that is
+moved to another file keeps its commit, and one that is commented out is lifted.
 """
 
 import os
@@ -96,8 +96,8 @@ def history(
             del told.commits[entry]
         if cut_off or lifted:
             told.untold = (
-                "this copy of the repository has only a part of its history; get all of it with `git fetch --unshallow`,"
-                " or in CI with `fetch-depth: 0`"
+                "this copy of the repository has only a part of its history; get the rest with"
+                " `git fetch --unshallow`, or in CI with `fetch-depth: 0`"
             )
     return told
 
@@ -240,7 +240,8 @@ def _find_lifted(told: History, versions: Sequence[Version], past: _Pasts) -> No
                     found.append((key, before[0][key], commit_of(version)))
     finally:  # also when the time is over
         told.lifted = [
-            Lifted(key, ban, added.get(number), removed) for number, (key, ban, removed) in enumerate(found[:MOST_LIFTED])
+            Lifted(key, ban, added.get(number), removed)
+            for number, (key, ban, removed) in enumerate(found[:MOST_LIFTED])
         ]
         told.more_lifted = len(found) - len(told.lifted)
 

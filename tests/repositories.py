@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 SETTINGS = {
@@ -17,9 +17,9 @@ SETTINGS = {
 }
 
 
-def git(*arguments: str, folder: Path | str = ".", given: bytes = b"", **settings: str) -> str:
+def git(*arguments: str, folder: Path | str = ".", given: bytes = b"", settings: Mapping[str, str] = SETTINGS) -> str:
     """Run git; what it prints, without white space around it."""
-    environment = os.environ | SETTINGS | settings
+    environment = os.environ | SETTINGS | dict(settings)
     ran = subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, input=given, env=environment)
     return ran.stdout.decode().strip()
 
@@ -29,7 +29,7 @@ def commit(subject: str, folder: Path | str = ".", author: str = "Kim Lee", day:
     git("add", "-A", folder=folder)
     when = f"2026-11-{day:02}T09:00:00+00:00"
     dated = {"GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when, "GIT_AUTHOR_NAME": author}
-    git("commit", "--allow-empty", "-m", subject, folder=folder, **dated)
+    git("commit", "--allow-empty", "-m", subject, folder=folder, settings=dated)
     return git("rev-parse", "HEAD", folder=folder)
 
 

@@ -56,8 +56,11 @@ def lifts(user: str, path: str = "bans.yaml") -> list[tuple[str, str | None, str
     """Room, the commit that added the ban, and the one that removed it."""
     told = asked(user, path, lifted=True)
     assert told.untold is None
-    names = {LOBBY: "lobby", FINALS: "finals", "*": "everywhere"}
-    return [(names[each.key.room_arn], each.added and each.added.subject, str(each.removed.subject)) for each in told.lifted]
+    names = {LOBBY: "lobby", FINALS: "finals"}
+    return [
+        (names[each.key.room_arn], None if each.added is None else each.added.subject, str(each.removed.subject))
+        for each in told.lifted
+    ]
 
 
 def test_an_entry_is_of_the_commit_that_wrote_it() -> None:

@@ -1,7 +1,8 @@
 """What a ban list says about a few users: its head and their entries are read, and the rest is passed over.
 
-So an answer about one user does not wait for a hundred thousand others, and not for somebody to mend their entries. Of a
-valid list, what is read this way is what reading all of it gives; whatever is not written as such lists are is read whole.
+So an answer about one user does not wait for a hundred thousand others, nor for somebody to mend their entries. Of a
+valid list, what is read this way is what reading all of it gives. A file whose entries have no lines of their own is
+read whole.
 """
 
 import re
@@ -103,7 +104,7 @@ def parse_about(content: bytes, path: str, users: Collection[str], find: Find) -
 def excerpt(content: bytes, users: Collection[str]) -> Excerpt:
     """A file without the entries that are certainly of other users.
 
-    In a valid list a line that begins with the dash of the first entry, as far in as that, begins an entry: what belongs
+    In a valid list, a line that begins with a dash as far in as that of the first entry begins an entry: what belongs
     to an entry is further in.
     """
     text = b"\n" + content if content.startswith(b"bans:") else content
@@ -141,9 +142,9 @@ def may_mention(content: bytes, user: str) -> bool:
 
 def user_ids(content: bytes) -> set[str]:
     """Most of the user IDs in a file, quick: some may not be there, and one with escapes is not as it is."""
-    return {
-        (found[1] or found[2] or found[3]).decode("utf-8", "replace") for found in _WRITTEN.finditer(content)
-    } - {""}
+    return {(found[1] or found[2] or found[3]).decode("utf-8", "replace") for found in _WRITTEN.finditer(content)} - {
+        ""
+    }
 
 
 _WRITTEN: Final = re.compile(rb"user_id[\"']?: *(?:\"([^\"\n]*)\"|'([^'\n]*)'|([^\"'\s#,}][^\n#,}]*(?<! )))")

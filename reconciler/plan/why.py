@@ -159,7 +159,12 @@ class Answer:
 
 
 def rulings(
-    user_id: str, about: "About | None", state: State, published: Contents | None, now: datetime, room: str | None = None
+    user_id: str,
+    about: "About | None",
+    state: State,
+    published: Contents | None,
+    now: datetime,
+    room: str | None = None,
 ) -> tuple[Ruling, ...]:
     """What list, state and denylist say of a user, room by room.
 
@@ -231,9 +236,9 @@ def _ruling(key: BanKey, listed: Ban | None, record: Record | None, word: Word |
 
 
 def nearest(user_id: str, known: Iterable[str], most: int = 5) -> list[str]:
-    """The IDs that were probably meant: the same but for upper and lower case, one slip away, or longer ones.
+    """The IDs that were probably meant: the same but for upper and lower case, one slip away, or longer.
 
-    A slip is a character put in, left out, replaced, or swapped with the next. Of IDs that are longer this one is a part.
+    A slip is a character put in, left out, replaced, or swapped with the next. A longer ID has this one in it.
 
     Args:
         user_id: what was typed.

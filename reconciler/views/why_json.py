@@ -75,12 +75,7 @@ def _terms(ban: Ban) -> dict[str, str | None]:
 def _commit(commit: Commit | None) -> dict[str, str | None] | None:
     if commit is None:
         return None
-    return {
-        "id": commit.id,
-        "author": commit.author,
-        "date": format_time(commit.date),
-        "subject": commit.subject,
-    }
+    return {"id": commit.id, "author": commit.author, "date": format_time(commit.date), "subject": commit.subject}
 
 
 def _time(time: datetime | None) -> str | None:

@@ -177,13 +177,17 @@ def _denylist(ruling: Ruling) -> Iterator[tuple[str, str]]:
 def _next(ruling: Ruling, ban_list: str, *, has_denylist: bool) -> str:
     """What the next apply does about a ban; empty if it leaves it as it is."""
     publishes = "publishes the ban, and " if has_denylist else ""
-    said = {
-        Because.NEW: f"{publishes}disconnects the user",
-        Because.LAPSED: f"{publishes}disconnects the user again, as the last ban has run out or is about to",
-        Because.CHANGED: f"records what {ban_list} has now: {_terms(ruling)}",
-        Because.REMOVED: f"lifts the ban: {ban_list} does not have it any more",
-        Because.EXPIRED: "lifts the ban: it has expired",
-    }.get(ruling.due) if ruling.due is not None else None
+    said = (
+        {
+            Because.NEW: f"{publishes}disconnects the user",
+            Because.LAPSED: f"{publishes}disconnects the user again, as the last ban has run out or is about to",
+            Because.CHANGED: f"records what {ban_list} has now: {_terms(ruling)}",
+            Because.REMOVED: f"lifts the ban: {ban_list} does not have it any more",
+            Because.EXPIRED: "lifts the ban: it has expired",
+        }.get(ruling.due)
+        if ruling.due is not None
+        else None
+    )
     if ruling.due is Because.EXPIRED and ruling.banned:
         said = f"lifts the ban: it has expired according to {ban_list}"
     if said is None and ruling.because is Standing.PUBLISHED:

@@ -95,12 +95,15 @@ def test_however_a_user_id_is_written_it_is_found(dash: str, way: str, key: str)
         "bans:\n  [{user_id: ann, rooms: [lobby]},\n   {user_id: zed,\n    rooms: [lobby]}]",
         '"bans":\n  - user_id: zed\n    rooms: [lobby]\n  - user_id: ann\n    rooms: [lobby]',
         "bans:\n  - {user_id: ann, rooms: [lobby]}\n  - {rooms: [lobby], user_id: zed}\n  - {user_id: bob, rooms: all}",
-        "bans:   # who\n\n  # first\n  - user_id: zed\n    rooms:\n    - lobby\n    - finals\n\n  # next\n  - user_id: ann\n"
+        "bans:   # who\n\n  # first\n  - user_id: zed\n    rooms:\n    - lobby\n    - finals\n\n  # next\n"
+        "  - user_id: ann\n"
         "    rooms: all\n# the end\nrate: 50",
-        "bans:\n- user_id: ann\n  rooms: all\n- user_id: zed\n  rooms:\n  - lobby\n- user_id: bob\n  rooms: all\nrate: 50",
+        "bans:\n- user_id: ann\n  rooms: all\n- user_id: zed\n  rooms:\n  - lobby\n- user_id: bob\n  rooms: all\n"
+        "rate: 50",
         "bans:\n  - user_id: ann\n    reason: |\n     bans:\n       - user_id: zed\n    rooms: all\n  - user_id: bob\n"
         "    rooms: all",
-        "bans:\n  - user_id: zed\n    rooms: [lobby]\n  - user_id: ann\n    rooms: all\n  - user_id: zed\n    rooms: [finals]",
+        "bans:\n  - user_id: zed\n    rooms: [lobby]\n  - user_id: ann\n    rooms: all\n  - user_id: zed\n"
+        "    rooms: [finals]",
     ],
 )
 @pytest.mark.parametrize("end", ["\n", "", "\n\n# that is all\n", "\r\n"])

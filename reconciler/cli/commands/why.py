@@ -53,8 +53,9 @@ def command(
 ) -> int:
     """Say whether a user is banned, where, until when, and why.
 
-    Shows the entry in the list and who wrote it in which commit, when the user was disconnected, what the denylist says, and
-    what the next apply does. USER_ID may be written as a plan shows it. Changes nothing; the exit code is 0 either way.
+    Shows the entry in the list and who wrote it in which commit, when the user was disconnected, what the denylist
+    says, and what the next apply does. USER_ID may be written as a plan shows it. Changes nothing; the exit code is 0
+    either way.
     """
     now = datetime.now(UTC)
     meant = [user_id, *unquoted(user_id)]
@@ -146,11 +147,9 @@ def _with_history(workspace: Workspace, answer: Answer, about: "About | None", *
         )
 
     def committed(ruling: Ruling) -> Ruling:
-        if ruling.entry is None or told.untold is not None and ruling.entry not in told.commits:
+        if ruling.entry is None or (told.untold is not None and ruling.entry not in told.commits):
             return ruling
-        return replace(
-            ruling, commit=told.commits.get(ruling.entry), is_committed=ruling.entry not in told.uncommitted
-        )
+        return replace(ruling, commit=told.commits.get(ruling.entry), is_committed=ruling.entry not in told.uncommitted)
 
     def asked_for(each: Lifted) -> bool:
         return answer.room is None or each.key.room_arn in (answer.room, EVERYWHERE)
