@@ -213,7 +213,7 @@ def _lifted(answer: Answer, lifted: Sequence[Lifted], width: int | None) -> Iter
     yield "Lifted bans, the latest first:"
     for each in lifted:
         reason = "" if each.ban.reason is None else f"   {escape.quoted(each.ban.reason)}"
-        yield wrapped(f"  {_room(answer, each)}{reason}", width)
+        yield wrapped(f"  {escape.line(_room(answer, each))}{reason}", width)
         rows = [("banned", _commit(each.added))] if each.added is not None else []
         for line in _laid_out([*rows, ("lifted", _commit(each.removed))], width):
             yield f"  {line}" if width is None else line

@@ -58,6 +58,7 @@ def command(
     either way.
     """
     now = datetime.now(UTC)
+    user_id = user_id.encode("utf-8", "replace").decode()  # what is no text cannot be in a list
     meant = [user_id, *unquoted(user_id)]
     about = workspace.about(meant)
     state = workspace.read()
