@@ -6,7 +6,7 @@ moved to another file keeps its commit, and one that is commented out is lifted.
 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Final
 
@@ -94,6 +94,10 @@ def history(
         cut_off = [entry for entry, commit in told.commits.items() if commit.id in last]
         for entry in cut_off:
             del told.commits[entry]
+        told.lifted = [
+            replace(each, added=None) if each.added is not None and each.added.id in last else each
+            for each in told.lifted
+        ]
         if cut_off or lifted:
             told.untold = (
                 "this copy of the repository has only a part of its history; get the rest with"

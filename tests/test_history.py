@@ -239,6 +239,10 @@ def test_a_shallow_clone_says_that_its_history_is_cut_off(place: Path, monkeypat
     assert "fetch-depth: 0" in told.untold
     assert who_wrote("bob") == [bob]
     assert "fetch-depth: 0" in str(asked("nobody", lifted=True).untold)
+    write(ANN, BOB)
+    commit("Lift zed")
+    [lifted] = asked("zed", lifted=True).lifted
+    assert (lifted.added, lifted.removed.subject) == (None, "Lift zed")
 
 
 def test_outside_a_repository_it_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ _KEY: Final = re.compile(rb"\nbans:[ ]*(?:#[^\n]*)?(?=\n)")  # patterns that beg
 _FIRST: Final = re.compile(rb"(?:\n[ ]*(?:#[^\n]*)?(?=\n))*\n([ ]*)-(?=[ \n])")
 _WORDS: Final = re.compile(r"[\s']+")  # a text may be broken where it has spaces, and a quote may be written twice
 _BEFORE: Final = 64  # bytes to look at before a text in quotes
+_LINE_BREAK: Final = re.compile("\r\n|\r|\n")
 _NO_BANS: Final = b"\nbans: []"
 
 
@@ -198,7 +199,7 @@ def _entries(excerpts: Mapping[str, Excerpt]) -> Iterator[Entry]:
 
 def _walked(content: bytes) -> Iterator[tuple[int, str]]:
     """The entries of a whole file, by its events."""
-    lines = content.decode("utf-8-sig", "replace").splitlines()
+    lines = _LINE_BREAK.split(content.decode("utf-8-sig", "replace"))
     begin: int | None = None
     for path, _, event in walk(read(content)):
         if path is None or len(path) != 2 or path[0] != "bans":
