@@ -25,7 +25,6 @@ INSTEAD: Final = {
     "explain": "why",
     "who": "why",
     "blame": "why",
-    "log": "why",
     "unlock": "force-unlock",
     "add": "ban",
     "block": "ban",

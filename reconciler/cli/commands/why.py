@@ -10,7 +10,7 @@ import click
 
 import reconciler
 from reconciler.bans import EVERYWHERE, EVERYWHERE_NAME, is_room_arn, parse_address
-from reconciler.cli.options import Misuse, format_option, option, together
+from reconciler.cli.options import Misuse, examples, format_option, option, together
 from reconciler.cli.progress import busy
 from reconciler.cli.workspace import Workspace, unquoted, with_workspace_for_looking
 from reconciler.denylist.value import Contents
@@ -24,18 +24,19 @@ from reconciler.state.value import State
 if TYPE_CHECKING:
     from reconciler.banlist.about import About
 
-_EXAMPLES = """\b
-Examples:
-  reconciler why ABC123def456
-  reconciler why ABC123def456 --room lobby
-  reconciler why ABC123def456 --history --refresh
-"""
 
-
-@click.command("why", epilog=_EXAMPLES)
+@click.command(
+    "why",
+    epilog=examples(
+        "reconciler why ABC123def456",
+        "reconciler why ABC123def456 --room lobby",
+        "reconciler why ABC123def456 --history --refresh",
+    ),
+)
 @click.argument("user_id", metavar="USER_ID")
 @together(
-    option("--room", metavar="ROOM", help="Only this room: its name in the list, its ARN, or `everywhere`."),
+    # It reads no variable: whom or what somebody asks for is no setting.
+    click.option("--room", metavar="ROOM", help="Only this room: its name in the list, its ARN, or `everywhere`."),
     option("--history", "with_history", is_flag=True, help="Show bans that were lifted too, from the history in git."),
     option("--refresh", is_flag=True, help="Ask the denylist also where it is on S3 or in DynamoDB."),
     option("--all", "everything", is_flag=True, help="Show every room, and whole entries."),
