@@ -12,7 +12,7 @@ from functools import partial
 from threading import Thread, Timer
 from time import monotonic
 from types import MappingProxyType
-from typing import IO, Final
+from typing import IO, Final, NamedTuple
 
 from reconciler.git import answered, started
 
@@ -21,7 +21,7 @@ _FIELDS: Final = ("%H", "%P", "%an", "%aI", "%s")
 _ENVIRONMENT: Final = MappingProxyType({"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"})
 # Showing a signature would run the program that the configuration names for it.
 _SETTINGS: Final = ("--no-pager", "-c", "log.showSignature=false", "-c", "core.fsmonitor=false")
-_FILE: Final = " blob"
+_FILE: Final = "blob"
 _FOLDER: Final = "40000"
 _LINK: Final = "120000"
 _RENAMED: Final = re.compile(rb"R[0-9]+")
@@ -50,6 +50,13 @@ class Version:
     date: datetime
     subject: str
     path: str
+
+
+class File(NamedTuple):
+    """A file of a repository: the hash of its object, and its size in bytes."""
+
+    id: str
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +166,14 @@ class Repository:
             timer.cancel()
             objects.close()
 
-    def files(self, versions: Sequence[Version]) -> dict[str, str]:
-        """The object of the first file in each version that has it, by the version's commit; some may be left out."""
+    def files(self, versions: Sequence[Version]) -> dict[str, File]:
+        """The first file in each version that has it, by the version's commit; some may be left out."""
         asked = [version for version in versions if "\n" not in version.path]
         given = b"".join(os.fsencode(f"{version.id}:{version.path}\n") for version in asked)
-        lines = self._run("cat-file", "--batch-check=%(objectname) %(objecttype)", given=given).split(b"\n")
-        objects = {version.id: line.decode() for version, line in zip(asked, lines, strict=False)}
-        return {commit: line.removesuffix(_FILE) for commit, line in objects.items() if line.endswith(_FILE)}
+        shape = "--batch-check=%(objectname) %(objectsize) %(objecttype)"
+        lines = self._run("cat-file", shape, given=given).decode(errors="replace").split("\n")
+        found = {version.id: line.split(" ") for version, line in zip(asked, lines, strict=False)}
+        return {commit: File(line[0], int(line[1])) for commit, line in found.items() if line[2:] == [_FILE]}
 
     @property
     def _too_slow(self) -> str:

@@ -14,10 +14,11 @@ from reconciler.banlist.about import Entry, excerpt, may_mention, parse_about
 from reconciler.banlist.value import NotIncluded
 from reconciler.bans import Ban, BanKey
 from reconciler.errors import BanListInvalid
-from reconciler.git_objects import GitUnavailable, Objects, Repository, Version
+from reconciler.git_objects import File, GitUnavailable, Objects, Repository, Version
 from reconciler.plan.why import MOST_LIFTED, Commit, Lifted
 
 TIMEOUT: Final = 10.0  # seconds for all that is asked of git
+MOST_READ: Final = 2**30  # bytes of all versions of a list; reading so much takes some two seconds
 _NOBODY: Final = b"bans: []\n"
 _INCLUDED: Final = ("**/*.yaml", "**/*.yml")
 
@@ -81,9 +82,11 @@ def history(
         versions = repository.versions(repository.prefix + os.path.basename(path), others)
         with repository.objects() as objects:
             files = repository.files(versions)
-            objects.expect(files.values())
             past = _Pasts(objects, versions, files, user_id)
-            _trace(told, versions, past, entries)
+            is_long = sum({file.id: file.size for file in files.values()}.values()) > MOST_READ
+            if lifted or not is_long:
+                objects.expect(file.id for file in files.values())
+            _trace(told, versions, past, entries, leap=is_long)
             if lifted:
                 _find_lifted(told, versions, past)
     except GitUnavailable as error:
@@ -112,11 +115,11 @@ class _Pasts:
     Args:
         objects: reads the repository.
         versions: of the list.
-        files: the object of the list itself, by commit.
+        files: the list itself, by commit.
         user_id: the user.
     """
 
-    def __init__(self, objects: Objects, versions: Sequence[Version], files: Mapping[str, str], user_id: str) -> None:
+    def __init__(self, objects: Objects, versions: Sequence[Version], files: Mapping[str, File], user_id: str) -> None:
         self._objects = objects
         self._files = files
         self._user_id = user_id
@@ -147,7 +150,7 @@ class _Pasts:
 
     def _read(self, version: Version) -> _Past:
         folder, _, _ = version.path.rpartition("/")
-        main = self._files.get(version.id)
+        main = self._files[version.id].id if version.id in self._files else None
         if main is None and "\n" in version.path:  # git was not asked for all of these at once
             there = self._objects.find(version.id, version.path)
             main = there.id if there is not None and not there.is_folder else None
@@ -205,8 +208,16 @@ class _Pasts:
                 yield path + name, inside.id
 
 
-def _trace(told: History, versions: Sequence[Version], past: _Pasts, entries: Collection[Entry]) -> None:
-    """Find the commit of each entry: the one that has it as it is, and whose parents do not."""
+def _trace(told: History, versions: Sequence[Version], past: _Pasts, entries: Collection[Entry], *, leap: bool) -> None:
+    """Find the commit of each entry: the one that has it as it is, and whose parents do not.
+
+    Args:
+        told: where to put them.
+        versions: of the list.
+        past: what they say of the user.
+        entries: the entries.
+        leap: leave versions out, since reading all of them would take too long.
+    """
     if not versions:
         told.uncommitted.update(entries)
         return
@@ -214,7 +225,10 @@ def _trace(told: History, versions: Sequence[Version], past: _Pasts, entries: Co
     there = past[versions[0].id].texts if entries else frozenset()
     told.uncommitted.update(entry for entry in entries if written[entry] not in there)
     looked_for = {entry for entry in entries if written[entry] in there}
-    at: dict[str, set[Entry]] = {versions[0].id: set(looked_for)}
+    at: dict[str, set[Entry]] = {}
+    for entry in looked_for:
+        start = _leap(versions, past, written[entry]) if leap else versions[0].id
+        at.setdefault(start, set()).add(entry)
     for version in versions:
         for entry in at.pop(version.id, ()):
             parent = next((parent for parent in version.parents if written[entry] in past[parent].texts), None)
@@ -225,6 +239,26 @@ def _trace(told: History, versions: Sequence[Version], past: _Pasts, entries: Co
                 at.setdefault(parent, set()).add(entry)
         if not looked_for:
             return
+
+
+def _leap(versions: Sequence[Version], past: _Pasts, text: str) -> str:
+    """A commit that has an entry while the one before it has not, found in ever longer steps and then by halving.
+
+    If the same entry was lifted and written again, this may be the earlier of the commits that wrote it.
+    """
+    parent_of = {version.id: version.parents[:1] for version in versions}
+    line = [versions[0].id]
+    while parents := parent_of[line[-1]]:
+        line += parents
+    step = there = 1
+    while there < len(line) and text in past[line[there]].texts:
+        step *= 2
+        there += step
+    first, end = max(there - step, 0), min(there, len(line))  # the entry is at `first`, and no more at `end`
+    while end - first > 1:
+        middle = (first + end) // 2
+        first, end = (middle, end) if text in past[line[middle]].texts else (first, middle)
+    return line[first]
 
 
 def _find_lifted(told: History, versions: Sequence[Version], past: _Pasts) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from reconciler import load_about
+from reconciler.banlist.about import Excerpt, excerpt
 from reconciler.bans import BanKey
 from reconciler.history import History, history
 from tests.builders import FINALS, LOBBY
@@ -207,6 +208,48 @@ def test_a_version_that_cannot_be_read_changes_nothing() -> None:
     write(ZED)
     commit("Mended")
     assert lifts("zed") == []
+
+
+@pytest.fixture
+def leaping(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every list is so long that not all of its versions are read."""
+    monkeypatch.setattr("reconciler.history.MOST_READ", 0)
+
+
+@pytest.mark.parametrize("added", [*range(18), 31, 32, 33, 62, 63, 64])
+def test_of_a_long_list_few_versions_are_read(leaping: None, monkeypatch: pytest.MonkeyPatch, added: int) -> None:
+    count = 65
+    imported(
+        HEAD + "bans:\n" + (ZED if number >= added else "") + ANN + f"  - {{user_id: u{number}, rooms: all}}\n"
+        for number in range(count)
+    )
+    read = []
+
+    def noted(content: bytes, users: list[str]) -> Excerpt:
+        read.append(content)
+        return excerpt(content, users)
+
+    monkeypatch.setattr("reconciler.history.excerpt", noted)
+    [told] = asked("zed").commits.values()
+    assert told.subject == f"version {added}"
+    assert len(read) <= 14
+
+
+def test_an_entry_of_a_long_list_that_came_with_a_branch_is_of_its_own_commit(leaping: None) -> None:
+    write(ANN)
+    commit("Begin")
+    git("checkout", "-q", "-b", "branch")
+    write(ANN, ZED)
+    there = commit("Ban zed")
+    write(ANN, ZED, BOB)
+    commit("Ban bob")
+    git("checkout", "-q", "main")
+    write("  # by hand\n", ANN)
+    commit("A remark")
+    git("merge", "-q", "--no-ff", "-m", "Merge", "branch")
+    write("  # by hand\n", ANN.replace("all", "[lobby]"), ZED, BOB)
+    commit("Ann only in the lobby")
+    assert who_wrote("zed") == [there]
 
 
 def test_a_lift_on_a_branch_is_told_once_and_what_was_not_merged_is_not() -> None:
