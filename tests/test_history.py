@@ -323,9 +323,14 @@ def test_git_that_does_not_answer_is_given_up(tmp_path: Path, monkeypatch: pytes
 
 def test_nothing_that_the_repository_names_is_run(place: Path) -> None:
     write(ZED)
-    there = commit("Ban zed")
-    trap = place.parent / "trap"
-    trap.write_text("#!/bin/sh\ntouch sprung\n")
+    commit("Ban zed")
+    head, _, message = git("cat-file", "commit", "HEAD").partition("\n\n")
+    signature = "gpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----"
+    signed = f"{head}\n{signature}\n\n{message}\n".encode()
+    there = git("hash-object", "-t", "commit", "-w", "--stdin", given=signed)
+    git("update-ref", "HEAD", there)
+    trap, sprung = place.parent / "trap", place.parent / "sprung"
+    trap.write_text(f"#!/bin/sh\ntouch {sprung}\n")
     trap.chmod(0o755)
     for key in ("core.fsmonitor", "core.pager", "gpg.program", "diff.external", "diff.x.textconv", "diff.x.command"):
         git("config", key, str(trap))
@@ -333,7 +338,7 @@ def test_nothing_that_the_repository_names_is_run(place: Path) -> None:
     Path(".gitattributes").write_text("*.yaml diff=x\n")
     assert who_wrote("zed") == [there]
     assert asked("zed", lifted=True).untold is None
-    assert not list(place.glob("**/sprung"))
+    assert not sprung.exists()
 
 
 @pytest.mark.parametrize("name", ["a b.yaml", "ü.yaml", "-x.yaml", ":(top)x.yaml", "*.yaml", "x\ny.yaml", '"q".yaml'])

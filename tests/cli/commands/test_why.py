@@ -136,6 +136,23 @@ def test_a_ban_in_force_is_told_with_everything_there_is(reconciler: Reconciler)
     }
 
 
+def test_an_answer_looks_as_in_the_documentation(reconciler: Reconciler) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "why.md").read_text()
+    block = re.search(r"^    \$ reconciler why ABC123def456\n((?:    .*\n|\n)+)", page, re.MULTILINE)
+    assert block is not None
+    shown = re.sub(r"^    ", "", block[1], flags=re.MULTILINE).rstrip("\n") + "\n"
+    shown = shown.replace("2027-01-31", f"{SOON:%Y-%m-%d}")
+    entry = [line[18:] for line in shown.splitlines() if line.startswith(" " * 18)]
+    assert len(entry) == 5
+    Path("bans.yaml").write_text(
+        f"version: 1\nrooms:\n  lobby: {LOBBY}\nbans:\n" + "".join(f"  {line}\n" for line in entry)
+    )
+    recorded({BanKey(LOBBY, "ABC123def456"): record(Ban("Violated terms of service", SOON))})
+    repository()
+    there = commit("Ban ABC123def456, see TS-4211")
+    assert reconciler("why", "ABC123def456").out == shown.replace("1a2b3c4", there[:7])
+
+
 def test_a_ban_that_was_not_applied_yet(reconciler: Reconciler) -> None:
     listed(ZED)
     shown = asked(reconciler, "zed")
