@@ -18,8 +18,8 @@ LAYERS = {
         *("views", "yamltext"),
     },
     "effects": {
-        *("atomic", "auditing", "aws", "chatlogs", "ci", "editing", "enforce", "git", "git_objects", "history", "lanes"),
-        *("provisional", "publishers", "publishing", "reading", "sandbox", "sources", "stores"),
+        *("atomic", "auditing", "aws", "chatlogs", "ci", "editing", "enforce", "git", "git_objects", "history"),
+        *("lanes", "provisional", "publishers", "publishing", "reading", "sandbox", "sources", "stores"),
     },
     "shell": {"__init__", "__main__", "cli"},
 }
