@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from reconciler.banlist.about import About as About
     from reconciler.banlist.format import format_content as format_content
     from reconciler.banlist.value import BanList
     from reconciler.bans import Ban, BanKey, Record
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
     from reconciler.plan.change import Action, Because, Change, Plan
     from reconciler.plan.diff import diff
     from reconciler.sources import contents as contents
+    from reconciler.sources import load_about as load_about
     from reconciler.sources import load_ban_list
     from reconciler.sources import read_file as read_file
+    from reconciler.sources import user_ids as user_ids
     from reconciler.state.value import State
     from reconciler.stores import load_state
     from reconciler.stores.plans import load_plan, save_plan
@@ -37,6 +40,7 @@ __version__ = "0.1.0"
 # Name → module, imported when it is asked for (PEP 562): importing the package costs nothing. Names that are not in
 # `__all__` are for the command line.
 _MODULES = {
+    "About": "banlist.about",
     "Action": "plan.change",
     "Ban": "bans",
     "BanKey": "bans",
@@ -53,11 +57,13 @@ _MODULES = {
     "commit_of": "git",
     "contents": "sources",
     "format_content": "banlist.format",
+    "load_about": "sources",
     "load_ban_list": "sources",
     "load_plan": "stores.plans",
     "load_state": "stores",
     "read_file": "sources",
     "save_plan": "stores.plans",
+    "user_ids": "sources",
 }
 
 __all__ = [

@@ -51,17 +51,49 @@ def root_of(folder: str) -> str | None:
 def _git(folder: str, *arguments: str, given: str = "") -> str | None:
     """What git prints; None where it fails."""
     try:
-        ran = subprocess.run(  # noqa: S603
-            ["git", "-C", folder, *arguments],  # noqa: S607 - the git of the machine
-            input=os.fsencode(given),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            timeout=TIMEOUT,
-            check=True,
-        )
+        failed, said, _ = answered(started(folder, *arguments), os.fsencode(given), TIMEOUT)
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
-    return ran.stdout.decode(errors="replace")
+    return None if failed else said.decode(errors="replace")
+
+
+def started(
+    folder: str, *arguments: str, environment: Mapping[str, str] | None = None, stderr: int = subprocess.DEVNULL
+) -> "subprocess.Popen[bytes]":
+    """A process of git, with pipes to it.
+
+    Args:
+        folder: where it runs.
+        arguments: the command, with its arguments.
+        environment: its variables; None for those of this process.
+        stderr: where what it says of errors goes.
+
+    Raises:
+        OSError: there is no git, or no such folder.
+        ValueError: an argument has a NUL in it.
+    """
+    return subprocess.Popen(  # noqa: S603
+        ["git", "-C", folder, *arguments],  # noqa: S607 - the git of the machine
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=stderr,
+        env=environment,
+    )
+
+
+def answered(process: "subprocess.Popen[bytes]", given: bytes, timeout: float) -> tuple[int, bytes, bytes]:
+    """What a process returns and says once it has been given this.
+
+    Raises:
+        TimeoutExpired: it has not ended after so many seconds, and was killed.
+    """
+    with process:
+        try:
+            out, err = process.communicate(given, timeout)
+        except BaseException:
+            process.kill()
+            raise
+    return process.returncode, out, err or b""
 
 
 def _blob(content: bytes, digits: int) -> str:

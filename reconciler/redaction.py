@@ -12,7 +12,7 @@ from copy import copy
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from reconciler.audit.value import Audit
 from reconciler.bans import Ban, BanKey, Record
@@ -21,6 +21,9 @@ from reconciler.plan.change import Because, Change, Plan
 from reconciler.plan.outcome import Outcome
 from reconciler.state.value import State
 from reconciler.verdicts import Check
+
+if TYPE_CHECKING:
+    from reconciler.plan.why import Answer, Commit
 
 MIN_KEY: Final = 16  # characters
 HIDDEN: Final = "…"
@@ -98,6 +101,46 @@ class Redaction:
     def audit(self, audit: Audit) -> Audit:
         """What an audit has come to."""
         return audit.of(replace(finding, key=self.key(finding.key)) for finding in audit.findings) if self else audit
+
+    def answer(self, answer: "Answer") -> "Answer":
+        """What is known of one user. Entries and the subjects of commits may name others, so they are left out."""
+        if not self:
+            return answer
+        user_id = answer.user_id
+
+        def commit(of: "Commit | None") -> "Commit | None":
+            return None if of is None else replace(of, subject=None)
+
+        rulings = tuple(
+            replace(
+                ruling,
+                key=self.key(ruling.key),
+                reason=None if ruling.reason is None else self.text(ruling.reason, user_id),
+                listed=None if ruling.listed is None else self._ban(ruling.listed, user_id),
+                record=None if ruling.record is None else self.record(ruling.record, user_id),
+                entry=None if ruling.entry is None else replace(ruling.entry, text=""),
+                commit=commit(ruling.commit),
+            )
+            for ruling in answer.rulings
+        )
+        lifted = tuple(
+            replace(
+                each,
+                key=self.key(each.key),
+                ban=self._ban(each.ban, user_id),
+                added=commit(each.added),
+                removed=replace(each.removed, subject=None),
+            )
+            for each in answer.lifted or ()
+        )
+        return replace(
+            answer,
+            user_id=self.user(user_id),
+            rulings=rulings,
+            protected_by=HIDDEN if answer.protected_by is not None else None,
+            lifted=None if answer.lifted is None else lifted,
+            suggestions=(),
+        )
 
     def outcome(self, outcome: Outcome) -> Outcome:
         """An outcome. The service may have named the user in its answer."""

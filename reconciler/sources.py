@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from itertools import chain, islice
 from typing import Final
 
+from reconciler.banlist import about
 from reconciler.banlist import read as banlist
 from reconciler.banlist.value import BanList, NotIncluded
 from reconciler.errors import BanListUnreadable
@@ -33,6 +34,21 @@ def load_whole(path: str | os.PathLike[str], *, strict: bool = False) -> banlist
     """The same, with what each file says."""
     name = os.fspath(path)
     return banlist.read_whole(read_file(name), name, find=_Folder(name).find, strict=strict)
+
+
+def load_about(path: str, users: Collection[str]) -> about.About:
+    """Read what a ban list and the files that it includes say about some users; see `parse_about`.
+
+    Raises:
+        BanListUnreadable: it cannot be opened.
+        BanListInvalid: something that has to do with them is wrong.
+    """
+    return about.parse_about(read_file(path), path, users, _Folder(path).find)
+
+
+def user_ids(paths: Iterable[str]) -> set[str]:
+    """Most of the user IDs in these files of a list; see `reconciler.banlist.about.user_ids`."""
+    return set().union(*map(about.user_ids, contents(paths).values()))
 
 
 def read_file(name: str) -> bytes:

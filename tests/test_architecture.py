@@ -18,8 +18,8 @@ LAYERS = {
         *("starter", "state", "verdicts", "views", "yamltext"),
     },
     "effects": {
-        *("atomic", "auditing", "aws", "chatlogs", "ci", "doctor", "editing", "enforce", "git", "lanes"),
-        *("provisional", "publishers", "publishing", "reading", "sandbox", "sources", "stores"),
+        *("atomic", "auditing", "aws", "chatlogs", "ci", "doctor", "editing", "enforce", "git", "git_objects"),
+        *("history", "lanes", "provisional", "publishers", "publishing", "reading", "sandbox", "sources", "stores"),
     },
     "shell": {"__init__", "__main__", "cli"},
 }

@@ -13,15 +13,17 @@ from cmarkgfm.cmark import Options
 from markdown_it import MarkdownIt
 
 from reconciler import Action, BanKey, Because, Change, Plan, Record, State, escape
+from reconciler.banlist.about import Entry
 from reconciler.bans import Ban
 from reconciler.errors import Problem, RequestInvalid
 from reconciler.guardrails import Refusal
 from reconciler.plan import file as planfile
 from reconciler.plan.change import DRIFT
 from reconciler.plan.outcome import Outcome, tally
+from reconciler.plan.why import Answer, Commit, Lifted, Ruling, Standing
 from reconciler.redaction import Redaction
 from reconciler.state import file as state_file
-from reconciler.views import diagnostics, markdown, text
+from reconciler.views import diagnostics, markdown, text, why_json, why_text
 from reconciler.views.notices import Setting
 from reconciler.views.report import Ending, Output, report
 from reconciler.views.unified_diff import unified
@@ -118,6 +120,37 @@ def in_its_setting(said: str) -> str:
     return "".join(lines)
 
 
+def an_answer(said: str) -> Answer:
+    """What is known of a user, with a ban of each kind, and a lifted one."""
+    commit = Commit(said, said, YESTERDAY, said)
+    terms = Ban(said, TOMORROW)
+    entry = Entry(said, 1, said.replace("\n", " ").replace("\r", " "))
+    rulings = [
+        Ruling(BanKey(f"{LOBBY}{number}", said), because, True, TOMORROW, said, terms, entry, commit, True, record, due)
+        for number, (because, record, due) in enumerate(
+            [
+                (Standing.LISTED, None, Because.NEW),
+                (Standing.LISTED, Record(terms, YESTERDAY, said), Because.CHANGED),
+                (Standing.RECORDED, Record(terms, YESTERDAY, said), Because.REMOVED),
+            ]
+        )
+    ]
+    return Answer(
+        user_id=said,
+        now=NOW,
+        rulings=tuple(rulings),
+        room_names={f"{LOBBY}0": said, LOBBY: said},
+        ban_list=f"folder/{HARMLESS}{said}".replace("/", "-"),
+        room=LOBBY,
+        protected_by=said,
+        denylist=said,
+        unread=said,
+        lifted=(Lifted(BanKey(LOBBY, said), terms, commit, commit),),
+        untold=said,
+        suggestions=(said, said),
+    )
+
+
 def a_large_plan(plan: Plan) -> Plan:
     return replace(plan, changes=plan.changes * 20)
 
@@ -131,6 +164,8 @@ TEXT_VIEWS: dict[str, Callable[[str], str]] = {
     "a record": lambda said: text.record(
         BanKey(LOBBY, said), a_state(said).records[BanKey(LOBBY, said)], {LOBBY: said}, NOW
     ),
+    "an answer": lambda said: why_text.why(an_answer(said)),
+    "an answer of nobody": lambda said: why_text.why(replace(an_answer(said), rulings=(), lifted=None)),
     "addresses": lambda said: text.addresses(everywhere(said), [BanKey(LOBBY, said)]),
     "a line of a message": lambda said: escape.line(f"{said}: what is wrong"),
     "problems": lambda said: "\n".join(escape.line(str(problem)) for problem in some_problems(said)),
@@ -172,6 +207,10 @@ def test_json_means_the_text_and_is_harmless_in_a_log(said: str) -> None:
         saved = planfile.dumps(plan, said)
         assert_harmless_in_a_log(saved.decode())
         assert planfile.loads(saved).plan == plan
+    answer = why_json.why(an_answer(said), redacted=False)
+    assert_harmless_in_a_log(answer)
+    if exact:
+        assert json.loads(answer)["lifted"][0]["added"]["author"] == said
     for line in apply_as_json(plan):
         assert_harmless_in_a_log(line)
         assert line.count("\n") == 1

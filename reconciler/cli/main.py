@@ -37,6 +37,7 @@ COMMANDS: Final = {
     "audit": ("audit", "Look through chat logs for banned users who spoke."),
     "rooms": ("rooms", "Show the rooms of the AWS account."),
     "doctor": ("doctor", "Check whether bans will work."),
+    "why": ("why", "Say whether a user is banned, where, until when, and why."),
     "import": ("import_", "Record the bans in the list as done."),
     "state": ("state", "Inspect and repair the state, without disconnecting anybody."),
     "force-unlock": ("force_unlock", "Remove the lock that a dead machine left."),

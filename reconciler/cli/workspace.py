@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from reconciler.aws.sessions import Sessions
+    from reconciler.banlist.about import About
     from reconciler.plan.file import SavedPlan
     from reconciler.stores.session import Session
 
@@ -104,6 +105,23 @@ class Workspace:
             name = "The ban list" if self.redact else self.file
             console.diagnostic(f"{name} cannot be used, so rooms are shown by their ARNs.")
             return without
+
+    def about(self, user_ids: Collection[str]) -> "About | None":
+        """What the list says about some users; from here on that is all that is known of it.
+
+        Returns:
+            None if the list cannot be used, and is done without.
+
+        Raises:
+            BanListError: it cannot be used.
+        """
+        try:
+            with busy(f"Reading {self.file}"):
+                about = reconciler.load_about(self.file, user_ids)
+        except BanListError:
+            return reconciler.About(self.ban_list) if self.ban_list.sha256 else None
+        self.ban_list = about.ban_list
+        return about
 
     @cached_property
     def store(self) -> Store[Any]:
@@ -242,7 +260,7 @@ class Workspace:
             why = "not an address, or its room is not in the list" if self.redact else error
             raise Misuse(f"Invalid value for {option}: {shown}: {why}") from error
         # A plan shows unusual user IDs in quotes, with escapes; an ID may also contain such quotes itself.
-        candidates = [key, *_unquoted(key)]
+        candidates = [key, *(key._replace(user_id=user_id) for user_id in unquoted(key.user_id))]
         known = [candidate for candidate in candidates if candidate in self.ban_list.bans or candidate in state.records]
         if len(known) > 1:
             raise Misuse(f"Invalid value for {option}: {shown} can mean two users, with and without the quotes")
@@ -315,13 +333,14 @@ def _one_place(location: str) -> str:
     return location if "://" in location else os.path.realpath(location)
 
 
-def _unquoted(key: BanKey) -> Iterator[BanKey]:
+def unquoted(user_id: str) -> Iterator[str]:
+    """What a user ID means that somebody copied from a plan, in quotes and with escapes; nothing if it is no such."""
     try:
-        shown = loads(key.user_id)
-    except ValueError:
+        shown = loads(user_id)
+    except (ValueError, RecursionError):
         return
     if isinstance(shown, str):
-        yield key._replace(user_id=shown)
+        yield shown
 
 
 def _contents(files: Iterable[str]) -> Mapping[str, bytes]:

@@ -37,14 +37,19 @@ class RowKey(NamedTuple):
     sk: str
 
 
+def user_pk(user_id: str) -> str:
+    """The `pk` of all rows of a user."""
+    return f"{USER}{user_id}"
+
+
 def ban_key(key: BanKey, name: str) -> RowKey:
     """Where a ban of the list `name` is."""
-    return RowKey(f"{USER}{key.user_id}", f"{BAN}{key.room_arn}#{name}")
+    return RowKey(user_pk(key.user_id), f"{BAN}{key.room_arn}#{name}")
 
 
 def provisional_key(key: BanKey) -> RowKey:
     """Where a provisional ban is."""
-    return RowKey(f"{USER}{key.user_id}", f"{NOW}{key.room_arn}")
+    return RowKey(user_pk(key.user_id), f"{NOW}{key.room_arn}")
 
 
 def head_key(name: str) -> RowKey:

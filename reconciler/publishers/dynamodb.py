@@ -6,7 +6,7 @@ open looks at all rows, and mends what is wrong. A list without a head is none: 
 head of a new one is written after its first rows.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import datetime
@@ -22,6 +22,7 @@ from reconciler.errors import DenylistChanged, DenylistDamaged, DenylistError
 from reconciler.publishers.publisher import Failures, Publisher
 from reconciler.publishers.table import WRITERS, Condition, Table
 
+_ATTRIBUTES: Final = "pk, sk, expires_at"
 _NOT_THERE: Final = Condition("attribute_not_exists(pk)", {}, {})
 
 
@@ -71,15 +72,24 @@ class DynamoDBPublisher(Publisher):
     @override
     def read(self) -> Contents:
         head = self.read_head()
+        contents = self._of_rows(head, self._table.scan(_ATTRIBUTES, self._of_this_name(or_provisional=True)))
+        self._provisional = set(contents.provisional)
+        return contents
+
+    @override
+    def read_user(self, user_id: str) -> Contents:
+        head = self.read_head()
+        return self._of_rows(head, self._table.query(rows.user_pk(user_id), _ATTRIBUTES))
+
+    def _of_rows(self, head: Head | None, found: Iterable[Row]) -> Contents:
         bans: dict[BanKey, End] = {}
         provisional: dict[BanKey, datetime] = {}
-        for row in self._table.scan("pk, sk, expires_at", self._of_this_name(or_provisional=True)):
+        for row in found:
             pk, sk, end = str(row["pk"]), str(row["sk"]), rows.end_of(row.get("expires_at"))
             if (key := rows.ban_of(pk, sk, self.name)) is not None:
                 bans[key] = end
             elif (key := rows.provisional_of(pk, sk)) is not None and end is not None:
                 provisional[key] = end
-        self._provisional = set(provisional)
         return Contents(head, bans, provisional)
 
     @override

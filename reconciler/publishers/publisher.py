@@ -67,6 +67,13 @@ class Publisher(ABC):
             DenylistTooNew: a later version wrote it.
         """
 
+    def read_user(self, user_id: str) -> Contents:
+        """What is there of one user. Raises as `read` does."""
+        there = self.read()
+        bans = {key: end for key, end in there.bans.items() if key.user_id == user_id}
+        provisional = {key: end for key, end in there.provisional.items() if key.user_id == user_id}
+        return Contents(there.head, bans, provisional)
+
     @abstractmethod
     def begin(self, lineage: str, settle_after: int, *, adopt: bool = False) -> Head:
         """Begin a publication. In a table, its head is marked as open.

@@ -148,6 +148,22 @@ class Table:
 
         yield from chain.from_iterable(self._side_by_side(SEGMENTS, read, range(SEGMENTS)))
 
+    def query(self, pk: str, attributes: str) -> Iterator[Row]:
+        """All rows with this partition key, as they are now, with these attributes. Raises DenylistUnreadable."""
+        query = partial(
+            self._client.query,
+            TableName=self._table,
+            ConsistentRead=True,
+            ProjectionExpression=attributes,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=_typed({":pk": pk}),
+        )
+        answer = self._call(query, DenylistUnreadable)
+        yield from map(_plain, answer["Items"])
+        while last := answer.get("LastEvaluatedKey"):
+            answer = self._call(partial(query, ExclusiveStartKey=last), DenylistUnreadable)
+            yield from map(_plain, answer["Items"])
+
     def write(self, keys: Iterable[BanKey], change: _Change) -> dict[BanKey, DenylistError]:
         """Write and remove rows, many at a time.
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from typing_extensions import override  # in typing since Python 3.12
 
@@ -19,6 +21,9 @@ from reconciler.views import checks as views_checks
 from reconciler.views import rooms as views_rooms
 from reconciler.views.notices import Setting
 from reconciler.views.report import Format
+
+if TYPE_CHECKING:
+    from reconciler.plan.why import Answer
 
 
 class JsonFormat(Format):
@@ -53,6 +58,11 @@ class JsonFormat(Format):
     @override
     def rooms(self, rooms: Sequence[ComparedRoom], regions: Sequence[str]) -> None:
         self.output.write(views_rooms.as_json(rooms, regions))
+
+    @override
+    def why(self, answer: "Answer") -> None:
+        shown = import_module("reconciler.views.why_json").why
+        self.output.write(shown(answer, redacted=self.output.redacted))
 
     @override
     def failed(self, error: ReconcilerError) -> None:

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib import import_module
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from reconciler.audit.value import Audit
 from reconciler.banlist.value import BanList
@@ -23,6 +23,9 @@ from reconciler.state.value import State
 from reconciler.verdicts import Check
 from reconciler.views import wording
 from reconciler.views.notices import Setting
+
+if TYPE_CHECKING:
+    from reconciler.plan.why import Answer
 
 Troubles = Callable[[], Sequence[Trouble]]
 """What holds up the calls of an apply at the moment."""
@@ -123,6 +126,9 @@ class Format:
     def rooms(self, rooms: Sequence[ComparedRoom], regions: Sequence[str]) -> None:
         """The rooms of an account in some regions, beside those of the list."""
 
+    def why(self, answer: "Answer") -> None:
+        """What is known of one user."""
+
     def applying(
         self, plan: Plan, skipped: Iterable[Change], troubles: Troubles
     ) -> AbstractContextManager[Callable[[Outcome], object]]:
@@ -214,6 +220,10 @@ class Report:
     def rooms(self, rooms: Sequence[ComparedRoom], regions: Sequence[str]) -> None:
         """See `Format.rooms`, which names nobody."""
         self._format.rooms(rooms, regions)
+
+    def why(self, answer: "Answer") -> None:
+        """See `Format.why`."""
+        self._format.why(self._redact.answer(answer))
 
     @contextmanager
     def applying(

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from typing_extensions import override  # in typing since Python 3.12
 
@@ -22,6 +24,9 @@ from reconciler.views.layout import wrapped
 from reconciler.views.notices import Setting, notices, where_calls_go
 from reconciler.views.report import Ending, Format, Output, Troubles
 from reconciler.views.wording import count
+
+if TYPE_CHECKING:
+    from reconciler.plan.why import Answer
 
 
 class TextFormat(Format):
@@ -77,6 +82,11 @@ class TextFormat(Format):
     def rooms(self, rooms: Sequence[ComparedRoom], regions: Sequence[str]) -> None:
         out = self.output
         out.write(views_rooms.text(rooms, regions, out.ban_list, everything=out.everything, width=out.width))
+
+    @override
+    def why(self, answer: "Answer") -> None:
+        shown = import_module("reconciler.views.why_text").why
+        self.output.write(shown(answer, everything=self.output.everything, width=self.output.width))
 
     @override
     def applying(

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from tests.bench import applying, auditing, chatting, editing, gating, publishing, reading, recording, starting
+from tests.bench import applying, asking, auditing, chatting, editing, gating, publishing, reading, recording, starting
 from tests.bench.measure import Figure
 
 
@@ -12,6 +12,7 @@ def figures() -> Iterator[Figure]:
     yield from starting.figures()
     yield from reading.figures()
     yield from editing.figures()
+    yield from asking.figures()
     yield from recording.figures()
     yield from applying.figures()
     yield from publishing.figures()

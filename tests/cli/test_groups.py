@@ -20,6 +20,7 @@ from tests.command_line import Reconciler
         ("diff", "Did you mean 'plan'?"),
         ("run", "Did you mean 'apply'?"),
         ("deploy", "Did you mean 'apply'?"),
+        ("explain", "Did you mean 'why'?"),
         ("unban", "Did you mean 'lift'?"),
         ("remove", "Did you mean 'lift'?"),
         ("block", "Did you mean 'ban'?"),

@@ -36,6 +36,8 @@ def everything_printed(reconciler: Reconciler, sandbox: Sandbox) -> dict[str, Re
     run("show")
     run("show", "--format", "json")
     run("show", "--format", "csv")
+    run("why", "alice")
+    run("why", "bob", "--format", "json", "--history")
     run("state", "rm", "lobby/bob")
     Path("bans.yaml").write_text(with_reasons())
     run("plan", "--format", "markdown", "--detailed-exitcode")
@@ -51,7 +53,14 @@ def test_no_command_names_anybody(reconciler: Reconciler, sandbox: Sandbox, key:
             assert user not in result.out + result.err, arguments
         assert KEY not in result.out + result.err
     alice = REDACT.user("alice")
-    for arguments in ("plan", "show plan.json --format markdown", "state list", "state show lobby/alice", "show"):
+    for arguments in (
+        "plan",
+        "show plan.json --format markdown",
+        "state list",
+        "state show lobby/alice",
+        "show",
+        "why alice",
+    ):
         assert alice in results[arguments].out
     assert REDACT.user("bob") in results["apply --auto-approve --format json"].out
     assert REDACT.user("carol") in results["import --target lobby/carol"].out

@@ -50,6 +50,20 @@ def test_what_is_published_is_read_with_its_head(place: Place) -> None:
     assert place.publisher().read_head() == Head(LINEAGE, 1, 3, 90, NOW)
 
 
+def test_one_user_is_read_with_the_head_and_nobody_else(place: Place) -> None:
+    assert place.publisher().read_user(A.user_id) == Contents()
+    publish(place, {A: None, B: TOMORROW, A_EVERYWHERE: NEXT_WEEK})
+    place.publisher().put_provisional({A: TOMORROW, C: TOMORROW})
+    whole = place.read()
+    for user in {key.user_id for key in (*whole.bans, *whole.provisional)} | {"nobody", A.user_id[:-1]}:
+        assert place.publisher().read_user(user) == Contents(
+            whole.head,
+            {key: end for key, end in whole.bans.items() if key.user_id == user},
+            {key: end for key, end in whole.provisional.items() if key.user_id == user},
+        )
+    assert place.publisher().read_user(A.user_id).bans
+
+
 def test_a_denylist_of_nobody_is_one_too(place: Place) -> None:
     publish(place, {})
     assert place.read() == Contents(Head(LINEAGE, 1, 0, 90, NOW))

@@ -146,6 +146,7 @@ def test_rows_of_others_are_neither_read_nor_removed(client: "DynamoDBClient", p
     for other in others:
         put(client, place, pk={"S": other["pk"]}, sk={"S": other["sk"]})
     assert place.read() == Contents(head(1), {A: None})
+    assert place.publisher().read_user("a").bans.keys() <= {A}
     place.publisher().retire(LINEAGE)
     assert len(rows(client, place)) == len(others)
 
@@ -156,6 +157,7 @@ def test_all_pages_are_read(client: "DynamoDBClient", place: Place) -> None:
         row = {"pk": {"S": "user#x"}, "sk": {"S": f"ban#arn:aws:ivschat:eu-west-1:1:room/{number}#bans"}}
         put(client, place, **row, filling={"S": "x" * 200_000})
     assert len(place.read().bans) == 30
+    assert len(place.publisher().read_user("x").bans) == 30
 
 
 def test_an_end_that_is_no_time_is_long_ago_so_that_it_is_repaired(client: "DynamoDBClient", place: Place) -> None:
