@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import Final
 
 from reconciler.errors import DenylistUnreadable
-from reconciler.publishers.publisher import Publisher
+from reconciler.publishers.publisher import Means, Publisher
 
 DEFAULT_NAME: Final = "bans"
 NAME_PATTERN: Final = r"^[A-Za-z0-9_.-]{1,64}$"
@@ -52,4 +52,4 @@ def open_publisher(
         )
     module, _, kind = _PUBLISHERS[scheme].partition(":")
     publisher: Callable[..., Publisher] = getattr(import_module(f"{__name__}.{module}"), kind)
-    return publisher(location, name, now=now, sleep=sleep, profile=profile)
+    return publisher(location, name, Means(now, sleep, profile))

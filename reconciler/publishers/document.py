@@ -7,7 +7,6 @@ from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from datetime import datetime
 from secrets import SystemRandom
 from typing import Final, Generic, TypeVar
 
@@ -25,7 +24,7 @@ from reconciler.errors import (
     DenylistUnwritable,
     NotADenylist,
 )
-from reconciler.publishers.publisher import Failures, Publisher
+from reconciler.publishers.publisher import Failures, Means, Publisher
 from reconciler.reading import MEBIBYTE
 
 Version = TypeVar("Version")  # identifies exactly one content of a place
@@ -44,16 +43,8 @@ class Overtaken(Exception):
 class DocumentPublisher(Publisher, Generic[Version]):
     """Publishes a denylist as one document."""
 
-    def __init__(
-        self,
-        location: str,
-        name: str,
-        *,
-        now: Callable[[], datetime],
-        sleep: Callable[[float], bool],
-        profile: str | None = None,
-    ) -> None:
-        super().__init__(location, name, now=now, sleep=sleep, profile=profile)
+    def __init__(self, location: str, name: str, means: Means) -> None:
+        super().__init__(location, name, means)
         self._known: tuple[Contents, Version] | None = None  # the document as we last read or wrote it
         self._ours: Head | None = None  # the head of the publication that has begun
         self._heads: list[Head | None] = []  # what the document may say then: the head before, and those we wrote

@@ -6,11 +6,10 @@ open looks at all rows, and mends what is wrong. A list without a head is none: 
 head of a new one is written after its first rows.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from typing_extensions import override  # in typing since Python 3.12
 
@@ -19,8 +18,11 @@ from reconciler.denylist import rows
 from reconciler.denylist.rows import Row, RowKey
 from reconciler.denylist.value import Bans, Contents, End, Head, Provisional
 from reconciler.errors import DenylistChanged, DenylistDamaged, DenylistError
-from reconciler.publishers.publisher import Failures, Publisher
+from reconciler.publishers.publisher import Failures, Means, Publisher
 from reconciler.publishers.table import WRITERS, Condition, Table
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 _ATTRIBUTES: Final = "pk, sk, expires_at"
 _NOT_THERE: Final = Condition("attribute_not_exists(pk)", {}, {})
@@ -36,17 +38,9 @@ class DynamoDBPublisher(Publisher):
     always_compare = False
     _or_name = ", or its denylist another name"
 
-    def __init__(
-        self,
-        location: str,
-        name: str,
-        *,
-        now: Callable[[], datetime],
-        sleep: Callable[[float], bool],
-        profile: str | None = None,
-    ) -> None:
-        super().__init__(location, name, now=now, sleep=sleep, profile=profile)
-        self._table = Table(location, sleep, profile)
+    def __init__(self, location: str, name: str, means: Means) -> None:
+        super().__init__(location, name, means)
+        self._table = Table(location, means.sleep, means.profile)
         self._was: Head | None = None  # the head as it should still be
         self._ours: Head | None = None  # the head of the publication that has begun
         self._provisional: Collection[BanKey] | None = None  # what was there, if we have read it

@@ -6,9 +6,8 @@
 
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +17,7 @@ from typing_extensions import override  # in typing since Python 3.12
 from reconciler.atomic import replace_file, sync_folder
 from reconciler.errors import DenylistUnreadable, DenylistUnwritable
 from reconciler.publishers.document import DocumentPublisher, Overtaken
+from reconciler.publishers.publisher import Means
 
 LOCK_TIMEOUT: Final = 30.0  # seconds; with a million bans a change takes some eight
 _LOCK_POLL: Final = 0.05
@@ -33,16 +33,8 @@ class FilePublisher(DocumentPublisher[_FileId]):
         location: its path.
     """
 
-    def __init__(
-        self,
-        location: str,
-        name: str,
-        *,
-        now: Callable[[], datetime],
-        sleep: Callable[[float], bool],
-        profile: str | None = None,
-    ) -> None:
-        super().__init__(location, name, now=now, sleep=sleep, profile=profile)
+    def __init__(self, location: str, name: str, means: Means) -> None:
+        super().__init__(location, name, means)
         try:
             # If this is a symbolic link, the file behind it is replaced, not the link.
             self._path = Path(os.path.realpath(location))

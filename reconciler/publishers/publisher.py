@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from reconciler.bans import BanKey
@@ -13,6 +14,21 @@ Failures = Mapping[BanKey, DenylistError]
 """What was not done, and why. Everything else was."""
 
 
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What a publisher works with.
+
+    Attributes:
+        now: the time, aware, in UTC.
+        sleep: waits that many seconds; returns True if the run is to stop, without waiting any longer.
+        profile: of the AWS configuration, for a place on AWS.
+    """
+
+    now: Callable[[], datetime]
+    sleep: Callable[[float], bool]
+    profile: str | None = None
+
+
 class Publisher(ABC):
     """Publishes one denylist. An apply calls `begin`, then `publish` as often as it likes, then `end`.
 
@@ -21,9 +37,7 @@ class Publisher(ABC):
     Args:
         location: as people name it.
         name: of the list among those that share a table.
-        now: the time, aware, in UTC.
-        sleep: waits that many seconds; returns True if the run is to stop, without waiting any longer.
-        profile: of the AWS configuration, for a place on AWS.
+        means: what it works with.
 
     Raises:
         DenylistUnreadable: there can be no denylist at this location.
@@ -37,20 +51,12 @@ class Publisher(ABC):
         """Whether the place is on AWS, as opposed to this machine or a stand-in for AWS. Raises DenylistError."""
         return False
 
-    def __init__(
-        self,
-        location: str,
-        name: str,
-        *,
-        now: Callable[[], datetime],
-        sleep: Callable[[float], bool],
-        profile: str | None = None,
-    ) -> None:
+    def __init__(self, location: str, name: str, means: Means) -> None:
         self.location = location
         self.name = name
-        self._now = now
-        self._sleep = sleep
-        self._profile = profile
+        self._now = means.now
+        self._sleep = means.sleep
+        self._profile = means.profile
 
     @abstractmethod
     def read_head(self) -> Head | None:

@@ -6,7 +6,6 @@ prevent object overwrites with conditional writes"). Encryption, access and vers
 """
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -16,6 +15,7 @@ from reconciler.aws.clients import ERRORS, answered, code_of, config, session, w
 from reconciler.aws.endpoint import is_host_of_aws
 from reconciler.errors import CallAbandoned, DenylistUnreadable, DenylistUnwritable
 from reconciler.publishers.document import DocumentPublisher, Overtaken
+from reconciler.publishers.publisher import Means
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -39,16 +39,8 @@ class S3Publisher(DocumentPublisher[_ETag]):
         location: `s3://BUCKET/KEY`.
     """
 
-    def __init__(
-        self,
-        location: str,
-        name: str,
-        *,
-        now: Callable[[], datetime],
-        sleep: Callable[[float], bool],
-        profile: str | None = None,
-    ) -> None:
-        super().__init__(location, name, now=now, sleep=sleep, profile=profile)
+    def __init__(self, location: str, name: str, means: Means) -> None:
+        super().__init__(location, name, means)
         self._bucket, _, self._key = location.removeprefix("s3://").partition("/")
         if not self._bucket or not self._key or self._key.endswith("/"):
             raise DenylistUnreadable(
