@@ -227,14 +227,24 @@ def done(tally: Tally, *, recorded: bool, saved_plan: bool) -> str:
     )
 
 
-def question(plan: Plan, shown: Callable[[str], str]) -> str:
-    """What to ask before a plan is carried out; `shown` makes a URL safe for where it is shown."""
+def question(plan: Plan, shown: Callable[[str], str], emptied: Sequence[str] = ()) -> str:
+    """What to ask before a plan is carried out.
+
+    Args:
+        plan: the plan.
+        shown: makes a URL or a location safe for where it is shown.
+        emptied: denylists that are emptied too.
+    """
     where = "" if plan.endpoint is None else f" at {shown(plan.endpoint)}, which is not AWS"
+    places = " and ".join(map(shown, emptied))
+    if not plan.changes and emptied:
+        return f"Empty {places}?"
+    also = f", and empty {places}" if emptied else ""
     if plan.calls or any(change.disconnects for change in plan.changes):
-        return f"Disconnect these users{where}, and record it?"
+        return f"Disconnect these users{where}, and record it{also}?"
     if plan.settle_calls:
-        return f"Publish these bans, and disconnect their users once more{where}?"
-    return f"Record these changes as made{where}?" if where else "Record these changes?"
+        return f"Publish these bans, and disconnect their users once more{where}{also}?"
+    return f"Record these changes as made{where}{also}?" if where else f"Record these changes{also}?"
 
 
 def settling(bans: int, seconds: float) -> str:

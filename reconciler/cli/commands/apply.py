@@ -100,9 +100,10 @@ def command(
         if todo.refusals:
             report.refused(todo)
             return 1
-        if asks and todo.changes:
+        emptied = todo.to_retire if holding.retire_denylist else ()
+        if asks and (todo.changes or emptied):
             service.connect(todo.calls or todo.settle_calls)  # what fails is to be known before anybody is asked
-            if not console.approved(wording.question(todo, escape.terminal)):
+            if not console.approved(wording.question(todo, escape.terminal, emptied)):
                 console.out("Apply cancelled. Nothing was done.\n")
                 return 1
         return _carry_out(todo, session, service, workspace, report, saved_plan=saved is not None, whole=whole)

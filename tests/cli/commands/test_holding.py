@@ -503,6 +503,9 @@ The calls go to {sandbox.url}, which is not AWS.
     assert (published("old.json"), published("new.json")) == (["a"], ["a"])
     assert state().published == remembered(1, "new.json", "old.json")
 
+    asked = reconciler("apply", "--retire-denylist", typed="no\n")
+    assert (asked.code, "Empty old.json? Only `yes` goes ahead:" in asked.out) == (1, True)
+    assert published("old.json") == ["a"]
     retired = reconciler("apply", "--auto-approve", "--retire-denylist")
     assert (retired.code, retired.out) == (
         0,
