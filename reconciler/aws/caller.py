@@ -1,6 +1,7 @@
 """Whose the AWS credentials are, as AWS STS says it. GetCallerIdentity needs no permission (AWS STS API reference)."""
 
 import re
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,8 +46,8 @@ def caller(region: str, sessions: Sessions, account: str | None, seconds: float)
     session = sessions.of(account)
 
     def ask() -> tuple[object, object]:
-        sts = session.client("sts", region_name=region, config=config(attempts=2))
-        answer = sts.get_caller_identity()
+        with closing(session.client("sts", region_name=region, config=config(attempts=2))) as sts:
+            answer = sts.get_caller_identity()
         return answer.get("Account"), answer.get("Arn")
 
     try:

@@ -8,7 +8,7 @@ the most that a role gives by itself, and when one role assumes another (AWS STS
 
 import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import datetime
 from functools import partial
 from threading import Lock
@@ -323,4 +323,5 @@ def _region(room_arn: str) -> str:
 def _caller_of(session: boto3.Session, region: str) -> str | None:
     """The account of a session's credentials."""
     config = clients.config(attempts=1, read_timeout=3.0)
-    return session.client("sts", region_name=region, config=config).get_caller_identity().get("Account")
+    with closing(session.client("sts", region_name=region, config=config)) as sts:
+        return sts.get_caller_identity().get("Account")

@@ -6,6 +6,7 @@ prevent object overwrites with conditional writes"). Encryption, access and vers
 """
 
 from collections.abc import Callable
+from contextlib import closing
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -58,8 +59,9 @@ class S3Publisher(DocumentPublisher[_ETag]):
 
         def read() -> tuple[bytes, str]:
             answer = get() if known is None else get(IfNoneMatch=known)
-            self._require_size(answer["ContentLength"])
-            return answer["Body"].read(), answer["ETag"]
+            with closing(answer["Body"]) as body:
+                self._require_size(answer["ContentLength"])
+                return body.read(), answer["ETag"]
 
         try:
             return self._answered(read)

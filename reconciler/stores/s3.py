@@ -14,7 +14,7 @@ import os
 import shlex
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from hashlib import sha256
@@ -102,11 +102,12 @@ class S3Store(Store[_ETag]):
     def load(self) -> tuple[State, _ETag]:
         try:
             answer = self._s3.get_object(Bucket=self._bucket, Key=self._key)
-            if answer["ContentLength"] > MAX_OWN:
-                raise StateUnreadable(
-                    f"{self.location}: the state cannot be read: it is larger than {MAX_OWN // MEBIBYTE:,} MiB"
-                )
-            content = answer["Body"].read()
+            with closing(answer["Body"]) as body:
+                if answer["ContentLength"] > MAX_OWN:
+                    raise StateUnreadable(
+                        f"{self.location}: the state cannot be read: it is larger than {MAX_OWN // MEBIBYTE:,} MiB"
+                    )
+                content = body.read()
         except (BotoCoreError, ClientError) as error:
             if code_of(error) == "NoSuchKey":
                 return State(), None
@@ -173,7 +174,8 @@ class S3Store(Store[_ETag]):
     @override
     def held_by(self) -> Holder | None:
         try:
-            return holder.loads(self._s3.get_object(Bucket=self._bucket, Key=self._lock_key)["Body"].read(MEBIBYTE))
+            with closing(self._s3.get_object(Bucket=self._bucket, Key=self._lock_key)["Body"]) as body:
+                return holder.loads(body.read(MEBIBYTE))
         except ValueError as error:
             raise StateUnreadable(
                 f"{self.location}.lock is not a reconciler lock; inspect it, then remove it"
