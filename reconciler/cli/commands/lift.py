@@ -13,7 +13,9 @@ from reconciler.cli.options import Misuse, examples, together
 from reconciler.cli.workspace import Workspace, with_workspace_on_aws
 
 
-@click.command("lift", epilog=examples("reconciler lift zed", "reconciler lift zed amy --room lobby"))
+@click.command(
+    "lift", epilog=examples("reconciler lift zed", "reconciler lift zed amy --room lobby", "reconciler lift zed --now")
+)
 @click.argument("users", nargs=-1, required=True, metavar="USER_ID...")
 @together(
     click.option("--room", "rooms", multiple=True, metavar="ROOM", help="Only in this room; repeatable."),
