@@ -142,7 +142,7 @@ def _refuse_a_new_state_elsewhere(workspace: Workspace) -> None:
     if os.path.exists(workspace.file) or (given is not None and ("://" in given or os.path.isabs(given))):
         return
     store = workspace.store
-    if not workspace.read().is_blank:
+    if not store.read().is_blank:
         return
     raise PushRefused(
         f"There is no {workspace.file} here, and no state at {store.absolute}, so this would begin a new state there."

@@ -190,6 +190,7 @@ def test_what_is_not_there_or_no_log_is_an_error(reconciler: Reconciler) -> None
     for arguments, said in {
         (): "Missing argument 'LOG...'",
         ("empty",): "There are no chat logs",
+        ("chat.log",): "chat.log cannot be read: No such file or directory.",
         ("room_x.log",): "room_x.log cannot be read: No such file or directory.",
         ("/dev/zero", "--room", "lobby"): "/dev/zero cannot be read: it is not a file.",
         ("bans.yaml", "--room", "lobby"): "bans.yaml is not a chat log",
