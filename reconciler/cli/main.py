@@ -151,7 +151,13 @@ def _explain_usage(error: click.ClickException, redaction: Redaction) -> None:
     if context is not None:
         click.echo(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n", err=True)
     message = error.format_message() if not redaction else _without_values(error)
+    if isinstance(error, click.NoSuchOption) and context is not None and _takes_users(context.command):
+        message += " A user ID that begins with a dash goes last, behind --."
     console.error(" ".join(message.split()))
+
+
+def _takes_users(command: click.Command) -> bool:
+    return any(isinstance(each, click.Argument) and "USER_ID" in (each.metavar or "") for each in command.params)
 
 
 def _without_values(error: click.ClickException) -> str:
