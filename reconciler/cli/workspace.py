@@ -15,7 +15,7 @@ import click
 import reconciler
 from reconciler.aws.endpoint import of_environment
 from reconciler.banlist.value import BanList
-from reconciler.bans import BanKey, parse_address
+from reconciler.bans import EVERYWHERE, EVERYWHERE_NAME, BanKey, is_room_arn, parse_address
 from reconciler.cli import console
 from reconciler.cli.options import (
     Misuse,
@@ -283,6 +283,22 @@ class Workspace:
         if len(known) > 1:
             raise Misuse(f"Invalid value for {option}: {shown} can mean two users, with and without the quotes")
         return known[0] if known else key
+
+    def room(self, typed: str) -> str:
+        """The ARN of the room that `--room` names, or EVERYWHERE.
+
+        Raises:
+            BanListError: the list cannot be used.
+            Misuse: there is no such room.
+        """
+        if typed == EVERYWHERE_NAME:
+            return EVERYWHERE
+        arn = self.ban_list.rooms.get(typed, typed)
+        if not is_room_arn(arn):
+            names = import_module("reconciler.banlist.rooms").RoomNames(self.ban_list.rooms, None)
+            why = f'there is no room "{HIDDEN}" under `rooms`' if self.redact else names.unknown(typed)
+            raise Misuse(f"Invalid value for --room: {why}")
+        return arn
 
     def report(self, format: str, *, everything: bool = False) -> Report:
         """The report of a command, on standard output."""

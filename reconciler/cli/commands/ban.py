@@ -203,6 +203,7 @@ def command(
     acting = None
     with ExitStack() as lock:
         reading = lock.enter_context(revising.listed(workspace))
+        _doubt_addresses(users, workspace)
         decided = banning.decide(reading, wanted, now)
         _tell(decided, reading, workspace, update=update)
         changes = None if decided.changes_nothing else editing.banning(reading, decided, to)
@@ -244,6 +245,17 @@ def _wanted(
     if not workspace.redact:
         console.say(_understood(sheet_, name))
     return sheet_.bans
+
+
+def _doubt_addresses(users: Sequence[str], workspace: Workspace) -> None:
+    """Ask whether somebody meant an address, as plans show it. Any text can be a user ID, so it is not refused."""
+    for user in users:
+        room, slash, user_of_address = user.partition("/")
+        if slash and user_of_address and room in workspace.ban_list.rooms and not workspace.redact:
+            console.diagnostic(
+                f"{user} is taken for a user ID. If it is the user {user_of_address} in a room, ban {user_of_address}"
+                f" with --room {room}."
+            )
 
 
 def _understood(table: sheet.Sheet, name: str) -> str:

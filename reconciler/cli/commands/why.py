@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from importlib import import_module
 from time import sleep
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import click
 
 import reconciler
 from reconciler.banlist.schema import ALL_ROOMS
-from reconciler.bans import EVERYWHERE, EVERYWHERE_NAME, is_room_arn, parse_address
+from reconciler.bans import EVERYWHERE, parse_address
 from reconciler.cli.options import Misuse, examples, format_option, option, together
 from reconciler.cli.progress import busy
 from reconciler.cli.workspace import Workspace, unquoted, with_workspace_for_looking
@@ -20,7 +19,6 @@ from reconciler.errors import DenylistError
 from reconciler.history import history
 from reconciler.plan.drifting import place_of
 from reconciler.plan.why import Answer, Lifted, Ruling, nearest, recorded, rulings
-from reconciler.redaction import HIDDEN
 from reconciler.state.value import State
 
 if TYPE_CHECKING:
@@ -97,17 +95,9 @@ def _is_known(user_id: str, about: "About | None", state: State) -> bool:
 
 
 def _room(typed: str, workspace: Workspace) -> str:
-    """The ARN of a room that somebody named, or EVERYWHERE. Raises Misuse."""
-    if typed == EVERYWHERE_NAME:
-        return EVERYWHERE
     if typed == ALL_ROOMS:
         raise Misuse("leave out --room to see every room")
-    arn = workspace.ban_list.rooms.get(typed) or (typed if is_room_arn(typed) else None)
-    if arn is None:
-        names = import_module("reconciler.banlist.rooms").RoomNames(workspace.ban_list.rooms, None)
-        why = f'there is no room "{HIDDEN}" under `rooms`' if workspace.redact else names.unknown(typed)
-        raise Misuse(f"Invalid value for --room: {why}")
-    return arn
+    return workspace.room(typed)
 
 
 def _published(

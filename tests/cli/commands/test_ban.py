@@ -125,6 +125,18 @@ def test_wrong_usage(reconciler: Reconciler, folder: Path, arguments: list[str],
     assert Path("bans.yaml").read_text() == AWS_EXAMPLE
 
 
+def test_an_address_is_taken_for_a_user_id_and_doubted(reconciler: Reconciler, folder: Path) -> None:
+    banned = reconciler("ban", "lobby/kim", "--room", "lobby", "--dry-run")
+    assert banned.code == 0
+    assert "lobby/kim is taken for a user ID. If it is the user kim in a room, ban kim with --room lobby." in banned.err
+    assert "taken for" not in reconciler("ban", "other/kim", "--room", "lobby", "--dry-run").err
+    lifted = reconciler("lift", "lobby/ABC123def456")
+    assert (lifted.code, lifted.err.splitlines()[0]) == (
+        1,
+        "lobby/ABC123def456: not in bans.yaml. Did you mean ABC123def456?",
+    )
+
+
 def test_users_may_come_behind_the_options(reconciler: Reconciler, folder: Path) -> None:
     for arguments in (
         ["--reason", "Spam", "zed", "amy", "--room", "lobby"],
