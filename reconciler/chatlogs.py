@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from errno import ENOENT
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
@@ -57,6 +58,8 @@ def logs_at(location: str, *, since: datetime | None = None, profile: str | None
     elif os.path.isdir(location):
         for path in _below(location):
             yield Log(path, os.path.abspath(path), partial(pieces_of_file, path), asked_for=False)
+    elif not os.path.lexists(location):
+        raise LogUnreadable(f"{location} cannot be read: {os.strerror(ENOENT)}.", private=[location])
     else:
         yield Log(location, os.path.abspath(location), partial(pieces_of_file, location, pipe=True), asked_for=True)
 

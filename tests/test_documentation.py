@@ -11,7 +11,7 @@ import click
 import pytest
 
 from reconciler.banlist import read as banlist
-from reconciler.cli.main import cli
+from reconciler.cli.main import COMMANDS, cli
 from tests.command_line import Reconciler
 
 ROOT = Path(__file__).parents[1]
@@ -83,6 +83,15 @@ def test_commands_and_options_exist(page: Path) -> None:
         if isinstance(command, click.Group):
             continue
         assert named <= known, words
+
+
+def test_the_readme_has_a_row_for_each_command() -> None:
+    rows = set(re.findall(r"^\| `reconciler ([a-z-]+)", (ROOT / "README.md").read_text(), re.MULTILINE))
+    assert rows == set(COMMANDS)
+
+
+def test_moderators_need_not_know_how_it_is_built_or_run() -> None:
+    assert not re.search(r"\b(Python|CI|CLI|API|JSON)\b", (ROOT / "docs/moderators.md").read_text())
 
 
 def test_the_plan_of_a_list_that_gets_a_denylist_is_as_in_the_readme(reconciler: Reconciler) -> None:

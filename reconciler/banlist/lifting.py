@@ -102,6 +102,9 @@ def _lift(
 def _nearest(user_id: str, reading: Reading) -> Sequence[str]:
     """User IDs of the list that look like one that is not in it."""
     known: Mapping[str, None] = dict.fromkeys(key.user_id for key in reading.ban_list.bans)
+    room, _, user_of_address = user_id.partition("/")
+    if room in reading.ban_list.rooms and user_of_address in known:
+        return [user_of_address]
     same = [other for other in known if other.casefold() == user_id.casefold()]
     if same or len(known) > _COMPARED:
         return same[:2]

@@ -40,7 +40,7 @@ def advice_on(text: str) -> str:
         if _match(_ENDLESS, text):
             return "for a ban that does not end, write `never`"
         if _match(_RELATIVE, text):
-            return f"{text.strip()} depends on today's date; write the very time, such as {EXAMPLE_TIME}"
+            return f"{text.strip()} depends on today's date; write the exact time, such as {EXAMPLE_TIME}"
     return f"not a date and time in the right format; write it like {EXAMPLE_TIME}: with seconds, and Z or +02:00"
 
 

@@ -120,6 +120,7 @@ class BanningNow:
         self._workspace = workspace
         self._changes = [Change(key, None, ban, Because.NEW) for key, ban in bans.items()]
         self._service = Service(calling, _holding(without_denylist=not publishes, no_wait=no_wait), workspace)
+        self._lasts = lasts
         self._denylist = self._opened(lasts)
         self._refuse_too_many()
         self._endpoint = self._connected()
@@ -181,7 +182,7 @@ class BanningNow:
         failed = [redact.outcome(outcome) for outcome in outcomes if outcome.error is not None]
         for outcome in map(redact.outcome, done[:_SHOWN]):
             user = escape.terminal(address(outcome.change.key, names))
-            console.say(f"{user} was disconnected {wording.disconnected(outcome.record)}.\n")
+            console.say(f"{user} was disconnected at {wording.disconnected(outcome.record)}.\n")
         if (more := len(done) - _SHOWN) > 0:
             console.say(f"… and {count(more, 'more ban')}\n")
         for outcome in failed[:_SHOWN]:
@@ -193,7 +194,11 @@ class BanningNow:
         settings = self._workspace.ban_list.denylist
         if settings is None or self._denylist is None:
             console.diagnostic(_ONLY_A_KICK)
-        elif done and not any(outcome.change.because is Because.UNSETTLED for outcome in outcomes):
+            return
+        until = began.replace(microsecond=0) + self._lasts
+        if any(each.change.after is not None and each.change.after.in_force(until) for each in done):
+            console.say(f"That holds until {wording.time(until)}. For longer, have the change reviewed and applied.\n")
+        if done and not any(outcome.change.because is Because.UNSETTLED for outcome in outcomes):
             at = (_now() + timedelta(seconds=settings.settle_after)).strftime("%H:%M:%S")
             console.diagnostic(
                 f"Tokens from before {began:%H:%M:%S} UTC may still let users in. Run the same command once more after"

@@ -19,7 +19,7 @@ from typing_extensions import override  # in typing since Python 3.12
 from reconciler import __version__
 from reconciler.cli import console
 from reconciler.cli.groups import INSTEAD, Group, UnknownCommand, did_you_mean
-from reconciler.cli.options import Misuse, Told
+from reconciler.cli.options import Misuse, Told, examples
 from reconciler.errors import BanListInvalid, ReconcilerError
 from reconciler.redaction import Redaction
 from reconciler.views import wording
@@ -27,17 +27,17 @@ from reconciler.views import wording
 # In the order in which the help lists them: name → module, help.
 COMMANDS: Final = {
     "init": ("init", "Begin a ban list."),
+    "ban": ("ban", "Put bans into the ban list."),
+    "lift": ("lift", "Take bans out of the ban list."),
+    "why": ("why", "Say whether a user is banned, where, until when, and why."),
     "validate": ("validate", "Check the ban list."),
     "fmt": ("fmt", "Rewrite ban lists in their canonical form."),
     "plan": ("plan", "Show what apply would do."),
     "apply": ("apply", "Disconnect newly banned users, and record it."),
-    "ban": ("ban", "Put bans into the ban list."),
-    "lift": ("lift", "Take bans out of the ban list."),
     "show": ("show", "Show a saved plan, or who is banned."),
     "audit": ("audit", "Look through chat logs for banned users who spoke."),
     "rooms": ("rooms", "Show the rooms of the AWS account."),
     "doctor": ("doctor", "Check whether bans will work."),
-    "why": ("why", "Say whether a user is banned, where, until when, and why."),
     "import": ("import_", "Record the bans in the list as done."),
     "state": ("state", "Inspect and repair the state, without disconnecting anybody."),
     "force-unlock": ("force_unlock", "Remove the lock that a dead machine left."),
@@ -76,7 +76,13 @@ class _Commands(Group):
         return [*names, *click.Command.shell_complete(self, ctx, incomplete)]
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=examples(
+        "reconciler ban zed --room lobby --reason Spam --for 7d", "reconciler plan", "reconciler COMMAND --help"
+    ),
+)
 @click.version_option(__version__, message="reconciler %(version)s")
 def cli() -> None:
     """Keeps the bans of Amazon IVS Chat rooms as a reviewed list in git.
@@ -145,7 +151,13 @@ def _explain_usage(error: click.ClickException, redaction: Redaction) -> None:
     if context is not None:
         click.echo(f"{context.get_usage()}\nTry '{context.command_path} --help' for help.\n", err=True)
     message = error.format_message() if not redaction else _without_values(error)
+    if isinstance(error, click.NoSuchOption) and context is not None and _takes_users(context.command):
+        message += " A user ID that begins with a dash goes last, behind --."
     console.error(" ".join(message.split()))
+
+
+def _takes_users(command: click.Command) -> bool:
+    return any(isinstance(each, click.Argument) and "USER_ID" in (each.metavar or "") for each in command.params)
 
 
 def _without_values(error: click.ClickException) -> str:

@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final
 
 from reconciler import escape, sources
@@ -14,6 +15,7 @@ from reconciler.cli.progress import busy
 from reconciler.cli.workspace import Workspace
 from reconciler.editing import Changes, only_one
 from reconciler.errors import ReconcilerError
+from reconciler.plan.change import Plan
 from reconciler.views.unified_diff import unified
 
 _SHOWN: Final = 200  # lines of a diff
@@ -48,16 +50,17 @@ def show(changes: Changes, workspace: Workspace) -> None:
         console.diagnostic(*map(str, workspace.redact.problems(new)))
 
 
-def show_plan(workspace: Workspace) -> None:
-    """Say what `plan` says now. If that cannot be said, what was done is done all the same."""
+def show_plan(workspace: Workspace) -> Plan | None:
+    """Say what `plan` says now. If that cannot be said, what was done is done all the same, and there is no plan."""
     report = workspace.report("text")
     try:
-        plan = workspace.plan(workspace.read())
+        plan = replace(workspace.plan(workspace.read()), warnings=())  # `show` has told the new ones
     except ReconcilerError as error:
         console.diagnostic(f"What apply will do cannot be shown: {workspace.redact.error(error).whole()}")
-        return
+        return None
     console.out("\n")
     report.plan(plan, workspace.setting(workspace.endpoint))
+    return plan
 
 
 def show_what_is_next(changes: Changes, what: str, *, at_once: bool) -> None:

@@ -15,7 +15,7 @@ import click
 import reconciler
 from reconciler.aws.endpoint import of_environment
 from reconciler.banlist.value import BanList
-from reconciler.bans import BanKey, parse_address
+from reconciler.bans import EVERYWHERE, EVERYWHERE_NAME, BanKey, is_room_arn, parse_address
 from reconciler.cli import console
 from reconciler.cli.options import (
     Misuse,
@@ -82,6 +82,7 @@ class Workspace:
         self.profile = profile
         self._strict = strict
         self._looking = looking
+        self._done_without: BanListError | None = None  # why there is no list
 
     @property
     def has_no_list(self) -> bool:
@@ -98,12 +99,11 @@ class Workspace:
         try:
             with busy(f"Reading {self.file}"):
                 return reconciler.load_ban_list(self.file, strict=self._strict)
-        except BanListError:
+        except BanListError as error:
             without = BanList(path=self.file)
             if not self._looking or (self.given_state is None and not os.path.exists(without.state_location)):
                 raise
-            name = "The ban list" if self.redact else self.file
-            console.diagnostic(f"{name} cannot be used, so rooms are shown by their ARNs.")
+            self._done_without = error
             return without
 
     def about(self, user_ids: Collection[str]) -> "About | None":
@@ -136,10 +136,26 @@ class Workspace:
         return open_store(location, warn=console.diagnostic, profile=self.profile)
 
     def read(self) -> State:
-        """The state. Raises StateError."""
+        """The state.
+
+        Raises:
+            StateError: it cannot be read.
+            BanListError: there is neither a state nor a list that can be used, as in the wrong folder.
+        """
         store = self.store
         with busy("Reading the state"):
-            return store.read()
+            state: State = store.read()
+        if self._done_without is not None and state.is_blank:
+            raise self._done_without
+        self._say_what_is_done_without()
+        return state
+
+    def _say_what_is_done_without(self) -> None:
+        if self._done_without is not None:
+            name = "The ban list" if self.redact else self.file
+            console.diagnostic(
+                f"{name} cannot be used, so rooms are shown by their ARNs. `reconciler validate` says what is wrong."
+            )
 
     def locked(self, operation: str, timeout: float) -> "AbstractContextManager[Session[Any]]":
         """Hold the state, as `Store.locked`; `operation` is the command, for others to see."""
@@ -149,7 +165,9 @@ class Workspace:
         except (KeyError, OSError):  # a container's user without a name
             user = str(os.getuid())
         who = Holder(operation, user, socket.gethostname(), os.getpid(), datetime.now(UTC))
-        return self.store.locked(who, timeout, lineage=str(uuid.uuid4()))
+        store = self.store
+        self._say_what_is_done_without()
+        return store.locked(who, timeout, lineage=str(uuid.uuid4()))
 
     def publisher(self, place: Place, sleep: Callable[[float], bool]) -> Publisher:
         """What publishes at a place of the list. Raises DenylistError."""
@@ -265,6 +283,22 @@ class Workspace:
         if len(known) > 1:
             raise Misuse(f"Invalid value for {option}: {shown} can mean two users, with and without the quotes")
         return known[0] if known else key
+
+    def room(self, typed: str) -> str:
+        """The ARN of the room that `--room` names, or EVERYWHERE.
+
+        Raises:
+            BanListError: the list cannot be used.
+            Misuse: there is no such room.
+        """
+        if typed == EVERYWHERE_NAME:
+            return EVERYWHERE
+        arn = self.ban_list.rooms.get(typed, typed)
+        if not is_room_arn(arn):
+            names = import_module("reconciler.banlist.rooms").RoomNames(self.ban_list.rooms, None)
+            why = f'there is no room "{HIDDEN}" under `rooms`' if self.redact else names.unknown(typed)
+            raise Misuse(f"Invalid value for --room: {why}")
+        return arn
 
     def report(self, format: str, *, everything: bool = False) -> Report:
         """The report of a command, on standard output."""

@@ -128,6 +128,7 @@ class Answer:
         rulings: those of the rooms that were asked for; in force first, then in the order of the list.
         room_names: ARN → name.
         ban_list: path of the list.
+        only_state: the list cannot be used, so that what it says is not known.
         room: the room that was asked for alone; None for all.
         protected_by: the pattern of the list by which nobody may ban the user.
         denylist: where the bans are published, as the list writes it; None if they are not, or nobody knows.
@@ -143,6 +144,7 @@ class Answer:
     rulings: tuple[Ruling, ...] = ()
     room_names: Mapping[str, str]
     ban_list: str
+    only_state: bool = False
     room: str | None = None
     protected_by: str | None = None
     denylist: str | None = None

@@ -12,8 +12,8 @@ from reconciler.views.wording import count, owed, time
 FORMAT_VERSION: Final = 1
 _SHOWN: Final = 100  # findings
 _HOLE: Final = (
-    "Somebody lets these users in: a token service that does not ask the gate with `admit`, that asks another denylist,"
-    " or that goes on without one while it is unavailable. Mend that first; then `reconciler apply --replace"
+    "Something lets these users in: a token service that does not ask the gate with `admit`, that asks another"
+    " denylist, or that goes on without one while it is unavailable. Mend that first; then `reconciler apply --replace"
     " ROOM/USER_ID` disconnects a user again."
 )
 _NO_DENYLIST: Final = (

@@ -234,6 +234,9 @@ def _foot(answer: Answer) -> Iterator[str]:
         meant = f"{', '.join(others)} or {last}" if others else last
         yield f"Nothing is known of this user. Did you mean {meant}?"
     elif not answer.rulings and not answer.lifted:
-        yield f"Neither {ban_list} nor the state knows of a ban."
+        if answer.only_state:
+            yield f"The state knows of no ban; what {ban_list} says is not known."
+        else:
+            yield f"Neither {ban_list} nor the state knows of a ban."
     if not answer.rulings and answer.lifted is None:
         yield "`--history` looks for bans that were lifted."

@@ -78,7 +78,7 @@ def test_of_two_dates_with_a_time_the_zone_is_kept() -> None:
     "text", ["7d", "30 days", "2h", "in a week", "+1 month", "P7D", "PT12H", "next week", "tomorrow", "end of month"]
 )
 def test_what_depends_on_today_is_not_reckoned(text: str) -> None:
-    assert advice_on(text) == f"{text} depends on today's date; write the very time, such as {EXAMPLE}"
+    assert advice_on(text) == f"{text} depends on today's date; write the exact time, such as {EXAMPLE}"
 
 
 @pytest.mark.parametrize("text", ["Never", "forever", "permanent", "Indefinitely"])

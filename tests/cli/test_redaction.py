@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from reconciler import State
 from reconciler.sandbox import Sandbox, SandboxOptions, running
+from reconciler.state import file as state_file
+from tests.builders import LINEAGE
 from tests.command_line import AWS_ARN, KEY, REDACT, WRONG, Reconciler, Result, with_reasons
 
 
@@ -238,6 +241,7 @@ def test_an_error_still_names_files_options_and_the_state(
 def test_a_list_that_cannot_be_used_for_names_is_not_named_if_it_may_be_a_user(
     reconciler: Reconciler, key: None
 ) -> None:
+    Path("bans.state.json").write_bytes(state_file.dumps(State(LINEAGE, 1)))
     shown = reconciler("show", "-f", "lobby/alice", "--state", "bans.state.json", "--redact")
     assert shown.code == 0
     assert "cannot be used, so rooms are shown by their ARNs" in shown.err

@@ -15,6 +15,7 @@ from reconciler.cli.options import (
     Misuse,
     all_option,
     approve_option,
+    examples,
     format_option,
     lock_timeout_option,
     together,
@@ -36,7 +37,10 @@ if TYPE_CHECKING:
     from reconciler.stores.session import Session
 
 
-@click.command("apply")
+@click.command(
+    "apply",
+    epilog=examples("reconciler apply", "reconciler apply plan.json", "reconciler apply --replace lobby/ABC123def456"),
+)
 @click.argument("plan", required=False, type=FilePath(), metavar="[PLAN]")
 @together(
     with_selection,

@@ -14,10 +14,10 @@ from reconciler.audit.value import watched
 from reconciler.auditing import Auditing
 from reconciler.banlist.durations import EXAMPLES, parse_duration
 from reconciler.banlist.schema import EXAMPLE_TIME
-from reconciler.bans import EVERYWHERE, EVERYWHERE_NAME, is_room_arn, parse_time
+from reconciler.bans import parse_time
 from reconciler.chatlogs import logs_at
 from reconciler.cli import console
-from reconciler.cli.options import FilePath, Misuse, all_option, examples, format_option, option, together
+from reconciler.cli.options import FilePath, all_option, examples, format_option, option, together
 from reconciler.cli.progress import SECONDS_BETWEEN_LINES, busy
 from reconciler.cli.workspace import Workspace, with_workspace_for_looking_on_aws
 from reconciler.views import wording
@@ -60,7 +60,7 @@ class Since(click.ParamType[datetime]):
         type=Since(),
         metavar="TIME",
         help="Leave out what was said before, and objects on S3 that were last written before: such as"
-        " 2027-01-31T00:00:00Z, or 24h ago.",
+        " 2027-01-31T00:00:00Z, or how long ago: 24h.",
     ),
     format_option("text", "json", help="How to print what was found."),
     all_option,
@@ -79,7 +79,7 @@ def command(
     yet to settle do not count. The exit code is 2 if anybody is found.
     """
     ban_list = workspace.ban_list
-    otherwise = None if room is None else _room(room, workspace)
+    otherwise = None if room is None else workspace.room(room)
     state = workspace.read()
     if state.is_blank:
         console.diagnostic(f"There is no state in {workspace.store.location} yet, so nobody is looked for.")
@@ -97,16 +97,6 @@ def command(
     if auditing.unread:
         console.error(f"The audit is not complete: {wording.count(auditing.unread, 'log')} could not be read.")
     return _FOUND if audit.findings else bool(auditing.unread)
-
-
-def _room(typed: str, workspace: Workspace) -> str:
-    """What `--room` means, as in `Finding.key`. Raises Misuse."""
-    if typed == EVERYWHERE_NAME:
-        return EVERYWHERE
-    arn = workspace.ban_list.rooms.get(typed, typed)
-    if not is_room_arn(arn):
-        raise Misuse("--room is neither a room that the list names nor the ARN of one")
-    return arn
 
 
 class _Progress:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 import click
+from typing_extensions import override  # in typing since Python 3.12
 
 from reconciler import editing, escape
 from reconciler.banlist import banning, sheet
@@ -133,8 +134,26 @@ _with_source = gathered(
 )
 
 
+class _Command(click.Command):
+    """Knows what becomes of a text with spaces that has no quotes: its other words would be users to ban."""
+
+    @override
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        before_options = bool(args) and not args[0].startswith("-")
+        for option, _, word in zip(args, args[1:], args[2:], strict=False):
+            if option in ("--reason", "--note") and before_options and not word.startswith("-"):
+                raise Misuse(
+                    f"{option} is followed by more than one word: put the text in quotes, as in"
+                    f' {option} "Insulted other viewers", and user IDs before the options'
+                )
+            if option == "--":
+                break
+        return super().parse_args(ctx, args)
+
+
 @click.command(
     "ban",
+    cls=_Command,
     epilog=examples(
         "reconciler ban zed --room lobby --reason Spam --for 7d",
         "reconciler ban zed amy --everywhere --note TS-4211 --now",
@@ -184,6 +203,7 @@ def command(
     acting = None
     with ExitStack() as lock:
         reading = lock.enter_context(revising.listed(workspace))
+        _doubt_addresses(users, workspace)
         decided = banning.decide(reading, wanted, now)
         _tell(decided, reading, workspace, update=update)
         changes = None if decided.changes_nothing else editing.banning(reading, decided, to)
@@ -213,6 +233,8 @@ def _wanted(
         raise Misuse("name the users to ban, or a file with --from FILE")
     if users and source.table is not None:
         raise Misuse("users on the command line and --from exclude each other; put all of them into FILE")
+    if any(user.endswith((",", ";")) for user in users[:-1]):
+        raise Misuse("write users with a space between them, and no comma; one whose ID ends with a comma goes alone")
     if source.table is None:
         if source.renamed:
             raise Misuse("--map says how to read the file of --from")
@@ -223,6 +245,17 @@ def _wanted(
     if not workspace.redact:
         console.say(_understood(sheet_, name))
     return sheet_.bans
+
+
+def _doubt_addresses(users: Sequence[str], workspace: Workspace) -> None:
+    """Ask whether somebody meant an address, as plans show it. Any text can be a user ID, so it is not refused."""
+    for user in users:
+        room, slash, user_of_address = user.partition("/")
+        if slash and user_of_address and room in workspace.ban_list.rooms and not workspace.redact:
+            console.diagnostic(
+                f"{user} is taken for a user ID. If it is the user {user_of_address} in a room, ban {user_of_address}"
+                f" with --room {room}."
+            )
 
 
 def _understood(table: sheet.Sheet, name: str) -> str:

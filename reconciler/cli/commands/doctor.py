@@ -1,12 +1,12 @@
 """`reconciler doctor`: will bans work?"""
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli.account import Account
-from reconciler.cli.options import endpoint_option, format_option, option, together
+from reconciler.cli.options import endpoint_option, examples, format_option, option, together
 from reconciler.cli.progress import busy
 from reconciler.cli.workspace import Workspace, with_workspace_on_aws
 from reconciler.verdicts import Verdict
@@ -14,14 +14,11 @@ from reconciler.verdicts import Verdict
 if TYPE_CHECKING:
     from reconciler.verdicts import Check
 
-_EXAMPLES: Final = """\b
-Examples:
-  reconciler doctor
-  reconciler doctor --profile moderation
-  reconciler doctor --format json"""
 
-
-@click.command("doctor", epilog=_EXAMPLES)
+@click.command(
+    "doctor",
+    epilog=examples("reconciler doctor", "reconciler doctor --profile moderation", "reconciler doctor --format json"),
+)
 @together(
     format_option("text", "json", help="How to print what is found."),
     option("--all", "everything", is_flag=True, help="Show every check, even if there are hundreds."),

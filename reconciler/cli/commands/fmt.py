@@ -14,7 +14,7 @@ import reconciler
 from reconciler import escape
 from reconciler.atomic import replace_file
 from reconciler.cli import console
-from reconciler.cli.options import FilePath, Misuse, option
+from reconciler.cli.options import FilePath, Misuse, examples, option
 from reconciler.cli.progress import busy
 from reconciler.cli.workspace import Workspace, with_list
 from reconciler.errors import BanListError, BanListInvalid, BanListUnreadable, BanListUnwritable
@@ -42,7 +42,9 @@ class _Formatted:
         return self.formatted != self.content
 
 
-@click.command("fmt")
+@click.command(
+    "fmt", epilog=examples("reconciler fmt", "reconciler fmt --check", "reconciler fmt --sort bans.d/raid.yaml")
+)
 @click.argument("files", nargs=-1, type=FilePath(), metavar="[FILE]...")
 @option("--check", is_flag=True, help="Write nothing; exit with 1 when a file would change, and name it.")
 @option("--diff", is_flag=True, help="Write nothing; print what would change.")

@@ -4,10 +4,16 @@ import click
 
 from reconciler import escape
 from reconciler.cli import console
+from reconciler.cli.options import examples
 from reconciler.cli.workspace import Workspace, with_workspace
 
 
-@click.command("force-unlock")
+@click.command(
+    "force-unlock",
+    epilog=examples(
+        "reconciler force-unlock LOCK_ID", "reconciler force-unlock LOCK_ID --state s3://BUCKET/bans.state.json"
+    ),
+)
 @click.argument("lock_id", metavar="LOCK_ID")
 @with_workspace
 def command(workspace: Workspace, lock_id: str) -> int:

@@ -5,7 +5,7 @@ from typing import Final
 import click
 
 from reconciler.cli import console
-from reconciler.cli.options import all_option, approve_option, lock_timeout_option, target_option, together
+from reconciler.cli.options import all_option, approve_option, examples, lock_timeout_option, target_option, together
 from reconciler.cli.workspace import Selection, Workspace, with_workspace
 from reconciler.plan.change import Action
 from reconciler.views import text
@@ -14,7 +14,7 @@ from reconciler.views.wording import count
 SHOWN: Final = 100  # bans, of a list that has more
 
 
-@click.command("import")
+@click.command("import", epilog=examples("reconciler import", "reconciler import --target lobby/ABC123def456"))
 @together(target_option, approve_option, all_option, lock_timeout_option, with_workspace)
 def command(
     workspace: Workspace, target: tuple[str, ...], auto_approve: bool, everything: bool, lock_timeout: float

@@ -15,7 +15,7 @@ from reconciler.atomic import write_together
 from reconciler.bans import AccountRegion
 from reconciler.cli import console
 from reconciler.cli.account import Account, with_account
-from reconciler.cli.options import Misuse, Region, file_option, no_color_option, option, together
+from reconciler.cli.options import Misuse, Region, examples, file_option, no_color_option, option, together
 from reconciler.errors import BanListUnwritable
 from reconciler.git import root_of
 from reconciler.reading import MEBIBYTE, read_regular_file
@@ -39,14 +39,13 @@ _ABOUT_IGNORED: Final = (
 _GITIGNORE_MAX: Final = 4 * MEBIBYTE
 _MANY: Final = 200  # rooms
 
-_EXAMPLES: Final = """\b
-Examples:
-  reconciler init                                          an empty list
-  reconciler init --rooms-in us-west-2 --rooms-in eu-west-1
-  reconciler init --github                                 with the workflow"""
 
-
-@click.command("init", epilog=_EXAMPLES)
+@click.command(
+    "init",
+    epilog=examples(
+        "reconciler init", "reconciler init --rooms-in us-west-2 --rooms-in eu-west-1", "reconciler init --github"
+    ),
+)
 @option(
     "--rooms-in",
     "regions",

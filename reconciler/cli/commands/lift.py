@@ -1,19 +1,28 @@
 """`reconciler lift`: take bans out of the list."""
 
 from contextlib import ExitStack
+from typing import Final
 
 import click
 
 from reconciler import editing
 from reconciler.banlist import lifting
 from reconciler.bans import EVERYWHERE, BanKey
-from reconciler.cli import revising
+from reconciler.cli import console, revising
 from reconciler.cli.at_once import AtOnce, take_back, with_now
 from reconciler.cli.options import Misuse, examples, together
 from reconciler.cli.workspace import Workspace, with_workspace_on_aws
 
+# A provisional ban of a user who is in no state is nothing that an apply lifts.
+_ONLY_AT_ONCE: Final = (
+    "\nNo apply has enforced what was taken out. If `ban --now` did, that ban holds until its own end; to lift it at"
+    " once, run the same command again with --now.\n"
+)
 
-@click.command("lift", epilog=examples("reconciler lift zed", "reconciler lift zed amy --room lobby"))
+
+@click.command(
+    "lift", epilog=examples("reconciler lift zed", "reconciler lift zed amy --room lobby", "reconciler lift zed --now")
+)
 @click.argument("users", nargs=-1, required=True, metavar="USER_ID...")
 @together(
     click.option("--room", "rooms", multiple=True, metavar="ROOM", help="Only in this room; repeatable."),
@@ -58,7 +67,11 @@ def command(
         take_back(workspace, denylist, sorted({*keys, *decided.gone}))
     if changes is not None:
         workspace.ban_list = changes.reading.ban_list
-    revising.show_plan(workspace)
+    plan = revising.show_plan(workspace)
+    if denylist is not None and not at_once.now and plan is not None:
+        lifted = {change.key for change in plan.changes}
+        if not lifted.issuperset(decided.gone):
+            console.say(_ONLY_AT_ONCE)
     if changes is not None and not dry_run:
         revising.show_what_is_next(changes, "lift", at_once=at_once.now)
     return 0

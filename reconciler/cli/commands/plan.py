@@ -8,7 +8,16 @@ from time import sleep
 import click
 
 import reconciler
-from reconciler.cli.options import FilePath, Misuse, all_option, format_option, option, refresh_option, together
+from reconciler.cli.options import (
+    FilePath,
+    Misuse,
+    all_option,
+    examples,
+    format_option,
+    option,
+    refresh_option,
+    together,
+)
 from reconciler.cli.progress import busy
 from reconciler.cli.workspace import Selection, Workspace, with_selection, with_workspace
 from reconciler.denylist.value import Drift
@@ -16,7 +25,12 @@ from reconciler.state.value import State
 from reconciler.views import notices
 
 
-@click.command("plan")
+@click.command(
+    "plan",
+    epilog=examples(
+        "reconciler plan", "reconciler plan --target lobby/ABC123def456", "reconciler plan --out plan.json"
+    ),
+)
 @together(
     with_selection,
     option("--out", type=FilePath(), metavar="PATH", help="Save the plan here too, for `reconciler apply PATH`."),

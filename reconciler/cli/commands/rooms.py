@@ -1,23 +1,20 @@
 """`reconciler rooms`: which rooms are there?"""
 
-from typing import Final
-
 import click
 
 from reconciler.banlist.value import BanList
 from reconciler.cli.account import Account, configured, with_account
-from reconciler.cli.options import Misuse, Region, format_option, option, together
+from reconciler.cli.options import Misuse, Region, examples, format_option, option, together
 from reconciler.cli.workspace import Workspace, with_list
 from reconciler.rooms import compared, places_of, regions_of
 
-_EXAMPLES: Final = """\b
-Examples:
-  reconciler rooms
-  reconciler rooms --region us-west-2 --region eu-west-1
-  reconciler rooms --format json"""
 
-
-@click.command("rooms", epilog=_EXAMPLES)
+@click.command(
+    "rooms",
+    epilog=examples(
+        "reconciler rooms", "reconciler rooms --region us-west-2 --region eu-west-1", "reconciler rooms --format json"
+    ),
+)
 @option(
     "--region",
     "regions",

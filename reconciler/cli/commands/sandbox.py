@@ -22,6 +22,7 @@ from reconciler.cli import console
 from reconciler.cli.options import (
     FilePath,
     RoomArn,
+    examples,
     file_option,
     gathered,
     no_color_option,
@@ -174,7 +175,14 @@ _with_workspace = gathered(
 )
 
 
-@click.command("sandbox")
+@click.command(
+    "sandbox",
+    epilog=examples(
+        "reconciler sandbox",
+        "reconciler sandbox -- reconciler apply",
+        "reconciler sandbox --fault denied -- reconciler apply",
+    ),
+)
 @click.argument("command", nargs=-1, metavar="[-- COMMAND...]")
 @together(
     option(
@@ -196,8 +204,8 @@ def command(
     has the rooms of the ban list.
 
     With COMMAND, it runs that command with AWS clients pointed at the sandbox, shows their requests, and ends with its
-    exit code: reconciler sandbox -- reconciler apply. The command works on a copy of the state, unless --state
-    names another, which must not be one that was made on AWS. Without COMMAND, the sandbox runs until you stop it.
+    exit code. The command works on a copy of the state, unless --state names another, which must not be one that was
+    made on AWS. Without COMMAND, the sandbox runs until you stop it.
     """
     ban_list = BanList() if workspace.has_no_list else workspace.ban_list
     if port is None:

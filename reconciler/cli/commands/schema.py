@@ -6,10 +6,15 @@ from importlib import import_module
 import click
 
 from reconciler.cli import console
-from reconciler.cli.options import option
+from reconciler.cli.options import examples, option
 
 
-@click.command("schema")
+@click.command(
+    "schema",
+    epilog=examples(
+        "reconciler schema > bans.schema.json", "reconciler schema --included > bans.d/included.schema.json"
+    ),
+)
 @option("--included", is_flag=True, help="For a file that a list includes, which contains only `bans`.")
 def command(included: bool) -> int:
     """Print the JSON Schema of the ban list.

@@ -11,7 +11,7 @@ import click
 from reconciler.bans import BanKey, room_and_user
 from reconciler.cli import console
 from reconciler.cli.groups import INSTEAD_OF_STATE, Group
-from reconciler.cli.options import Address, FilePath, Misuse, lock_timeout_option, together
+from reconciler.cli.options import Address, FilePath, Misuse, examples, lock_timeout_option, together
 from reconciler.cli.workspace import Workspace, with_workspace_for_looking
 from reconciler.errors import AddressUnknown, PushRefused, StateDamaged, StateUnreadable
 from reconciler.reading import read_file_or_pipe
@@ -19,6 +19,7 @@ from reconciler.state.value import State
 from reconciler.views import text
 from reconciler.views.wording import count
 
+_ON_S3: Final = "s3://BUCKET/bans.state.json"
 _STATE_FILE: Final = "reconciler.state.file"  # which needs pydantic, and the help does not
 
 
@@ -26,12 +27,14 @@ class _Commands(Group):
     instead = INSTEAD_OF_STATE
 
 
-@click.group("state", cls=_Commands)
+@click.group(
+    "state", cls=_Commands, epilog=examples("reconciler state list", "reconciler state show lobby/ABC123def456")
+)
 def command() -> None:
     """Inspect and repair the state, without disconnecting anybody."""
 
 
-@command.command("list")
+@command.command("list", epilog=examples("reconciler state list", f"reconciler state list --state {_ON_S3}"))
 @with_workspace_for_looking
 def list_(workspace: Workspace) -> int:
     """List the address of every recorded ban."""
@@ -40,7 +43,9 @@ def list_(workspace: Workspace) -> int:
     return 0
 
 
-@command.command("show")
+@command.command(
+    "show", epilog=examples("reconciler state show lobby/ABC123def456", "reconciler state show everywhere/ABC123def456")
+)
 @click.argument("address", type=Address(listed=False, recorded=True))
 @with_workspace_for_looking
 def show(workspace: Workspace, address: str) -> int:
@@ -53,7 +58,9 @@ def show(workspace: Workspace, address: str) -> int:
     return 0
 
 
-@command.command("rm")
+@command.command(
+    "rm", epilog=examples("reconciler state rm lobby/ABC123def456", "reconciler state rm lobby/zed finals/zed")
+)
 @click.argument("address", nargs=-1, required=True, type=Address(listed=False, recorded=True))
 @together(lock_timeout_option, with_workspace_for_looking)
 def remove(workspace: Workspace, address: tuple[str, ...], lock_timeout: float) -> int:
@@ -70,7 +77,9 @@ def remove(workspace: Workspace, address: tuple[str, ...], lock_timeout: float) 
     return 0
 
 
-@command.command("pull")
+@command.command(
+    "pull", epilog=examples("reconciler state pull > copy.json", f"reconciler state pull --state {_ON_S3} > copy.json")
+)
 @with_workspace_for_looking
 def pull(workspace: Workspace) -> int:
     """Print the state as JSON, with what an interrupted run has recorded.
@@ -88,7 +97,12 @@ def pull(workspace: Workspace) -> int:
     return 0
 
 
-@command.command("push")
+@command.command(
+    "push",
+    epilog=examples(
+        "reconciler state push bans.state.recovered-x1y2z3ab.json", f"reconciler state push copy.json --state {_ON_S3}"
+    ),
+)
 @click.argument("path", type=FilePath(), metavar="FILE")
 @together(lock_timeout_option, with_workspace_for_looking)
 def push(workspace: Workspace, path: str, lock_timeout: float) -> int:
@@ -128,7 +142,7 @@ def _refuse_a_new_state_elsewhere(workspace: Workspace) -> None:
     if os.path.exists(workspace.file) or (given is not None and ("://" in given or os.path.isabs(given))):
         return
     store = workspace.store
-    if not workspace.read().is_blank:
+    if not store.read().is_blank:
         return
     raise PushRefused(
         f"There is no {workspace.file} here, and no state at {store.absolute}, so this would begin a new state there."

@@ -2,11 +2,14 @@
 
 import click
 
-from reconciler.cli.options import format_option, together
+from reconciler.cli.options import examples, format_option, together
 from reconciler.cli.workspace import Workspace, with_workspace
 
 
-@click.command("validate")
+@click.command(
+    "validate",
+    epilog=examples("reconciler validate", "reconciler validate --strict", "reconciler validate -f other/bans.yaml"),
+)
 @together(
     format_option(
         "text", "github", "json", help="How to print problems: github is for annotations in a GitHub Actions job."

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 import reconciler
-from reconciler.bans import EVERYWHERE, EVERYWHERE_NAME, is_room_arn, parse_address
+from reconciler.banlist.schema import ALL_ROOMS
+from reconciler.bans import EVERYWHERE, parse_address
 from reconciler.cli.options import Misuse, examples, format_option, option, together
 from reconciler.cli.progress import busy
 from reconciler.cli.workspace import Workspace, unquoted, with_workspace_for_looking
@@ -18,7 +19,6 @@ from reconciler.errors import DenylistError
 from reconciler.history import history
 from reconciler.plan.drifting import place_of
 from reconciler.plan.why import Answer, Lifted, Ruling, nearest, recorded, rulings
-from reconciler.redaction import HIDDEN
 from reconciler.state.value import State
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
         "reconciler why ABC123def456 --history --refresh",
     ),
 )
-@click.argument("user_id", metavar="USER_ID")
+@click.argument("user_ids", nargs=-1, required=True, metavar="USER_ID")
 @together(
     # It reads no variable: whom or what somebody asks for is no setting.
     click.option("--room", metavar="ROOM", help="Only this room: its name in the list, its ARN, or `everywhere`."),
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 )
 def command(
     workspace: Workspace,
-    user_id: str,
+    user_ids: tuple[str, ...],
     room: str | None,
     with_history: bool,
     refresh: bool,
@@ -58,8 +58,10 @@ def command(
     says, and what the next apply does. USER_ID may be written as a plan shows it. Changes nothing; the exit code is 0
     either way.
     """
+    if len(user_ids) > 1:
+        raise Misuse("`why` is about one user; put a user ID with spaces in quotes")
     now = datetime.now(UTC)
-    user_id = user_id.encode("utf-8", "replace").decode()  # what is no text cannot be in a list
+    user_id = user_ids[0].encode("utf-8", "replace").decode()  # what is no text cannot be in a list
     meant = [user_id, *unquoted(user_id)]
     about = workspace.about(meant)
     state = workspace.read()
@@ -74,6 +76,7 @@ def command(
         rulings=rulings(user_id, about, state, published, now, room_arn),
         room_names=ban_list.room_names,
         ban_list=workspace.file,
+        only_state=about is None,
         room=room_arn,
         protected_by=ban_list.guardrails.protects()(user_id) if ban_list.guardrails.protected_users else None,
         denylist=denylist,
@@ -92,17 +95,9 @@ def _is_known(user_id: str, about: "About | None", state: State) -> bool:
 
 
 def _room(typed: str, workspace: Workspace) -> str:
-    """The ARN of a room that somebody named, or EVERYWHERE. Raises Misuse."""
-    if typed == EVERYWHERE_NAME:
-        return EVERYWHERE
-    arn = workspace.ban_list.rooms.get(typed) or (typed if is_room_arn(typed) else None)
-    if arn is None:
-        shown = HIDDEN if workspace.redact else typed
-        raise Misuse(
-            f'Invalid value for --room: there is no room "{shown}" in the ban list; use a name under `rooms`, or a full'
-            " ARN"
-        )
-    return arn
+    if typed == ALL_ROOMS:
+        raise Misuse("leave out --room to see every room")
+    return workspace.room(typed)
 
 
 def _published(

@@ -1,5 +1,6 @@
 """`ban --now` and `lift --now`: published for a while and kicked at once, behind nobody's back and in nobody's way."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -39,7 +40,10 @@ def test_a_ban_at_once_is_published_kicked_and_settled_and_waits_to_be_reviewed(
     assert published() == ["amy"]
     assert Path("bans.state.json").read_bytes() == state
     assert "user_id: zed" in Path("bans.yaml").read_text()
-    assert "lobby/zed was disconnected 20" in result.out
+    assert "lobby/zed was disconnected at 20" in result.out
+    assert re.search(
+        r"^That holds until .* UTC\. For longer, have the change reviewed and applied\.$", result.out, re.M
+    )
     assert "  git commit -m 'Ban (done at once, to be reviewed)'\n" in result.out
     # The review: an apply takes over, kicks once more, and the provisional entry is gone.
     assert reconciler("apply", "--auto-approve").code == 0
@@ -57,7 +61,8 @@ def test_a_ban_at_once_needs_no_lock(reconciler: Reconciler, sandbox: Sandbox) -
 
 @pytest.mark.usefixtures("applied")
 def test_a_ban_ends_no_later_than_it_should(reconciler: Reconciler, sandbox: Sandbox) -> None:
-    reconciler("ban", "zed", "--room", "lobby", "--for", "90m", *NOW)
+    short = reconciler("ban", "zed", "--room", "lobby", "--for", "90m", *NOW)
+    assert "That holds until" not in short.out
     reconciler("ban", "bob", "--room", "lobby", "--for", "7d", "--provisional", "2h", *NOW)
     ends = {key.user_id: end - datetime.now(UTC) for key, end in denylist().provisional.items()}
     assert timedelta(minutes=85) < ends["zed"] <= timedelta(minutes=90, seconds=1)
@@ -111,6 +116,19 @@ def test_a_lift_at_once_takes_back_what_is_in_no_list_any_more(reconciler: Recon
     assert reconciler("lift", "zed", *NOW).code == 0
     assert list(denylist().provisional) == [BanKey(AWS_ARN, "eve")]
     assert published() == ["amy"]
+
+
+@pytest.mark.usefixtures("applied")
+def test_a_lift_that_leaves_a_provisional_ban_says_how_to_end_it(reconciler: Reconciler, sandbox: Sandbox) -> None:
+    said = "that ban holds until its own end; to lift it at once, run the same command again with --now.\n"
+    assert said not in reconciler("lift", "amy", "--dry-run").out  # an apply lifts it
+    reconciler("ban", "zed", "--room", "lobby", *NOW)
+    assert said in reconciler("lift", "zed").out
+    assert list(denylist().provisional) == [BanKey(AWS_ARN, "zed")]
+    again = reconciler("lift", "zed", *NOW)
+    assert again.code == 0
+    assert said not in again.out
+    assert not denylist().provisional
 
 
 @pytest.mark.usefixtures("applied")

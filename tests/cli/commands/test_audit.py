@@ -137,9 +137,8 @@ def test_room_may_be_a_name_an_arn_or_everywhere(reconciler: Reconciler) -> None
     (finding,) = json.loads(audited.out)["findings"]
     assert (finding["room"], finding["room_arn"]) == ("everywhere", "*")
     assert "eve spoke once after the ban of" in reconciler("audit", "chat.jsonl", "--room", "everywhere").out
-    assert reconciler("audit", "chat.jsonl", "--room", "nowhere").err.endswith(
-        "--room is neither a room that the list names nor the ARN of one\n"
-    )
+    unknown = reconciler("audit", "chat.jsonl", "--room", "Lobby").err
+    assert 'Invalid value for --room: there is no room "Lobby" under `rooms`; did you mean `lobby`?\n' in unknown
 
 
 def test_a_room_of_which_only_the_id_is_known_has_no_arn(reconciler: Reconciler) -> None:
@@ -190,6 +189,7 @@ def test_what_is_not_there_or_no_log_is_an_error(reconciler: Reconciler) -> None
     for arguments, said in {
         (): "Missing argument 'LOG...'",
         ("empty",): "There are no chat logs",
+        ("chat.log",): "chat.log cannot be read: No such file or directory.",
         ("room_x.log",): "room_x.log cannot be read: No such file or directory.",
         ("/dev/zero", "--room", "lobby"): "/dev/zero cannot be read: it is not a file.",
         ("bans.yaml", "--room", "lobby"): "bans.yaml is not a chat log",

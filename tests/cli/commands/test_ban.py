@@ -93,6 +93,16 @@ def test_problems_are_told_and_nothing_is_written(reconciler: Reconciler, folder
     [
         (["ban"], "name the users to ban, or a file with --from FILE"),
         (["ban", "a", "--from", "x"], "exclude each other"),
+        (["ban", "a,", "b", "--room", "lobby"], "write users with a space between them, and no comma"),
+        (
+            ["ban", "a", "--reason", "Bad", "words", "--room", "lobby"],
+            "--reason is followed by more than one word: put",
+        ),
+        (
+            ["ban", "a", "b", "--room", "lobby", "--note", "see", "TS-1"],
+            "--note is followed by more than one word: put",
+        ),
+        (["ban", "-zed-", "--room", "lobby"], "A user ID that begins with a dash goes last, behind --."),
         (["ban", "a", "--room", "lobby", "--all"], "--room, --all and --everywhere exclude each other"),
         (["ban", "a", "--room", "lobby", "--for", "7d", "--until", "never"], "--for and --until exclude each other"),
         (["ban", "a", "--room", "lobby", "--for", "soon"], "--for: write a duration"),
@@ -113,6 +123,27 @@ def test_wrong_usage(reconciler: Reconciler, folder: Path, arguments: list[str],
     assert result.code == 1
     assert why in result.err
     assert Path("bans.yaml").read_text() == AWS_EXAMPLE
+
+
+def test_an_address_is_taken_for_a_user_id_and_doubted(reconciler: Reconciler, folder: Path) -> None:
+    banned = reconciler("ban", "lobby/kim", "--room", "lobby", "--dry-run")
+    assert banned.code == 0
+    assert "lobby/kim is taken for a user ID. If it is the user kim in a room, ban kim with --room lobby." in banned.err
+    assert "taken for" not in reconciler("ban", "other/kim", "--room", "lobby", "--dry-run").err
+    lifted = reconciler("lift", "lobby/ABC123def456")
+    assert (lifted.code, lifted.err.splitlines()[0]) == (
+        1,
+        "lobby/ABC123def456: not in bans.yaml. Did you mean ABC123def456?",
+    )
+
+
+def test_users_may_come_behind_the_options(reconciler: Reconciler, folder: Path) -> None:
+    for arguments in (
+        ["--reason", "Spam", "zed", "amy", "--room", "lobby"],
+        ["kim,", "--room", "lobby"],
+        ["--room", "lobby", "--reason", "Spam", "--", "-x-", "--reason", "a", "b"],
+    ):
+        assert reconciler("ban", "--dry-run", *arguments).code == 0
 
 
 def test_no_variable_says_whom_to_ban(reconciler: Reconciler, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -196,6 +227,7 @@ def test_a_new_odd_user_id_is_warned_of_as_validate_does(reconciler: Reconciler,
     result = reconciler("ban", "zed ", "--room", "lobby")
     assert result.code == 0
     assert result.err.startswith("bans.yaml:8:14: warning: bans[1].user_id: ")
+    assert result.err.count("warning") == 1  # and not with the plan again
 
 
 def test_hostile_texts_are_shown_as_text(reconciler: Reconciler, folder: Path) -> None:

@@ -683,8 +683,3 @@ def test_whatever_else_answers_in_place_of_aws_stops_no_other_check(
     assert verdicts["credentials"] == ["ok"]
     assert verdicts["denylist"] == verdicts["token records"] == ["failed"]
     assert (verdicts["TTL"], verdicts["rooms"]) == (["warning", "warning"], ["failed", "failed"])
-
-
-def test_the_help_has_examples(reconciler: Reconciler) -> None:
-    for command in ("init", "rooms", "doctor"):
-        assert f"\n  Examples:\n    reconciler {command}" in reconciler(command, "--help").out

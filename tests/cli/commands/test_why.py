@@ -313,9 +313,11 @@ def test_one_room_is_named_as_in_an_address(reconciler: Reconciler, room: str) -
 
 
 def test_a_room_that_there_is_not_is_an_error(reconciler: Reconciler, key: None) -> None:
-    refused = reconciler("why", "zed", "--room", "loby")
-    assert refused.code == 1
-    assert 'Invalid value for --room: there is no room "loby" in the ban list' in refused.err
+    for typed in ("loby", "Lobby"):
+        refused = reconciler("why", "zed", "--room", typed)
+        assert refused.code == 1
+        assert f'--room: there is no room "{typed}" under `rooms`; did you mean `lobby`?' in refused.err
+    assert "leave out --room" in reconciler("why", "zed", "--room", "all").err
     assert "loby" not in reconciler("why", "zed", "--room", "loby", "--redact").err
 
 
@@ -497,11 +499,30 @@ def test_without_a_list_that_can_be_used_the_state_is_told(reconciler: Reconcile
     recorded({zed(): record()})
     result = reconciler("why", "zed")
     assert result.code == 0
-    assert "The ban list" in result.err or "cannot be used" in result.err
+    assert "bans.yaml cannot be used, so rooms are shown by their ARNs. `reconciler validate` says" in result.err
     assert result.out.startswith(f"zed is banned in {LOBBY} for good.\n")
     assert "next apply" not in result.out
+    assert "The state knows of no ban; what bans.yaml says is not known.\n" in reconciler("why", "bob").out
     Path("bans.yaml").write_text(WRONG)
     assert "alice" in reconciler("why", "alice").out
+
+
+def test_in_a_folder_without_a_list_and_a_state_nobody_is_said_not_to_be_banned(
+    reconciler: Reconciler, folder: Path
+) -> None:
+    Path("bans.yaml").unlink(missing_ok=True)
+    for command in (("why", "zed"), ("show",), ("state", "list")):
+        failed = reconciler(*command, "--state", "bans.state.json")
+        assert (failed.code, failed.out) == (1, "")
+        assert "bans.yaml: there is no such file. Name the ban list with -f, or run this where it is." in failed.err
+
+
+def test_one_user_is_asked_for(reconciler: Reconciler) -> None:
+    for users, said in {
+        (): "Missing argument 'USER_ID'",
+        ("zed", "amy"): "put a user ID with spaces in quotes",
+    }.items():
+        assert said in reconciler("why", *users).err
 
 
 def test_nothing_that_others_wrote_is_obeyed(reconciler: Reconciler) -> None:
