@@ -45,11 +45,7 @@ Plan: 1 to ban, 0 to update, 0 to lift.
 1 DisconnectUser call, 1 more after 4 s, to settle, about 5 s at 100 calls/s.
 The calls go to URL, which is not AWS.
 
-Nobody was disconnected yet: apply does that once the change is merged. To have it reviewed:
-  git switch -c ban-$(date +%Y-%m-%d-%H%M)
-  git add bans.yaml
-  git commit -m 'Ban'
-  git push -u origin HEAD   # and open a pull request
+Nobody was disconnected yet: `reconciler apply` does that.
 
 The change is reviewed and merged, and CI applies it:
 

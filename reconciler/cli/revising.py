@@ -15,6 +15,7 @@ from reconciler.cli.progress import busy
 from reconciler.cli.workspace import Workspace
 from reconciler.editing import Changes, only_one
 from reconciler.errors import ReconcilerError
+from reconciler.git import root_of
 from reconciler.plan.change import Plan
 from reconciler.views.unified_diff import unified
 
@@ -22,6 +23,10 @@ _SHOWN: Final = 200  # lines of a diff
 _NOT_YET: Final = {
     "ban": "Nobody was disconnected yet: apply does that once the change is merged",
     "lift": "The bans hold until the change is merged and applied",
+}
+_APPLY: Final = {
+    "ban": "Nobody was disconnected yet: `reconciler apply` does that.",
+    "lift": "The bans hold until `reconciler apply` lifts them.",
 }
 
 
@@ -64,13 +69,16 @@ def show_plan(workspace: Workspace) -> Plan | None:
 
 
 def show_what_is_next(changes: Changes, what: str, *, at_once: bool) -> None:
-    """Say how a change gets to its reviewers.
+    """Say how a change gets to its reviewers, if the list is kept in git.
 
     Args:
         changes: what was written.
         what: `ban` or `lift`.
         at_once: it has happened already.
     """
+    if root_of(os.path.dirname(os.path.abspath(changes.files[0].path))) is None:
+        console.say("" if at_once else f"\n{_APPLY[what]}\n")
+        return
     files = " ".join(shlex.quote(os.path.relpath(file.path)) for file in changes.files)
     when = "It was done at once and is yet to be reviewed" if at_once else _NOT_YET[what]
     done = " (done at once, to be reviewed)" if at_once else ""

@@ -1,6 +1,7 @@
 """`ban --now` and `lift --now`: published for a while and kicked at once, behind nobody's back and in nobody's way."""
 
 import re
+import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def kicks(sandbox: Sandbox) -> list[str]:
 def test_a_ban_at_once_is_published_kicked_and_settled_and_waits_to_be_reviewed(
     reconciler: Reconciler, sandbox: Sandbox
 ) -> None:
+    subprocess.run(["git", "init", "--quiet"], check=True)
     state = Path("bans.state.json").read_bytes()
     result = reconciler("ban", "zed", "--room", "lobby", "--reason", "Spam", *NOW)
     assert result.code == 0

@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ ZED = "  - user_id: zed\n    rooms: [lobby]\n    reason: Spam\n"
 def test_ban_shows_what_changes_and_what_apply_will_do_and_lift_takes_it_back(
     reconciler: Reconciler, folder: Path
 ) -> None:
+    subprocess.run(["git", "init", "--quiet"], check=True)
     result = reconciler("ban", "zed", "--room", "lobby", "--reason", "Spam")
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith(
@@ -35,6 +37,12 @@ def test_ban_shows_what_changes_and_what_apply_will_do_and_lift_takes_it_back(
     assert "-  - user_id: zed\n" in result.out
     assert "lobby/zed" not in result.out
     assert Path("bans.yaml").read_text() == AWS_EXAMPLE
+
+
+def test_a_list_that_is_not_in_git_is_not_to_be_committed(reconciler: Reconciler, folder: Path) -> None:
+    banned = reconciler("ban", "zed", "--room", "lobby")
+    assert banned.out.endswith("\nNobody was disconnected yet: `reconciler apply` does that.\n")
+    assert reconciler("lift", "zed").out.endswith("\nThe bans hold until `reconciler apply` lifts them.\n")
 
 
 @pytest.mark.parametrize("user_id", ["00123", "null", "1e5", "- x", "a: b", "#7", " ", "it's", '"', "é\u202e", "{a}"])
