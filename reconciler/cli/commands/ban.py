@@ -92,11 +92,13 @@ class Source:
 
     def columns(self) -> dict[str, str]:
         """Our keys, each with the column that it is read from. Raises Misuse."""
-        columns = {}
+        columns: dict[str, str] = {}
         for pair in self.renamed:
             key, equals, column = pair.partition("=")
             if not equals or not column or key not in sheet.COLUMNS:
                 raise Misuse(f"--map: write KEY=COLUMN, with one of {', '.join(sheet.COLUMNS)} as KEY")
+            if key in columns or column in columns.values():
+                raise Misuse("--map: give each key, and each column, once")
             columns[key] = column
         return columns
 

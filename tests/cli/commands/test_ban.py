@@ -110,6 +110,11 @@ def test_problems_are_told_and_nothing_is_written(reconciler: Reconciler, folder
         (["ban", "a", "--room", "lobby", "--until", "31.12.2027"], "--until: 31.12.2027 has no time and no time zone"),
         (["ban", "a", "--map", "user_id=x"], "--map says how to read the file of --from"),
         (["ban", "--from", "x", "--map", "player"], "--map: write KEY=COLUMN"),
+        (["ban", "--from", "x", "--map", "user_id=a", "--map", "user_id=b"], "--map: give each key, and each column,"),
+        (
+            ["ban", "--from", "x", "--map", "user_id=a", "--map", "note=a"],
+            "--map: give each key, and each column, once",
+        ),
         (["ban", "a", "--room", "lobby", "--now"], "there is no terminal to ask for confirmation; use --auto-approve"),
         (["ban", "a", "--now", "--dry-run"], "--now and --dry-run exclude each other"),
         (["ban", "a", "--now", "--auto-approve", "--provisional", "x"], "--provisional: write a duration"),
