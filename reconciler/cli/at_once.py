@@ -143,7 +143,7 @@ class BanningNow:
                     report.waiting(service.headway.troubles())
                     if outcome is not None:
                         outcomes.append(outcome)
-        self._tell(outcomes, began)
+            self._tell(outcomes, began)
         if stop.signal is not None:
             return 128 + stop.signal
         return 0 if len(outcomes) >= len(self._changes) and all(outcome.error is None for outcome in outcomes) else 1
@@ -191,6 +191,11 @@ class BanningNow:
             console.diagnostic(f"… and {more:,} more failed")
         if missing := len(self._changes) - len(first):
             console.diagnostic(f"{count(missing, 'ban')} not started. Run the same command again.")
+        elif failed:
+            console.diagnostic(
+                f"{count(len(failed), 'call')} failed, so these users may still be in their rooms. Run the same command"
+                " again; with --without-denylist, it is a kick that needs no denylist."
+            )
         settings = self._workspace.ban_list.denylist
         if settings is None or self._denylist is None:
             console.diagnostic(_ONLY_A_KICK)
@@ -216,7 +221,10 @@ def take_back(workspace: Workspace, settings: DenylistSettings, keys: Sequence[B
         console.error(error)
     if failed:
         raise next(iter(failed.values()))
-    console.say("The denylist holds no provisional ban of them any more.\n")
+    console.say(
+        "The denylist holds no provisional ban of them any more. A ban that an apply has recorded holds until the"
+        " change is merged and applied.\n"
+    )
 
 
 def _holding(*, without_denylist: bool, no_wait: bool) -> Holding:
