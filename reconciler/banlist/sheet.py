@@ -134,7 +134,7 @@ def _refuse_heading(first: str, name: str, user_id: str) -> None:
         f"no column is called {escape.clear(user_id)}. If this line names the columns ({shown}), say which holds the"
         " user IDs: --map user_id=COLUMN. If it is a user ID itself, put the line `user_id` above it."
     )
-    private = (shown,) if user_id == "user_id" else (shown, escape.clear(user_id))
+    private = (shown,) if user_id == "user_id" else (escape.clear(user_id), shown)
     raise BanListInvalid([Problem(name, 1, 0, "", message, private)])
 
 

@@ -103,6 +103,16 @@ def test_a_bracket_never_ends_up_in_a_comment() -> None:
     )
 
 
+@pytest.mark.parametrize("style", ["rooms:\n    - lobby", "rooms:\n      - lobby", "? rooms\n    :\n    - lobby"])
+def test_rooms_below_one_another_stand_as_those_of_the_other_entries_do(style: str) -> None:
+    new = (style if "?" not in style else WITHOUT_A_MARK).replace("lobby", "finals")
+    text = f"{HEAD}bans:\n  - user_id: a\n    {style}\n"
+    assert with_entries(text, NewEntry("b", ("finals",))) == f"{text}  - user_id: b\n    {new}\n"
+
+
+WITHOUT_A_MARK = "rooms:\n    - lobby"
+
+
 def test_the_comment_of_a_value_in_brackets_goes_with_it() -> None:
     text = HEAD + "bans: [\n  {user_id: a, rooms: [lobby]},  # c\n  {user_id: b, rooms: [lobby]}  # d\n]\n"
     assert without(text, 1) == HEAD + "bans: [\n  {user_id: a, rooms: [lobby]}  # c\n]\n"

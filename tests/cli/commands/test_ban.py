@@ -220,10 +220,11 @@ def test_redacted_runs_name_nobody(reconciler: Reconciler, folder: Path) -> None
         reconciler("ban", "--redact", "zed", "--room", "lobby"),
         reconciler("ban", "--redact", "zed", "--room", "lobby", "--reason", "x"),
         reconciler("ban", "--redact", "zed", "--room", "zed"),
+        reconciler("ban", "--redact", "--from", "raid.csv", "--map", "user_id=zed"),
         reconciler("lift", "--redact", "zedd"),
         reconciler("lift", "--redact", "zed"),
     ]
-    assert [run.code for run in runs] == [0, 0, 1, 1, 1, 0]
+    assert [run.code for run in runs] == [0, 0, 1, 1, 1, 1, 0]
     assert not [run for run in runs if "zed" in (run.out + run.err).replace("redacted", "")]
     assert REDACT.user("zed") in runs[0].out
 
