@@ -113,6 +113,20 @@ def test_rooms_below_one_another_stand_as_those_of_the_other_entries_do(style: s
 WITHOUT_A_MARK = "rooms:\n    - lobby"
 
 
+def test_quotes_that_had_to_be_are_no_style() -> None:
+    text = f"""{HEAD}bans:
+  - user_id: a
+    rooms: [lobby]
+    reason: Spam
+  - user_id: "null"
+    rooms: [lobby]
+    reason: 'was: rude'
+"""
+    assert with_entries(text, NewEntry("b", ("lobby",), "Spam")) == (
+        f"{text}  - user_id: b\n    rooms: [lobby]\n    reason: Spam\n"
+    )
+
+
 def test_the_comment_of_a_value_in_brackets_goes_with_it() -> None:
     text = HEAD + "bans: [\n  {user_id: a, rooms: [lobby]},  # c\n  {user_id: b, rooms: [lobby]}  # d\n]\n"
     assert without(text, 1) == HEAD + "bans: [\n  {user_id: a, rooms: [lobby]}  # c\n]\n"
