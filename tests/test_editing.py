@@ -17,6 +17,7 @@ from reconciler import editing, sources
 from reconciler.banlist import banning, lifting
 from reconciler.banlist.banning import Wanted
 from reconciler.banlist.read import read_whole
+from reconciler.banlist.splice import spliced
 from reconciler.errors import BanListError, BanListInvalid, BanListUnreadable, BanListUnwritable, FormattingUnsafe
 from tests.builders import FINALS, LOBBY
 from tests.yaml_texts import ban_list_texts
@@ -190,6 +191,13 @@ def test_what_would_not_mean_what_was_asked_for_is_never_written(monkeypatch: py
     monkeypatch.setattr("reconciler.editing.spliced", lambda text, _edits: text + "rate: 7\n")
     with pytest.raises(BanListError):
         lift("zed")
+
+
+def test_a_change_of_anything_but_bans_is_never_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("bans.yaml").write_text(HEAD + ZED)
+    monkeypatch.setattr("reconciler.editing.spliced", lambda text, edits: spliced(text, edits) + "rate: 7\n")
+    with pytest.raises(FormattingUnsafe, match="would not mean what was asked for"):
+        ban(BOB)
 
 
 def test_a_list_below_a_key_that_is_set_apart_becomes_another() -> None:
