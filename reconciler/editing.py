@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import time
 from codecs import BOM_UTF8
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -28,9 +29,9 @@ from reconciler.errors import BanListUnreadable, BanListUnwritable, FormattingUn
 from reconciler.reading import MAX_LIST, read_regular_file
 from reconciler.yamltext import read as yamltext
 from reconciler.yamltext.characters import decode
-from reconciler.yamltext.values import Document
 
 _PATIENCE: Final = 30.0  # seconds for another `ban` or `lift` to end
+_LONE_RETURN: Final = re.compile(r"\r(?!\n)")
 _NEW_FILE: Final = b"bans: []\n"
 
 
@@ -196,8 +197,8 @@ class _Edits:
         if isinstance(target, ListFile):
             self._step(target, (), lambda found: edit.add(found, entries))
             return
-        content = _edited(_NEW_FILE, yamltext.read(_NEW_FILE), (), [lambda found: edit.add(found, entries)])
-        self._new.append(FileChange(target, None, content))
+        empty = ListFile.of(target, _NEW_FILE, yamltext.read(_NEW_FILE))
+        self._new.append(FileChange(target, None, _edited(empty, (), [lambda found: edit.add(found, entries)])))
 
     def remove(self, entries: Iterable[Listed]) -> None:
         gone: dict[ListFile, set[int]] = {}
@@ -227,7 +228,7 @@ class _Edits:
             BanListError: it does not; or the new list has problems.
         """
         files = [
-            FileChange(file.path, file.content, _edited(file.content, file.document, self._wanted[file], steps))
+            FileChange(file.path, file.content, _edited(file, self._wanted[file], steps))
             for file, steps in self._steps.items()
         ]
         files += self._new
@@ -246,10 +247,17 @@ class _Edits:
         self._steps.setdefault(file, []).append(step)
 
 
-def _edited(content: bytes, document: Document, wanted: Collection[int], steps: Iterable[_Step]) -> bytes:
-    text = decode(content)
-    found = survey(text, document, wanted)
-    mark = BOM_UTF8 if content.startswith(BOM_UTF8) else b""
+def _edited(file: ListFile, wanted: Collection[int], steps: Iterable[_Step]) -> bytes:
+    """The new content of a file. Raises BanListUnwritable."""
+    text = decode(file.content)
+    if _LONE_RETURN.search(text):
+        raise BanListUnwritable(
+            f"{file.path} has lines that end with a carriage return alone, which only fmt can change: run reconciler"
+            " fmt first. Nothing was written.",
+            private=[file.path],
+        )
+    found = survey(text, file.document, wanted)
+    mark = BOM_UTF8 if file.content.startswith(BOM_UTF8) else b""
     return mark + spliced(text, [change for step in steps for change in step(found)]).encode()
 
 

@@ -17,6 +17,7 @@ from reconciler import editing, sources
 from reconciler.banlist import banning, lifting
 from reconciler.banlist.banning import Wanted
 from reconciler.banlist.read import read_whole
+from reconciler.banlist.splice import spliced
 from reconciler.errors import BanListError, BanListInvalid, BanListUnreadable, BanListUnwritable, FormattingUnsafe
 from tests.builders import FINALS, LOBBY
 from tests.yaml_texts import ban_list_texts
@@ -190,6 +191,31 @@ def test_what_would_not_mean_what_was_asked_for_is_never_written(monkeypatch: py
     monkeypatch.setattr("reconciler.editing.spliced", lambda text, _edits: text + "rate: 7\n")
     with pytest.raises(BanListError):
         lift("zed")
+
+
+def test_a_change_of_anything_but_bans_is_never_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("bans.yaml").write_text(HEAD + ZED)
+    monkeypatch.setattr("reconciler.editing.spliced", lambda text, edits: spliced(text, edits) + "rate: 7\n")
+    with pytest.raises(FormattingUnsafe, match="would not mean what was asked for"):
+        ban(BOB)
+
+
+def test_a_list_below_a_key_that_is_set_apart_becomes_another() -> None:
+    Path("bans.yaml").write_text(
+        HEAD + "bans:\n  - user_id: zed\n    ? rooms # a: b\n    :\n    - lobby\n    - finals\n    note: x\n"
+    )
+    editing.write(ban(Wanted("zed", ("lobby",), "Rude")))
+    editing.write(lift("zed", rooms=["finals"]))
+    assert {key.room_arn: ban.reason for key, ban in sources.load_ban_list("bans.yaml").bans.items()} == {LOBBY: "Rude"}
+
+
+@pytest.mark.parametrize("text", [HEAD + ZED, HEAD.replace("\n", "\r") + ZED])
+def test_old_line_ends_are_for_fmt(text: str) -> None:
+    content = text.replace("\n", "\r").encode()
+    Path("bans.yaml").write_bytes(content)
+    with pytest.raises(BanListUnwritable, match=r"end with a carriage return alone, .* run reconciler fmt first"):
+        ban(BOB)
+    assert Path("bans.yaml").read_bytes() == content
 
 
 def test_a_broken_list_is_not_touched() -> None:

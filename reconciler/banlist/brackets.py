@@ -4,15 +4,14 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
-from reconciler.banlist.spans import line_start
-from reconciler.banlist.splice import Edit
+from reconciler.banlist.spans import line_start, next_sign
+from reconciler.banlist.splice import Edit, spliced
 
 Piece = tuple[int, int]
 """Where a value begins and where it ends."""
 
 _ENDS: Final = ("#", "\r", "\n", "")  # nothing else follows on the line
 _BLANK: Final = re.compile(r"[ \t]*")
-_LOOSE: Final = re.compile(r"(?:\s|#[^\r\n]*)*")  # between values: white space and comments
 
 
 def put(text: str, inside: int, pieces: Sequence[Piece], new: Sequence[str], newline: str) -> Iterator[Edit]:
@@ -44,30 +43,47 @@ def put(text: str, inside: int, pieces: Sequence[Piece], new: Sequence[str], new
         yield Edit(comma + 1, comma + 1, "".join(f" {value}," for value in new))
 
 
-def take(text: str, pieces: Sequence[Piece], gone: Collection[int]) -> Iterator[Edit]:
+def take(text: str, inside: int, pieces: Sequence[Piece], gone: Collection[int]) -> Iterator[Edit]:
     """Take values out.
 
     Args:
         text: what the list stands in.
-        pieces: all its values, or those that go and those beside them, by index.
+        inside: where its opening bracket ends.
+        pieces: all its values.
         gone: the indexes of those that go.
     """
     count = len(pieces)
     kept = max((index for index in range(count) if index not in gone), default=-1)
     ends_with_comma = _comma(text, pieces[-1][1]) is not None
-    for index in gone:
+    last: list[Edit] = []
+    for index in sorted(gone):
         begin, end = pieces[index]
         comma = _comma(text, end)
-        has_its_own = index < kept or (ends_with_comma and (kept < 0 or _begins_its_line(text, begin)))
-        if comma is not None and has_its_own:
+        if index < kept and comma is not None:
             yield _with_comma(text, begin, comma)
         else:
-            yield Edit(_after_space(text, begin), end, "")
-            if comma is not None:
-                yield Edit(comma, comma + 1, "")
-    if 0 <= kept < count - 1 and not ends_with_comma and (comma := _comma(text, pieces[kept][1])) is not None:
+            last += _without_last(text, begin, end, comma)
+    yield from last
+    if kept >= 0 and last and not ends_with_comma and (comma := _comma(text, pieces[kept][1])) is not None:
         behind = pieces[kept][1]
         yield Edit(behind if not text[behind:comma].strip() else comma, comma + 1, "")
+    if last and _sign(text, last[-1].end) not in _ENDS:
+        start, end = pieces[kept][1] if kept >= 0 else inside, last[-1].end
+        left = spliced(text[start:end], [Edit(edit.start - start, edit.end - start, "") for edit in last])
+        if "#" in left.rpartition("\n")[2]:  # the closing bracket must not end up in a comment
+            yield Edit(end, end, "\r\n" if "\r\n" in text[start:end] else "\n")
+
+
+def _without_last(text: str, begin: int, end: int, comma: int | None) -> Iterator[Edit]:
+    """Takes out a value behind which none stays: from where the line above ends on, if it begins its line."""
+    if _begins_its_line(text, begin):
+        above = line_start(text, begin) - 1
+        above -= text.endswith("\r", 0, above)
+        yield Edit(above, _behind_comment(text, end if comma is None else comma + 1), "")
+        return
+    yield Edit(_after_space(text, begin), end, "")
+    if comma is not None:
+        yield Edit(comma, comma + 1, "")
 
 
 def _with_comma(text: str, begin: int, comma: int) -> Edit:
@@ -80,8 +96,7 @@ def _with_comma(text: str, begin: int, comma: int) -> Edit:
 
 def _comma(text: str, end: int) -> int | None:
     """Where the comma behind a value is, if there is one."""
-    match = _LOOSE.match(text, end)
-    at = match.end() if match is not None else end
+    at = next_sign(text, end)
     return at if text[at : at + 1] == "," else None
 
 
@@ -99,8 +114,10 @@ def _begins_its_line(text: str, index: int) -> bool:
 
 
 def _after_space(text: str, index: int) -> int:
-    """Where the white space before a value begins."""
-    return len(text[:index].rstrip()) if index else 0
+    """Where the blanks before a value begin that does not begin its line."""
+    while index and text[index - 1] in " \t":
+        index -= 1
+    return index
 
 
 def _sign(text: str, index: int) -> str:

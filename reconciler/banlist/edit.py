@@ -12,6 +12,7 @@ from reconciler.banlist import brackets
 from reconciler.banlist.lines import Lines
 from reconciler.banlist.scalars import written
 from reconciler.banlist.schema import ALL_ROOMS
+from reconciler.banlist.spans import next_sign
 from reconciler.banlist.splice import Edit
 from reconciler.banlist.survey import Entry, Survey
 from reconciler.bans import EVERYWHERE_NAME
@@ -68,7 +69,7 @@ def remove(found: Survey, gone: Collection[int]) -> Iterator[Edit]:
     if not gone:
         return
     if found.bans.flow_style:
-        yield from brackets.take(found.text, found.pieces, gone)
+        yield from brackets.take(found.text, found.bans.end_mark.index, found.pieces, gone)
         return
     lines = Lines(found.text, found.bans.start_mark.column)
     for start, end in _joined(_lines_of(found, lines, index, gone) for index in sorted(gone)):
@@ -77,7 +78,7 @@ def remove(found: Survey, gone: Collection[int]) -> Iterator[Edit]:
         else:
             yield Edit(start, end, "")
     if len(gone) == len(found.begins):
-        colon = found.text.index(":", found.key.end_mark.index) + 1
+        colon = next_sign(found.text, found.key.end_mark.index) + 1
         yield Edit(colon, colon, " []")
 
 
@@ -85,7 +86,7 @@ def without_rooms(found: Survey, index: int, gone: Collection[int]) -> Iterator[
     """Take some rooms out of an entry that lists them, but not all of them."""
     field = found.entries[index].fields["rooms"]
     if field.in_flow:
-        yield from brackets.take(found.text, field.items, gone)
+        yield from brackets.take(found.text, field.value.end_mark.index, field.items, gone)
         return
     lines = Lines(found.text, field.value.start_mark.column)
     for number in gone:
@@ -100,12 +101,13 @@ def with_value(found: Survey, index: int, name: str, value: Value) -> Iterator[E
     if field is None:
         yield _added_field(found, entry, name, value)
     elif field.is_list and not field.in_flow:
-        yield Edit(field.key.end_mark.index, field.end, ": " + _value(found, name, value, entry.in_flow, in_line=True))
+        colon = next_sign(found.text, field.key.end_mark.index) + 1
+        yield Edit(colon, field.end, " " + _value(found, name, value, entry.in_flow))
     elif field.value.start_mark.index == field.value.end_mark.index and not field.is_list:
-        yield Edit(field.end, field.end, " " + _value(found, name, value, entry.in_flow, in_line=True))
+        yield Edit(field.end, field.end, " " + _value(found, name, value, entry.in_flow))
     else:
         begin = field.value.start_mark.index
-        yield Edit(begin, field.end, _value(found, name, value, entry.in_flow, in_line=True))
+        yield Edit(begin, field.end, _value(found, name, value, entry.in_flow))
 
 
 def _added_field(found: Survey, entry: Entry, name: str, value: Value) -> Edit:
@@ -174,7 +176,7 @@ def _block(found: Survey, column: int, entry: NewEntry, last: Entry | None) -> I
         indent = last.column
     opening = " " * column + "-" + " " * (indent - column - 1)
     for name, value in _in_order(entry, last).items():
-        pair = _pair(found, name, value, in_flow=False)
+        pair = _pair(found, name, value, in_flow=False, column=indent)
         yield from (line if nested else opening + line for nested, line in enumerate(pair.split("\n")))
         opening = " " * indent
 
@@ -210,19 +212,19 @@ def _braces(found: Survey, entry: NewEntry) -> str:
     return "{" + space + comma.join(pairs) + space + "}"
 
 
-def _pair(found: Survey, name: str, value: Value, *, in_flow: bool) -> str:
-    """A key and its value, which may take several lines in a block."""
+def _pair(found: Survey, name: str, value: Value, *, in_flow: bool, column: int | None = None) -> str:
+    """A key and its value, which may take several lines where the column of the key is given."""
     like = found.latest.get(name) or next(iter(found.latest.values()), None)
     style = like.key.style if like is not None else found.key.style if found.key is not None else None
     colon = ": "
     if in_flow and like is not None and style == '"':
         end = like.key.end_mark.index
         colon = ":" if found.text[end : end + 1] == ":" and found.text[end + 1 : end + 2].strip() else ": "
-    shown = _value(found, name, value, in_flow)
+    shown = _value(found, name, value, in_flow, column)
     return written(name, style, in_flow=in_flow) + (":" if shown.startswith("\n") else colon) + shown
 
 
-def _value(found: Survey, name: str, value: Value, in_flow: bool, *, in_line: bool = False) -> str:
+def _value(found: Survey, name: str, value: Value, in_flow: bool, column: int | None = None) -> str:
     like = found.latest.get(name)
     quotes = found.key.style if found.in_flow and found.key is not None else None
     if isinstance(value, str):
@@ -232,13 +234,12 @@ def _value(found: Survey, name: str, value: Value, in_flow: bool, *, in_line: bo
         keyword = name == "rooms" and value in (ALL_ROOMS, EVERYWHERE_NAME)
         return written(value, quotes if keyword else style, in_flow=in_flow)
     style = like.styles[-1] if like is not None and like.is_list else quotes
-    if like is not None and like.is_list and not like.in_flow and not in_flow and not in_line:
-        entry = found.entries.get(len(found.begins) - 1)
-        column = like.value.start_mark.column
-        if entry is not None and not entry.in_flow:
-            indent = "\n" + " " * column + "- "
-            return "".join(indent + written(room, style) for room in value)
+    if like is not None and like.is_list and not like.in_flow and column is not None:
+        deeper = max(like.value.start_mark.column - like.key.start_mark.column, 0)
+        indent = "\n" + " " * (column + deeper) + "- "
+        return "".join(indent + written(room, style) for room in value)
     between = ", "
-    if like is not None and like.in_flow and len(like.items) > 1 and found.text[like.items[0][1] :][:2].strip() != ",":
-        between = ","
+    if like is not None and like.in_flow and len(like.items) > 1:
+        end = like.items[0][1]
+        between = ", " if found.text[end : end + 2].strip() == "," else ","
     return "[" + between.join(written(room, style, in_flow=True) for room in value) + "]"

@@ -24,8 +24,15 @@ COLUMNS: Final = ("user_id", "rooms", "reason", "expires_at", "note")
 _ALSO: Final = {"room": "rooms"}
 _DELIMITERS: Final = {",": "commas", "\t": "tabs", ";": "semicolons"}
 _ENDLESS: Final = frozenset({"", "null", NEVER})
-_LIKE_A_HEADING: Final = frozenset({"userid", "user", "users", "id", "ids", "username", "name", "account", "player"})
+_LIKE_A_HEADING: Final = frozenset(
+    {"userid", "user", "users", "id", "ids", "username", "name", "account", "player"}
+    | {"room", "rooms", "reason", "expiresat", "note"}
+)
+_LIKE_ANOTHER_FORMAT: Final = re.compile(r"[\[{<].*|---.*|\w+:(?:\s.*)?")  # JSON, HTML, YAML
+_LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
 _ROOM_BREAK: Final = re.compile(r"[\s,;|]+")
+_SPACE: Final = "the user ID begins or ends with a space; remove it, or ban this user by hand if the ID has one"
+_SHOWN: Final = 100  # characters of the name of a column
 _MOST_PROBLEMS: Final = 50
 
 
@@ -84,50 +91,67 @@ def read(content: bytes, name: str, renamed: Mapping[str, str], otherwise: Other
         raise BanListUnreadable(
             f"{name}:{line}: this is not text in UTF-8. Export it as CSV in UTF-8.", private=[name]
         ) from error
-    first = next((line.strip() for line in text.split("\n") if line.strip()), "")
+    first = next((line.strip() for line in _LINE_BREAK.split(text) if line.strip()), "")
     if not first:
         raise BanListUnreadable(f"{name} is empty.", private=[name])
-    delimiter = _delimiter(first, renamed)
-    if delimiter is None and _names(first, ",")[0] not in (renamed.get("user_id", "user_id"), *renamed.values()):
-        _refuse_heading(first, name)
-        return Sheet(_plain(text, name, otherwise), None, {}, ())
-    sheet, problems = _Table(name, renamed, otherwise, now).read(text, delimiter or ",")
+    user_id = renamed.get("user_id", "user_id")
+    delimiter = _delimiter(first, user_id)
+    if delimiter is None and _names(first, ",")[0] not in (user_id, *renamed.values()):
+        _refuse_heading(first, name, user_id)
+        sheet, problems = _plain(text, name, otherwise)
+    else:
+        sheet, problems = _Table(name, renamed, otherwise, now).read(text, delimiter or ",")
     if problems:
         raise BanListInvalid(_first_of(problems))
     return sheet
 
 
-def _delimiter(heading: str, renamed: Mapping[str, str]) -> str | None:
-    """What separates the columns of a heading that names the users'; None if it names none."""
-    wanted = renamed.get("user_id", "user_id")
+def _delimiter(heading: str, wanted: str) -> str | None:
+    """What separates the columns of a heading that names the wanted one; None if it does not."""
     return next((sign for sign in _DELIMITERS if sign in heading and wanted in _names(heading, sign)), None)
 
 
 def _names(heading: str, delimiter: str) -> list[str]:
-    return [name.strip() for name in next(csv.reader([heading], delimiter=delimiter), [""])]
+    try:
+        return [name.strip() for name in next(csv.reader([heading], delimiter=delimiter), [""])]
+    except csv.Error:  # a column with a name that long is none
+        return [""]
 
 
-def _refuse_heading(first: str, name: str) -> None:
+def _refuse_heading(first: str, name: str, user_id: str) -> None:
     """Raise BanListInvalid for a first line that seems to name columns, none of which is that of the users."""
+    if _LIKE_ANOTHER_FORMAT.fullmatch(first):
+        message = (
+            "this looks like YAML, JSON or HTML. Give a table, or one user ID a line. If this is a user ID, put the"
+            " line `user_id` above it."
+        )
+        raise BanListInvalid([Problem(name, 1, 0, "", message)])
     sign = next((sign for sign in _DELIMITERS if sign in first), None)
-    if sign is None and re.sub(r"[\s_-]", "", first).casefold() not in _LIKE_A_HEADING:
+    if sign is None and re.sub(r"[\s\"'_-]", "", first).casefold() not in _LIKE_A_HEADING:
         return
-    names = _names(first, sign or ",")
-    shown = ", ".join(map(escape.quoted, names[:10]))
+    shown = ", ".join(escape.quoted(name[:_SHOWN]) for name in _names(first, sign or ",")[:10])
     message = (
-        f"no column is called user_id. If this line names the columns ({shown}), say which holds the user IDs:"
-        " --map user_id=COLUMN. If it is a user ID itself, put the line `user_id` above it."
+        f"no column is called {escape.clear(user_id)}. If this line names the columns ({shown}), say which holds the"
+        " user IDs: --map user_id=COLUMN. If it is a user ID itself, put the line `user_id` above it."
     )
-    raise BanListInvalid([Problem(name, 1, 0, "", message, private=(shown,))])
+    private = (shown,) if user_id == "user_id" else (escape.clear(user_id), shown)
+    raise BanListInvalid([Problem(name, 1, 0, "", message, private)])
 
 
-def _plain(text: str, name: str, otherwise: Otherwise) -> tuple[Wanted, ...]:
+def _plain(text: str, name: str, otherwise: Otherwise) -> tuple[Sheet, list[Problem]]:
     """One user ID a line."""
-    return tuple(
-        Wanted(user_id, otherwise.rooms, otherwise.reason, otherwise.ends, otherwise.note, name, number)
-        for number, line in enumerate(text.split("\n"), 1)
-        if (user_id := line.strip())
-    )
+    bans, problems = [], []
+    for number, line in enumerate(_LINE_BREAK.split(text), 1):
+        if not (user_id := line.strip()):
+            continue
+        if user_id != line:
+            problems.append(Problem(name, number, 0, "", _SPACE))
+        elif line.startswith('"'):
+            why = "a user ID does not begin with a quote; if this is CSV, put the line `user_id` above the first one"
+            problems.append(Problem(name, number, 0, "", why))
+        terms = otherwise.reason, otherwise.ends, otherwise.note
+        bans.append(Wanted(user_id, otherwise.rooms, *terms, name, number))
+    return Sheet(tuple(bans), None, {}, ()), problems
 
 
 class _Table:
@@ -163,9 +187,9 @@ class _Table:
     def _columns(self, heading: Sequence[str], line: int) -> dict[str, int]:
         columns: dict[str, int] = {}
         for number, name in enumerate(heading):
-            mapped = [key for key, column in self._renamed.items() if column == name]
+            mapped = next((key for key, column in self._renamed.items() if column == name), None)
             known = _ALSO.get(name, name)
-            key = mapped[0] if mapped else known if known in COLUMNS and known not in self._renamed else None
+            key = mapped or (known if known in COLUMNS and known not in self._renamed else None)
             if key in columns:
                 self._add(line, f"two columns are read as {key}; remove one, or rename it")
             elif key is not None:
@@ -187,9 +211,7 @@ class _Table:
             return None
         cells = {key: row[number].strip() for key, number in columns.items()}
         if "user_id" in columns and cells["user_id"] != row[columns["user_id"]]:
-            self._add(
-                line, "the user ID begins or ends with a space; remove it, or ban this user by hand if the ID has one"
-            )
+            self._add(line, _SPACE)
             return None
         otherwise = self._otherwise
         try:
@@ -212,7 +234,7 @@ class _Table:
             return NEVER
         try:
             return whole_seconds(parse_time(text))
-        except ValueError:
+        except (ValueError, OverflowError):
             pass
         try:
             return whole_seconds(self._now + parse_duration(text))

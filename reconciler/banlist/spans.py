@@ -10,6 +10,7 @@ from reconciler.yamltext.events import Event
 from reconciler.yamltext.places import Placed
 
 BLOCK_SIGNS: Final = re.compile("[|>][-+0-9]*")
+_LOOSE: Final = re.compile(r"(?:\s|#[^\r\n]*)*")  # between values: white space and comments
 
 
 class Span(NamedTuple):
@@ -48,3 +49,9 @@ def _span(text: str, event: Event) -> Span:
 def line_start(text: str, index: int) -> int:
     """Where the line that `index` is on begins."""
     return text.rfind("\n", 0, index) + 1
+
+
+def next_sign(text: str, index: int) -> int:
+    """Where the first character from `index` on is that is neither white space nor of a comment."""
+    match = _LOOSE.match(text, index)
+    return match.end() if match is not None else index

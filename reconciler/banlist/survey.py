@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from ruamel.yaml.events import MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent, SequenceStartEvent
 
 from reconciler.banlist.scalars import is_plain
-from reconciler.banlist.spans import spans_of
+from reconciler.banlist.spans import next_sign, spans_of
 from reconciler.yamltext.events import Event
 from reconciler.yamltext.places import Placed, walk
 from reconciler.yamltext.values import Document
@@ -181,7 +181,7 @@ class _Surveyor:
         """Where a scalar ends."""
         event, text = placed.event, self.found.text
         if event.start_mark.index == event.end_mark.index and placed.key is not None:
-            return text.index(":", placed.key.end_mark.index) + 1  # the parsers disagree on where a missing value is
+            return next_sign(text, placed.key.end_mark.index) + 1  # the parsers disagree on where a missing value is
         if event.style not in _BLOCKS:
             return int(event.end_mark.index)
         if not text.endswith("\n"):

@@ -1,7 +1,7 @@
 """What `--now` does: bans that nobody has reviewed yet, published for a while, with the kicks that make them hold."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -18,7 +18,7 @@ from reconciler.cli.service import Calling, Holding, Service
 from reconciler.cli.stopping import stopping
 from reconciler.cli.workspace import Workspace
 from reconciler.editing import only_one
-from reconciler.errors import PlanRefused
+from reconciler.errors import DenylistUnreadable, PlanRefused, StateError
 from reconciler.plan.change import Because, Change
 from reconciler.plan.drifting import place_of
 from reconciler.plan.outcome import Outcome
@@ -143,7 +143,7 @@ class BanningNow:
                     report.waiting(service.headway.troubles())
                     if outcome is not None:
                         outcomes.append(outcome)
-        self._tell(outcomes, began)
+            self._tell(outcomes, began)
         if stop.signal is not None:
             return 128 + stop.signal
         return 0 if len(outcomes) >= len(self._changes) and all(outcome.error is None for outcome in outcomes) else 1
@@ -152,8 +152,9 @@ class BanningNow:
         settings = self._workspace.ban_list.denylist
         if settings is None or self._service.holding.without_denylist:
             return None
-        publisher = self._workspace.publisher(place_of(settings), self._service.stop.event.wait)
-        return ProvisionalDenylist(publisher, lasts, _now)
+        return ProvisionalDenylist(
+            self._workspace.publisher(place_of(settings), self._service.stop.event.wait), lasts, _now
+        )
 
     def _refuse_too_many(self) -> None:
         everywhere = sum(change.key.room_arn == EVERYWHERE for change in self._changes)
@@ -172,6 +173,9 @@ class BanningNow:
         places = {account_region_of(room) for room in rooms}
         endpoint = self._service.chat.endpoint(places) if places else self._workspace.endpoint
         self._service.refuse_to_mix(endpoint, State())
+        settings = self._workspace.ban_list.denylist
+        if settings is not None and self._denylist is not None:
+            _refuse_foreign(self._workspace, settings, self._service)
         self._service.connect(places)
         return endpoint
 
@@ -191,6 +195,11 @@ class BanningNow:
             console.diagnostic(f"… and {more:,} more failed")
         if missing := len(self._changes) - len(first):
             console.diagnostic(f"{count(missing, 'ban')} not started. Run the same command again.")
+        elif failed:
+            console.diagnostic(
+                f"{count(len(failed), 'call')} failed, so these users may still be in their rooms. Run the same command"
+                " again; with --without-denylist, it is a kick that needs no denylist."
+            )
         settings = self._workspace.ban_list.denylist
         if settings is None or self._denylist is None:
             console.diagnostic(_ONLY_A_KICK)
@@ -210,13 +219,32 @@ def take_back(workspace: Workspace, settings: DenylistSettings, keys: Sequence[B
     """Take provisional bans out of the denylist. Raises DenylistError."""
     service = Service(Calling(None, 1, None), _holding(without_denylist=False, no_wait=True), workspace)
     service.refuse_to_mix(workspace.endpoint, State())
+    _refuse_foreign(workspace, settings, service)
     publisher = workspace.publisher(place_of(settings), service.stop.event.wait)
     failed = publisher.take_provisional(keys)
     for error in dict.fromkeys(map(str, failed.values())):
         console.error(error)
     if failed:
         raise next(iter(failed.values()))
-    console.say("The denylist holds no provisional ban of them any more.\n")
+    console.say(
+        "The denylist holds no provisional ban of them any more. A ban that an apply has recorded holds until the"
+        " change is merged and applied.\n"
+    )
+
+
+def _refuse_foreign(workspace: Workspace, settings: DenylistSettings, service: Service) -> None:
+    """Raise DenylistForeign if the denylist is known to be of another state.
+
+    A state on S3 is not read for that: whoever acts at once need not have access to it. What cannot be read now is no
+    reason not to act.
+    """
+    if "://" in workspace.store.location:
+        return
+    with suppress(StateError, DenylistUnreadable):
+        lineage = workspace.read().lineage
+        if lineage is not None:
+            publisher = workspace.publisher(place_of(settings), service.stop.event.wait)
+            publisher.check_owner(publisher.read_head(), lineage)
 
 
 def _holding(*, without_denylist: bool, no_wait: bool) -> Holding:

@@ -127,10 +127,10 @@ def _run() -> int:
         _explain(told.redacting().error(error))
         return 1
     except (click.Abort, KeyboardInterrupt):
-        console.diagnostic("Interrupted. Nothing was done.")
+        console.diagnostic(f"Interrupted. {told.done}")
         return 128 + signal.SIGINT
     except Terminated:
-        console.diagnostic("Terminated. Nothing was done.")
+        console.diagnostic(f"Terminated. {told.done}")
         return 128 + signal.SIGTERM
     except BrokenPipeError:
         # The reader of our output has gone, as with `| head`; the interpreter must not try to flush to it again.

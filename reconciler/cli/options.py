@@ -35,9 +35,11 @@ class Told:
 
     Attributes:
         redaction: None until `--redact` has been understood.
+        done: what an interruption finds done, in a sentence.
     """
 
     redaction: Redaction | None = None
+    done: str = "Nothing was done."
 
     def redacting(self) -> Redaction:
         """How to redact errors, also of a command line on which `--redact` was not understood, or not reached."""

@@ -8,10 +8,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Final
 
-from reconciler import escape, sources
+import click
+
+from reconciler import editing, escape, sources
 from reconciler.banlist.read import Reading
 from reconciler.cli import console
+from reconciler.cli.options import Told
 from reconciler.cli.progress import busy
+from reconciler.cli.stopping import held_back
 from reconciler.cli.workspace import Workspace
 from reconciler.editing import Changes, only_one
 from reconciler.errors import ReconcilerError
@@ -27,6 +31,10 @@ _NOT_YET: Final = {
 _APPLY: Final = {
     "ban": "Nobody was disconnected yet: `reconciler apply` does that.",
     "lift": "The bans hold until `reconciler apply` lifts them.",
+}
+_AT_ONCE: Final = {
+    "ban": "It was done at once and is yet to be reviewed",
+    "lift": "The change of the list is yet to be reviewed",
 }
 
 
@@ -55,6 +63,30 @@ def show(changes: Changes, workspace: Workspace) -> None:
         console.diagnostic(*map(str, workspace.redact.problems(new)))
 
 
+def write(changes: Changes | None, *, at_once: bool) -> None:
+    """Write the files, if any change; an interruption waits for that, and finds it done.
+
+    Args:
+        changes: what to write.
+        at_once: more is to be done at once.
+
+    Raises:
+        BanListUnwritable: some of them were not written.
+    """
+    with held_back():
+        if changes is not None:
+            editing.write(changes)
+        done = "The list is written." if changes is not None else ""
+        more = "What was to be done at once may be done in part: run the same command again." if at_once else ""
+        if done or more:
+            interrupted_now(f"{done} {more}".strip())
+
+
+def interrupted_now(done: str) -> None:
+    """Say what an interruption finds done from now on."""
+    click.get_current_context().ensure_object(Told).done = done
+
+
 def show_plan(workspace: Workspace) -> Plan | None:
     """Say what `plan` says now. If that cannot be said, what was done is done all the same, and there is no plan."""
     report = workspace.report("text")
@@ -68,20 +100,23 @@ def show_plan(workspace: Workspace) -> Plan | None:
     return plan
 
 
-def show_what_is_next(changes: Changes, what: str, *, at_once: bool) -> None:
+def show_what_is_next(changes: Changes, what: str, *, at_once: bool, failed: bool = False) -> None:
     """Say how a change gets to its reviewers, if the list is kept in git.
 
     Args:
         changes: what was written.
         what: `ban` or `lift`.
         at_once: it has happened already.
+        failed: not all of it has.
     """
     if root_of(os.path.dirname(os.path.abspath(changes.files[0].path))) is None:
         console.say("" if at_once else f"\n{_APPLY[what]}\n")
         return
     files = " ".join(shlex.quote(os.path.relpath(file.path)) for file in changes.files)
-    when = "It was done at once and is yet to be reviewed" if at_once else _NOT_YET[what]
-    done = " (done at once, to be reviewed)" if at_once else ""
+    when = _AT_ONCE[what] if at_once else _NOT_YET[what]
+    if failed:
+        when = "The list is written, but not all of it was done at once"
+    done = " (done at once, to be reviewed)" if at_once and not failed and what == "ban" else ""
     console.say(f"\n{when}. To have it reviewed:\n")
     console.out(
         f"  git switch -c {what}-$(date +%Y-%m-%d-%H%M)\n  git add {escape.terminal(files)}\n"

@@ -34,6 +34,23 @@ class Stopping:
 
 
 @contextmanager
+def held_back() -> Iterator[None]:
+    """Within this, SIGINT and SIGTERM wait."""
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _frame: came.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        if came:
+            signal.raise_signal(came[0])
+
+
+@contextmanager
 def stopping(stop: Stopping) -> Iterator[Stopping]:
     """Within this, the first SIGINT or SIGTERM asks to stop, and the second stops at once."""
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}

@@ -63,6 +63,12 @@ STYLES = [
     "bans:\n  -\n    user_id: a\n    rooms: [lobby]\n",
     "bans:\n  -   user_id: a\n      rooms: [lobby]\n",
     "bans:\n  - rooms:\n      - lobby\n    user_id: a # who\n    # why\n\n# tail\n",
+    "bans: [  # c\n  {user_id: a, rooms: [lobby]}]\n",
+    "bans: [\n  {user_id: a, rooms: [lobby]},  ]\n",
+    "bans: [\n  {user_id: a, rooms: [lobby]} # c\n  ,]\n",
+    "bans: [\n  {user_id: a, rooms: [lobby]}  \n]\n",
+    "bans:\n-\n user_id: a\n rooms:\n - lobby\n",
+    "bans:\n  - user_id: a\n    ? rooms # a: b\n    : - lobby\n",
 ]
 
 
@@ -77,6 +83,53 @@ def test_what_is_put_in_means_itself_and_can_be_taken_out_again(style: str, newl
         assert bans(changed).keys() == before.keys() | new
         assert {key: ban for key, ban in bans(changed).items() if key in before} == before
         assert without(changed, *range(len(surveyed(text).begins), len(surveyed(changed).begins))) == text
+
+
+def test_a_bracket_never_ends_up_in_a_comment() -> None:
+    for gone in (
+        "bans: [ # c\n  {user_id: a, rooms: [lobby]}]\n",
+        "bans: [\n  # c\n  {user_id: a, rooms: [lobby]},\n  {user_id: b, rooms: [lobby]}]\n",
+        "bans: [ # c\n  {user_id: a, rooms: [lobby]}, {user_id: b, rooms: [lobby]} , ]\n",
+    ):
+        for newline in ("\n", "\r\n"):
+            text = (HEAD + gone).replace("\n", newline)
+            left = without(text, *range(len(surveyed(text).begins)))
+            assert not bans(left)
+            assert "# c" in left
+            assert left.count("\n") == left.count(newline)
+    rooms = "bans:\n  - user_id: a\n    rooms: [\n      finals, # c\n      lobby]\n"
+    assert spliced(HEAD + rooms, edit.without_rooms(surveyed(HEAD + rooms, [0]), 0, [1])).endswith(
+        "    rooms: [\n      finals # c\n]\n"
+    )
+
+
+@pytest.mark.parametrize("style", ["rooms:\n    - lobby", "rooms:\n      - lobby", "? rooms\n    :\n    - lobby"])
+def test_rooms_below_one_another_stand_as_those_of_the_other_entries_do(style: str) -> None:
+    new = (style if "?" not in style else WITHOUT_A_MARK).replace("lobby", "finals")
+    text = f"{HEAD}bans:\n  - user_id: a\n    {style}\n"
+    assert with_entries(text, NewEntry("b", ("finals",))) == f"{text}  - user_id: b\n    {new}\n"
+
+
+WITHOUT_A_MARK = "rooms:\n    - lobby"
+
+
+def test_quotes_that_had_to_be_are_no_style() -> None:
+    text = f"""{HEAD}bans:
+  - user_id: a
+    rooms: [lobby]
+    reason: Spam
+  - user_id: "null"
+    rooms: [lobby]
+    reason: 'was: rude'
+"""
+    assert with_entries(text, NewEntry("b", ("lobby",), "Spam")) == (
+        f"{text}  - user_id: b\n    rooms: [lobby]\n    reason: Spam\n"
+    )
+
+
+def test_the_comment_of_a_value_in_brackets_goes_with_it() -> None:
+    text = HEAD + "bans: [\n  {user_id: a, rooms: [lobby]},  # c\n  {user_id: b, rooms: [lobby]}  # d\n]\n"
+    assert without(text, 1) == HEAD + "bans: [\n  {user_id: a, rooms: [lobby]}  # c\n]\n"
 
 
 users = st.one_of(st.text(min_size=1, max_size=12), st.sampled_from(["null", "~", "00123", "1e5", "- x", "a: b", "#"]))

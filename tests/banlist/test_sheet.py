@@ -79,11 +79,32 @@ def test_a_list_has_one_user_id_a_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "heading", ["userid", "User ID", "USERNAME", "id", "player,why", "a;b", "a\tb", "Smith, Alice"]
+    "heading",
+    [
+        "userid",
+        "User ID",
+        '"User ID"',
+        "USERNAME",
+        "id",
+        "player,why",
+        "a;b",
+        "a\tb",
+        "Smith, Alice",
+        "reason",
+        "rooms",
+    ],
 )
 def test_a_heading_without_our_key_is_never_taken_for_users(heading: str) -> None:
     (problem,) = problems(f"{heading}\na\n")
     assert problem.startswith("raid.csv:1: no column is called user_id. If this line names the columns (")
+
+
+@pytest.mark.parametrize(
+    "text", ["version: 1\nbans:\n", "---\nbans: []\n", '[\n  {\n    "user_id": "a"\n', '{"a": 1, "b": 2}', "<html>\n"]
+)
+def test_lines_of_other_formats_are_never_taken_for_users(text: str) -> None:
+    (problem,) = problems(text)
+    assert problem.startswith("raid.csv:1: this looks like YAML, JSON or HTML.")
 
 
 def test_every_problem_is_told_with_its_line() -> None:
@@ -104,12 +125,49 @@ def test_a_space_is_never_dropped_from_a_user_id() -> None:
     assert problems('user_id,note\n"zed ", x \n') == [
         "raid.csv:2: the user ID begins or ends with a space; remove it, or ban this user by hand if the ID has one"
     ]
+    assert [problem.partition(": ")[0] for problem in problems("zed \namy\n\u00a0bob\n")] == [
+        "raid.csv:1",
+        "raid.csv:3",
+    ]
+
+
+def test_a_list_in_quotes_is_no_list_of_user_ids() -> None:
+    assert problems('zed\n"amy"\n') == [
+        "raid.csv:2: a user ID does not begin with a quote; if this is CSV, put the line `user_id` above the first one"
+    ]
+    assert [ban.user_id for ban in read('user_id\n"amy"\n"""zed"""\n').bans] == ["amy", '"zed"']
+
+
+@pytest.mark.parametrize("newline", ["\r", "\r\n"])
+def test_lines_may_end_as_they_did_on_old_machines(newline: str) -> None:
+    for heading in ("", "user_id\n", "user_id,note\n"):
+        text = f"{heading}zed\namy\n".replace("d\n", "d,\n").replace("y\n", "y,\n") if "," in heading else ""
+        found = read((text or f"{heading}zed\namy\n").replace("\n", newline))
+        assert [(ban.user_id, ban.line) for ban in found.bans] == [
+            ("zed", 1 + bool(heading)),
+            ("amy", 2 + bool(heading)),
+        ]
+
+
+def test_what_no_table_can_hold_is_a_problem_and_no_crash() -> None:
+    long = "x" * 200_000
+    assert "no column is called user_id" in problems(f"{long},user_id\na,b\n")[0]
+    assert "field larger than field limit" in problems(f"user_id,note\na,{long}\n")[0]
+    assert [len(ban.user_id) for ban in read(f"{long}\n").bans] == [200_000]
+    for time in ("9999-12-31T23:59:59.5Z", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00", "999999w"):
+        assert "expires_at: write a time" in problems(f"user_id,expires_at\na,{time}\n")[0]
 
 
 @pytest.mark.parametrize(
     ("text", "renamed", "problem"),
     [
         ("user_id,user_id\na,b\n", {}, "raid.csv:1: two columns are read as user_id; remove one, or rename it"),
+        (
+            "a;b\nx;y\n",
+            {"user_id": "player"},
+            'raid.csv:1: no column is called player. If this line names the columns ("a", "b"), say which holds the'
+            " user IDs: --map user_id=COLUMN. If it is a user ID itself, put the line `user_id` above it.",
+        ),
         ("user_id,a\nx,y\n", {"reason": "b"}, 'raid.csv:1: there is no column "b", which --map names'),
         (
             'user_id,reason\na,"open\n',

@@ -92,11 +92,13 @@ class Source:
 
     def columns(self) -> dict[str, str]:
         """Our keys, each with the column that it is read from. Raises Misuse."""
-        columns = {}
+        columns: dict[str, str] = {}
         for pair in self.renamed:
             key, equals, column = pair.partition("=")
             if not equals or not column or key not in sheet.COLUMNS:
                 raise Misuse(f"--map: write KEY=COLUMN, with one of {', '.join(sheet.COLUMNS)} as KEY")
+            if key in columns or column in columns.values():
+                raise Misuse("--map: give each key, and each column, once")
             columns[key] = column
         return columns
 
@@ -216,12 +218,15 @@ def command(
             acting = BanningNow(workspace, calling, bans, lasts, publishes=publishes, no_wait=no_wait)
             if not at_once.approved(acting.question(), lock, workspace):
                 return 1
-        if changes is not None and not dry_run:
-            editing.write(changes)
-    status = acting.carry_out() if acting is not None else 0
+        if not dry_run:
+            revising.write(changes, at_once=at_once.now)
+    status = 0
+    if acting is not None:
+        status = acting.carry_out()
+        revising.interrupted_now("What was done is said above.")
     revising.show_plan(workspace)
     if changes is not None and not dry_run:
-        revising.show_what_is_next(changes, "ban", at_once=at_once.now)
+        revising.show_what_is_next(changes, "ban", at_once=at_once.now, failed=status != 0)
     return status
 
 

@@ -58,13 +58,14 @@ def command(
         question = "Write this, and take their provisional bans out of the denylist now?"
         if at_once.now and not at_once.approved(question, lock, workspace):
             return 1
-        if changes is not None and not dry_run:
-            editing.write(changes)
+        if not dry_run:
+            revising.write(changes, at_once=at_once.now)
     if at_once.now and denylist is not None:
         named = workspace.ban_list.rooms
         arns = [named.get(room, room) for room in rooms] or [*named.values(), EVERYWHERE]
         keys = {BanKey(arn, user) for arn in arns for user in users}
         take_back(workspace, denylist, sorted({*keys, *decided.gone}))
+        revising.interrupted_now("What was done is said above.")
     if changes is not None:
         workspace.ban_list = changes.reading.ban_list
     plan = revising.show_plan(workspace)

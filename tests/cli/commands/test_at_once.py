@@ -1,8 +1,10 @@
 """`ban --now` and `lift --now`: published for a while and kicked at once, behind nobody's back and in nobody's way."""
 
 import re
+import signal
 import subprocess
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from pathlib import Path
 
 import filelock
@@ -10,7 +12,8 @@ import pytest
 
 from reconciler.bans import BanKey, parse_time
 from reconciler.sandbox import Sandbox
-from tests.cli.commands.test_holding import denylist, published, write
+from tests.builders import LINEAGE
+from tests.cli.commands.test_holding import denylist, published, state, write
 from tests.command_line import AWS_ARN, FINALS, Reconciler
 
 NOW = ("--now", "--auto-approve")
@@ -107,6 +110,64 @@ def test_it_asks_and_only_yes_goes_ahead(reconciler: Reconciler, sandbox: Sandbo
 
 
 @pytest.mark.usefixtures("applied")
+def test_a_lift_at_once_says_that_recorded_bans_hold(reconciler: Reconciler, sandbox: Sandbox) -> None:
+    result = reconciler("lift", "amy", *NOW)
+    assert result.code == 0
+    assert "A ban that an apply has recorded holds until the change is merged and applied." in " ".join(
+        result.out.split()
+    )
+    assert "done at once and is yet" not in result.out
+    assert published() == ["amy"]
+
+
+@pytest.mark.usefixtures("applied")
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("reconciler.cli.revising.show", "Interrupted. Nothing was done."),
+        (
+            "reconciler.editing.replace_file",
+            "Interrupted. The list is written. What was to be done at once may be done in part: run the same command"
+            " again.",
+        ),
+        ("reconciler.cli.revising.show_plan", "Interrupted. What was done is said above."),
+    ],
+)
+def test_an_interruption_says_what_is_done(
+    reconciler: Reconciler, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, where: str, said: str
+) -> None:
+    interrupt_at(where, monkeypatch)
+    result = reconciler("ban", "zed", "--room", "lobby", *NOW)
+    assert (result.code, result.err.splitlines()[-1]) == (130, said)
+    assert ("zed" in Path("bans.yaml").read_text()) == ("Nothing" not in said)
+    assert kicks(sandbox) == (["lobby/zed", "lobby/zed"] if "above" in said else [])
+
+
+def interrupt_at(where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Press Ctrl-C as a function begins."""
+    module, _, name = where.rpartition(".")
+    function = getattr(import_module(module), name)
+
+    def interrupted(*arguments: object, **options: object) -> object:
+        signal.raise_signal(signal.SIGINT)
+        return function(*arguments, **options)
+
+    monkeypatch.setattr(where, interrupted)
+
+
+@pytest.mark.usefixtures("applied")
+def test_a_lift_that_is_interrupted_says_what_is_done(
+    reconciler: Reconciler, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_at("reconciler.cli.revising.show_plan", monkeypatch)
+    result = reconciler("lift", "amy")
+    assert (result.code, result.err.strip()) == (130, "Interrupted. The list is written.")
+    assert "amy" not in Path("bans.yaml").read_text()
+    result = reconciler("lift", "amy", *NOW)
+    assert (result.code, result.err.strip()) == (130, "Interrupted. What was done is said above.")
+
+
+@pytest.mark.usefixtures("applied")
 def test_a_lift_at_once_takes_back_what_is_in_no_list_any_more(reconciler: Reconciler, sandbox: Sandbox) -> None:
     before = Path("bans.yaml").read_text()
     reconciler("ban", "zed", "--all", *NOW)
@@ -176,10 +237,14 @@ def test_a_rehearsal_leaves_the_denylist_alone(
 
 
 def test_what_cannot_be_published_is_not_kicked_and_fails(reconciler: Reconciler, sandbox: Sandbox) -> None:
+    subprocess.run(["git", "init", "--quiet"], check=True)
     write("amy")
     result = reconciler("ban", "zed", "--room", "lobby", *NOW)
     assert result.code == 1
     assert "lobby/zed: There is no denylist at denylist.json yet." in result.err
+    assert "1 call failed, so these users may still be in their rooms. Run the same command again;" in result.err
+    assert "The list is written, but not all of it was done at once. To have it reviewed:" in result.out
+    assert "git commit -m 'Ban'\n" in result.out
     assert sandbox.disconnected == ()
 
 
@@ -209,3 +274,17 @@ def test_a_denylist_on_aws_is_not_touched_by_a_rehearsal(reconciler: Reconciler,
     assert "is on AWS, and the calls of this run go to" in result.err
     assert "zed" not in Path("bans.yaml").read_text()
     assert kicks(sandbox) == []
+
+
+@pytest.mark.usefixtures("applied")
+def test_the_denylist_of_another_state_is_never_written(reconciler: Reconciler, sandbox: Sandbox) -> None:
+    before = Path("denylist.json").read_bytes()
+    Path("bans.state.json").write_text(Path("bans.state.json").read_text().replace(state().lineage or "", LINEAGE))
+    for arguments in (["ban", "zed", "--room", "lobby", *NOW], ["lift", "zed", *NOW]):
+        result = reconciler(*arguments)
+        assert result.code == 1
+        assert "denylist.json holds the denylist of another state" in result.err
+    assert (Path("denylist.json").read_bytes(), kicks(sandbox)) == (before, [])
+    for path in Path().glob("bans.state.json*"):  # as in a fresh clone, in which nobody knows better
+        path.unlink()
+    assert reconciler("ban", "zed", "--room", "lobby", *NOW).code == 0

@@ -118,6 +118,11 @@ def test_problems_are_told_and_nothing_is_written(reconciler: Reconciler, folder
         (["ban", "a", "--room", "lobby", "--until", "31.12.2027"], "--until: 31.12.2027 has no time and no time zone"),
         (["ban", "a", "--map", "user_id=x"], "--map says how to read the file of --from"),
         (["ban", "--from", "x", "--map", "player"], "--map: write KEY=COLUMN"),
+        (["ban", "--from", "x", "--map", "user_id=a", "--map", "user_id=b"], "--map: give each key, and each column,"),
+        (
+            ["ban", "--from", "x", "--map", "user_id=a", "--map", "note=a"],
+            "--map: give each key, and each column, once",
+        ),
         (["ban", "a", "--room", "lobby", "--now"], "there is no terminal to ask for confirmation; use --auto-approve"),
         (["ban", "a", "--now", "--dry-run"], "--now and --dry-run exclude each other"),
         (["ban", "a", "--now", "--auto-approve", "--provisional", "x"], "--provisional: write a duration"),
@@ -223,10 +228,11 @@ def test_redacted_runs_name_nobody(reconciler: Reconciler, folder: Path) -> None
         reconciler("ban", "--redact", "zed", "--room", "lobby"),
         reconciler("ban", "--redact", "zed", "--room", "lobby", "--reason", "x"),
         reconciler("ban", "--redact", "zed", "--room", "zed"),
+        reconciler("ban", "--redact", "--from", "raid.csv", "--map", "user_id=zed"),
         reconciler("lift", "--redact", "zedd"),
         reconciler("lift", "--redact", "zed"),
     ]
-    assert [run.code for run in runs] == [0, 0, 1, 1, 1, 0]
+    assert [run.code for run in runs] == [0, 0, 1, 1, 1, 1, 0]
     assert not [run for run in runs if "zed" in (run.out + run.err).replace("redacted", "")]
     assert REDACT.user("zed") in runs[0].out
 
