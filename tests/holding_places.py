@@ -14,7 +14,7 @@ from reconciler.denylist.rows import Row, RowKey
 from reconciler.denylist.value import Contents, End
 from reconciler.publishers.document import DocumentPublisher, Overtaken
 from reconciler.publishers.dynamodb import DynamoDBPublisher
-from reconciler.publishers.publisher import Publisher
+from reconciler.publishers.publisher import Means, Publisher
 from reconciler.publishers.table import Condition
 from reconciler.stores.holder import Holder
 from reconciler.stores.journal import Changes, Journal
@@ -65,10 +65,10 @@ class Place:
             self.document, self.version, self.read = None, self.version + 1, (self.version + 1, Contents())
 
     def publisher(self, now: Callable[[], datetime], meanwhile: Meanwhile = lambda _step: None) -> Publisher:
-        options: dict[str, Any] = {"now": now, "sleep": lambda _seconds: False}
+        means = Means(now, lambda _seconds: False)
         if not self.is_table:
-            return _Document(self, meanwhile, options)
-        publisher = DynamoDBPublisher(self.location, NAME, **options)
+            return _Document(self, meanwhile, means)
+        publisher = DynamoDBPublisher(self.location, NAME, means)
         publisher._table = _Table(self.rows, meanwhile)  # type: ignore[assignment]
         return publisher
 
@@ -128,8 +128,8 @@ def _holds(condition: Condition, row: Row | None) -> bool:
 class _Document(DocumentPublisher[int]):
     """A document that is replaced as a whole."""
 
-    def __init__(self, place: Place, meanwhile: Meanwhile, options: Mapping[str, Any]) -> None:
-        super().__init__(place.location, NAME, **options)
+    def __init__(self, place: Place, meanwhile: Meanwhile, means: Means) -> None:
+        super().__init__(place.location, NAME, means)
         self._place = place
         self._meanwhile = meanwhile
 

@@ -215,7 +215,7 @@ replace_option = option(
     help="Disconnect this user again although the ban is recorded. May be given several times (in the variable: one"
     " per line).",
 )
-all_option = option("--all", "everything", is_flag=True, help="Show every change, even if there are hundreds.")
+all_option = option("--all", "everything", is_flag=True, help="Leave nothing out, even if there are hundreds.")
 approve_option = option("--auto-approve", is_flag=True, help="Do not ask.")
 refresh_option = option("--refresh", is_flag=True, help="Read all of the denylist, for what is wrong with it.")
 lock_timeout_option = option(

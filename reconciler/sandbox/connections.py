@@ -21,6 +21,9 @@ class Line(Protocol):
     def send(self, frame: bytes) -> None:
         """Send a whole WebSocket frame after those before, or drop the client if it has fallen too far behind."""
 
+    def cut(self) -> None:
+        """Break off, without a close."""
+
     def close(self, code: int) -> None:
         """Close with this code after everything that was sent."""
 
@@ -54,6 +57,12 @@ class Connection:
         """Deliver a frame, to a client whose handshake is done."""
         if self._line is not None and not self.is_ended:
             self._line.send(frame)
+
+    def cut(self) -> None:
+        """Break it off: the client hears nothing more, though what it has asked for is still done."""
+        if self._line is not None:
+            self._line.cut()
+            self._line = None
 
     def end(self) -> None:
         """Close it, and listen to it no more."""

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from reconciler.sandbox import errors, sts
 from reconciler.sandbox.errors import ServiceError
-from reconciler.sandbox.faults import Faults
+from reconciler.sandbox.faults import Faults, Unanswered
 from reconciler.sandbox.identities import Caller, Identities
 from reconciler.sandbox.kinds import FaultKind
 from reconciler.sandbox.model import bound, operation_at
@@ -63,14 +63,6 @@ class Reply:
     headers: dict[str, str]
     body: bytes
     request: Request | None
-
-
-class _Unanswered(Exception):
-    """A fault leaves the request without an answer."""
-
-    def __init__(self, kind: FaultKind) -> None:
-        super().__init__(kind)
-        self.kind: FaultKind = kind
 
 
 class _Exchange:
@@ -128,7 +120,7 @@ class Dispatcher:
             headers["x-amzn-ErrorType"] = code
             in_xml = exchange.is_query
             body = sts.error_document(error, exchange.request_id) if in_xml else json.dumps(error.body).encode()
-        except _Unanswered as fault:
+        except Unanswered as fault:
             fate: Literal["cut", "hang"] = "hang" if fault.kind == "timeout" else "cut"
             return Reply(fate, 0, {}, b"", exchange.remembered(now, None, fault.kind))
         return Reply("answer", status, headers, body, exchange.remembered(now, status, code))
@@ -148,7 +140,7 @@ class Dispatcher:
             raise self._fault(kind, operation, params, caller)
         answer = self._service.carry_out(operation, exchange.region, params, now, caller)
         if kind == "cut-after":
-            raise _Unanswered(kind)
+            raise Unanswered(kind)
         return answer.status, b"" if answer.body is None else json.dumps(answer.body).encode()
 
     def _fault(self, kind: FaultKind, operation: str, params: dict[str, Any], caller: Caller) -> Exception:
@@ -168,7 +160,7 @@ class Dispatcher:
             case "bad-credentials":
                 return errors.unrecognized_client()
             case "cut" | "cut-after" | "timeout":
-                return _Unanswered(kind)
+                return Unanswered(kind)
 
     def _sts(self, exchange: _Exchange, now: float) -> tuple[int, bytes]:
         """Status and body of the answer."""

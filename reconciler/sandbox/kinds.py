@@ -1,4 +1,4 @@
-"""How a call to the sandbox may fail."""
+"""How a call to the sandbox may fail, or what a chat client does."""
 
 from typing import Literal, TypeAlias, get_args
 
@@ -17,5 +17,7 @@ FaultKind: TypeAlias = Literal[
 """How a call may fail."""
 
 FAULT_KINDS: tuple[FaultKind, ...] = get_args(FaultKind)
+FAULTS_OF_CLIENTS: tuple[FaultKind, ...] = ("500", "503", "429", "cut", "cut-after", "timeout")
+"""Those that chat clients meet too, when they join and when they ask for something; the others are about who calls."""
 DEFAULT_FAULTS: tuple[FaultKind, ...] = ("500", "503", "429", "cut")
 """Those after which a client may call again."""

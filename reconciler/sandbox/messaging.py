@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from reconciler.sandbox.connections import Connection, Connections
+from reconciler.sandbox.faults import ANSWERS_TO_CLIENTS
 from reconciler.sandbox.feed import Feed
 from reconciler.sandbox.frames import (
     ChatError,
@@ -23,6 +24,7 @@ from reconciler.sandbox.frames import (
     request_id_of,
 )
 from reconciler.sandbox.ids import new_id
+from reconciler.sandbox.kinds import FaultKind
 from reconciler.sandbox.model import check
 from reconciler.sandbox.quota import Quotas
 from reconciler.sandbox.review import Review
@@ -91,13 +93,25 @@ class Messaging:
         connection.end()
         self.connections.remove(connection)
 
-    def receive(self, connection: Connection, text: str | None, now: float) -> Review | None:
-        """Do what a client asks for in a frame, or tell it why not; None stands for a binary frame.
+    def receive(
+        self, connection: Connection, text: str | None, now: float, fault: FaultKind | None = None
+    ) -> Review | None:
+        """Do what a client asks for in a frame, or tell it why not.
+
+        Args:
+            connection: the client's.
+            text: the frame; None stands for a binary one.
+            now: when it arrives, in seconds since 1970.
+            fault: how the request fails, one of FAULTS_OF_CLIENTS; None if it does not.
 
         Returns:
             A message that has to be reviewed, and then goes to `reviewed`.
         """
         if connection.is_ended:
+            return None
+        if fault in ("cut", "cut-after"):
+            connection.cut()
+        if fault in ("cut", "timeout"):
             return None
         request_id = ""
         try:
@@ -106,6 +120,8 @@ class Messaging:
             request_id = request_id_of(request)
             if not within:
                 raise ChatError(429, f"A connection may ask {connection.requests.rate} times a second")
+            if fault is not None and fault in ANSWERS_TO_CLIENTS:
+                raise ChatError(int(fault), ANSWERS_TO_CLIENTS[fault])
             return self._carry_out(connection, request, request_id, now)
         except ChatError as error:
             self._refuse(connection, error, request_id)

@@ -36,8 +36,9 @@ class SandboxOptions:
         room_quota: the same for the operations on rooms, each by itself; those on tags have twice as many.
         token_lifetime: seconds in which a chat token is accepted. What CreateChatToken answers says a minute still.
         session_lifetime: seconds that a session lasts at most; None leaves it to CreateChatToken.
-        latency: seconds between a request and its answer.
-        fault_rate: the percentage of the calls, 0 to 100, that fail with one of `faults`.
+        latency: seconds between a request and its answer, and by which what chat clients hear is late.
+        fault_rate: the percentage of the calls, 0 to 100, that fail with one of `faults`, as do the handshakes and
+            requests of chat clients, which only FAULTS_OF_CLIENTS concern.
         faults: how they fail.
         deny: ARNs of rooms for which every call is answered AccessDeniedException, and of roles that nobody may assume.
         seed: decides which calls fail, and the IDs of new rooms.

@@ -9,9 +9,9 @@ from typing import Any, TextIO
 from reconciler.sandbox.chat_log import ChatLog
 from reconciler.sandbox.connections import Connection
 from reconciler.sandbox.dispatch import Dispatcher, HttpRequest, Reply
-from reconciler.sandbox.faults import Faults
+from reconciler.sandbox.faults import ANSWERS_TO_CLIENTS, Faults, Unanswered
 from reconciler.sandbox.feed import Feed, Watcher
-from reconciler.sandbox.kinds import FaultKind
+from reconciler.sandbox.kinds import FAULTS_OF_CLIENTS, FaultKind
 from reconciler.sandbox.options import SandboxOptions, check_room
 from reconciler.sandbox.request import Request, log_line
 from reconciler.sandbox.review import Review
@@ -115,11 +115,11 @@ class Sandbox:
         self._change(lambda options: replace(options, deny=tuple(denied for denied in options.deny if denied != arn)))
 
     def fault(self, *kinds: FaultKind, rate: float = 100.0) -> None:
-        """From now on, let `rate` percent of the calls fail with one of `kinds`; with no kinds, none."""
+        """From now on, let `rate` percent of the calls and of what clients ask fail with one of `kinds`, if any."""
         self._change(lambda options: replace(options, fault_rate=rate if kinds else 0, faults=kinds))
 
     def fault_next(self, *kinds: FaultKind) -> None:
-        """Let the next calls fail with these, one each, in this order."""
+        """Let the next calls and what chat clients ask next fail with these, one each, in this order."""
         SandboxOptions(faults=kinds)
         with self._lock:
             self._faults.queue(kinds)
@@ -150,11 +150,21 @@ class Sandbox:
         """A connection for the client with this IP address that shows a token. From the server's thread only.
 
         Raises:
-            TokenRefused: the token opens none.
+            TokenRefused: the token opens none, or a fault answers in its place.
+            Unanswered: a fault leaves the client without an answer.
         """
         with self._lock:
+            fault = self._faults.next(FAULTS_OF_CLIENTS)
             try:
-                return self._service.messaging.join(token, address, self._clock())
+                if fault is not None and fault in ANSWERS_TO_CLIENTS:
+                    raise TokenRefused(int(fault), ANSWERS_TO_CLIENTS[fault])
+                if fault is not None and fault != "cut-after":
+                    raise Unanswered(fault)
+                connection = self._service.messaging.join(token, address, self._clock())
+                if fault is not None:  # the token is used up
+                    self._service.messaging.leave(connection)
+                    raise Unanswered(fault)
+                return connection
             except TokenRefused as refused:
                 self._feed.refused(refused.status, str(refused))
                 raise
@@ -173,7 +183,8 @@ class Sandbox:
             OSError: the chat log cannot be written.
         """
         with self._lock:
-            return self._service.messaging.receive(connection, text, self._clock())
+            fault = self._faults.next(FAULTS_OF_CLIENTS)
+            return self._service.messaging.receive(connection, text, self._clock(), fault)
 
     def reviewed(self, connection: Connection, review: Review, answer: bytes | None) -> None:
         """A handler has answered about a client's message; None if it failed. From the server's thread only.

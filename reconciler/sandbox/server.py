@@ -15,15 +15,13 @@ from reconciler.sandbox import page
 from reconciler.sandbox.callers import check_caller
 from reconciler.sandbox.dispatch import MAX_BODY, HttpRequest, Reply
 from reconciler.sandbox.errors import ServiceError
+from reconciler.sandbox.faults import HANG, Unanswered
 from reconciler.sandbox.handlers import Handlers
 from reconciler.sandbox.options import SandboxOptions, address_of
 from reconciler.sandbox.request import Request
 from reconciler.sandbox.sandbox import Sandbox
 from reconciler.sandbox.watching import PATH, watch
 from reconciler.sandbox.websocket import converse, is_handshake
-
-_HANG = 60.0
-"""Seconds that the fault `timeout` holds on to a connection, if the client does not give up before."""
 
 _ACCEPTING = 5
 """Turns of the event loop after which a connection that was just accepted is known to the server, which closes it."""
@@ -136,7 +134,7 @@ class _Server:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if is_handshake(request):  # From any page: the token is the credential, and front-ends have ports of their own.
-            return await converse(request, self.sandbox, self._handlers, self._failed)
+            return await self._converse(request)
         response = await self._respond(request)
         if not response.prepared:
             response.headers.update(page.GUARDED)
@@ -175,8 +173,7 @@ class _Server:
         except Exception as error:
             self._failed(error)
             raise  # aiohttp answers 500
-        if self.sandbox.latency:
-            await self._pause(self.sandbox.latency)
+        await self._pause(self.sandbox.latency)
         return await self._send(request, reply)
 
     def _failed(self, error: Exception) -> None:
@@ -185,14 +182,25 @@ class _Server:
     async def _send(self, request: web.BaseRequest, reply: Reply) -> web.StreamResponse:
         if reply.fate == "answer":
             return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
-        if reply.fate == "hang":
-            await self._pause(_HANG)
+        return await self._break_off(request, hang=reply.fate == "hang")
+
+    async def _converse(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await converse(request, self.sandbox, self._handlers, self._failed, self._pause)
+        except Unanswered as fault:
+            return await self._break_off(request, hang=fault.kind == "timeout")
+
+    async def _break_off(self, request: web.BaseRequest, *, hang: bool) -> web.StreamResponse:
+        if hang:
+            await self._pause(HANG)
         if request.transport is not None:
             request.transport.close()
         return web.Response()  # Goes nowhere: the connection is closed.
 
     async def _pause(self, seconds: float) -> None:
         """Wait, but not longer than the server runs."""
+        if not seconds:
+            return
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.stopping.wait()

@@ -68,10 +68,14 @@ class Heard:
     def __init__(self) -> None:
         self.frames: list[bytes] = []
         self.closed_with: int | None = None
+        self.was_cut = False
 
     def send(self, frame: bytes) -> None:
         assert self.closed_with is None
         self.frames.append(frame)
+
+    def cut(self) -> None:
+        self.was_cut = True
 
     def close(self, code: int) -> None:
         assert self.closed_with is None
@@ -116,10 +120,10 @@ class Client:
         self.line = Heard()
         self.connection.open(self.line)
 
-    def ask(self, request: object, now: float = NOON) -> None:
+    def ask(self, request: object, now: float = NOON, fault: FaultKind | None = None) -> None:
         """Send a request as JSON, or a text as it is."""
         text = request if isinstance(request, str) else json.dumps(request)
-        self._messaging.receive(self.connection, text, now)
+        self._messaging.receive(self.connection, text, now, fault)
 
     def say(self, content: str, now: float = NOON, **members: object) -> None:
         """Send a message."""

@@ -158,3 +158,18 @@ def test_the_sdk_gives_up_on_a_token_that_is_refused_after_four_tries(room: Room
     room.tell("again", "connect", tokens=[used] * 5)
     assert [room.hear("again", "token") for _ in range(4)] == [5, 4, 3, 2]
     assert room.hear("again", "token", "disconnect") == ("disconnect", "socketError")
+
+
+def test_the_sdk_hears_of_a_fault_and_comes_back_after_a_cut(room: Room, sandbox: Sandbox) -> None:
+    tokens = [room.token("zed", "SEND_MESSAGE") for _ in range(3)]
+    sandbox.fault_next("503")
+    room.tell("zed", "connect", tokens=tokens)
+    room.hear("zed", "connect")  # at the second try
+    sandbox.fault_next("500", "cut")
+    room.tell("zed", "sendMessage", **{"with": ["hi"]})
+    error = room.hear("zed", "rejected")
+    assert (error["errorCode"], error["errorMessage"]) == (500, "Internal server error")
+    room.tell("zed", "sendMessage", **{"with": ["hi"]})
+    room.hear("zed", "connect")
+    room.tell("zed", "sendMessage", **{"with": ["back"]})
+    assert room.hear("zed", "message")["content"] == "back"

@@ -104,7 +104,11 @@ _with_settings = gathered(
         help="The same for each operation on rooms, such as ListRooms; those on tags have twice as many.",
     ),
     option(
-        "--latency", type=click.FloatRange(min=0), default=0, metavar="SECONDS", help="How long to delay each answer."
+        "--latency",
+        type=click.FloatRange(min=0),
+        default=0,
+        metavar="SECONDS",
+        help="How late each answer is, and what chat clients hear.",
     ),
     option(
         "--token-lifetime",
@@ -148,7 +152,7 @@ _with_faults = gathered(
         "rate",
         type=click.FloatRange(0, 100),
         metavar="PERCENT",
-        help="What share of the calls fails. [default: 0; with --fault, 100]",
+        help="What share of the calls fails, and of what chat clients ask. [default: 0; with --fault, 100]",
     ),
     option(
         "--fault",
