@@ -280,10 +280,12 @@ def _understood(table: sheet.Sheet, name: str) -> str:
 def _tell(decided: Banning, reading: Reading, workspace: Workspace, *, update: bool) -> None:
     """Say what is listed already, and what was asked for more than once."""
     if decided.repeated:
-        console.say(f"{count(decided.repeated, 'ban')} asked for more than once.\n")
+        was = "ban was" if decided.repeated == 1 else "bans were"
+        console.say(f"{decided.repeated:,} {was} asked for more than once.\n")
     if decided.unchanged:
         users = [escape.user_id(workspace.redact.user(wanted.user_id)) for wanted in decided.unchanged]
-        console.say(f"Listed already, and left as they are: {wording.some(users, _SHOWN)}.\n")
+        are = "ban is listed already, and stays as it is" if len(users) == 1 else "bans are listed already, and stay"
+        console.say(f"{len(users):,} {are}: {wording.some(users, _SHOWN)}.\n")
     for other in decided.other[:_SHOWN] if not update else ():
         console.diagnostic(_other(other, reading, workspace))
     if not update and (more := len(decided.other) - _SHOWN) > 0:

@@ -87,7 +87,7 @@ def test_without_waiting_it_says_when_to_repeat_the_command(reconciler: Reconcil
     assert timedelta(seconds=75) < (then - began) % timedelta(days=1) < timedelta(seconds=140)
     again = reconciler("ban", "zed", "--room", "lobby", "--no-wait", *NOW)
     assert again.code == 0
-    assert again.out.startswith("Listed already, and left as they are: zed.\n")
+    assert again.out.startswith("1 ban is listed already, and stays as it is: zed.\n")
     assert kicks(sandbox) == ["lobby/zed", "lobby/zed"]
 
 

@@ -56,7 +56,7 @@ def test_a_user_id_is_text_whatever_it_looks_like(reconciler: Reconciler, folder
 def test_what_is_listed_already_changes_nothing(reconciler: Reconciler, folder: Path) -> None:
     result = reconciler("ban", "ABC123def456", "--room", "lobby")
     assert (result.code, result.err) == (0, "")
-    assert result.out.startswith("Listed already, and left as they are: ABC123def456.\n")
+    assert result.out.startswith("1 ban is listed already, and stays as it is: ABC123def456.\n")
     assert Path("bans.yaml").read_text() == AWS_EXAMPLE
 
 
@@ -176,7 +176,7 @@ def test_bans_from_a_table(reconciler: Reconciler, folder: Path) -> None:
     assert (result.code, result.err) == (0, "")
     assert result.out.startswith(
         "raid.csv: 4 bans. Columns, separated by semicolons: user_id (from player), reason (from why). Ignored:"
-        " mail.\n\n1 ban asked for more than once.\nListed already, and left as they are: ABC123def456.\n"
+        " mail.\n\n1 ban was asked for more than once.\n1 ban is listed already, and stays as it is: ABC123def456.\n"
     )
     assert Path("bans.yaml").read_text() == (
         AWS_EXAMPLE + ZED + '  - user_id: "00123"\n    rooms: [lobby]\n    reason: a;b\n'
