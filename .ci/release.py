@@ -101,14 +101,14 @@ def version_of(tag: str) -> str:
 
 
 def notes(root: Path, version: str) -> str:
-    """What the changelog says of a version.
+    """What the changelog says of a version, for a page that shows each line break: an entry is one line.
 
     Raises:
         NotReady: It says nothing.
     """
     for section in sections((root / CHANGELOG).read_text(encoding="utf-8")):
         if section.name == version and section.text:
-            return section.text
+            return re.sub(r"\n +(?! |[-*] )", " ", section.text)
     raise NotReady(f"{CHANGELOG} says nothing about {version}: `make release VERSION={version}` heads its section.")
 
 
