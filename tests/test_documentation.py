@@ -2,8 +2,10 @@
 
 import ast
 import json
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,3 +114,14 @@ def test_the_script_of_the_readme_runs(folder: Path, capsys: pytest.CaptureFixtu
     (script,) = blocks(ROOT / "README.md", "python")
     exec(compile(script, "README.md", "exec"), {})
     assert capsys.readouterr().out == "ban lobby/ABC123def456 new\n"
+
+
+def test_the_first_example_of_the_readme_bans_somebody(tmp_path: Path) -> None:
+    example = blocks(ROOT / "README.md", "sh")[0]
+    ours = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path)}
+    done = subprocess.run(
+        ["sh", "-eu"], input=example, cwd=tmp_path, env=ours, check=False, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert "\nPlan: 1 to ban, 0 to update, 0 to lift.\n" in done.stdout
+    assert "\nApply complete: 1 banned, 0 updated, 0 lifted.\n" in done.stdout
