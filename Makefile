@@ -1,12 +1,13 @@
 # `make demo` and `make test` install everything they need into .venv.
 
 PYTHON ?= python3
+PYTHONS ?= $(PYTHON)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo plan apply test lint format schema bench build clean
+.PHONY: help demo plan apply test lint format schema bench dist build release clean
 
 help:
 	@echo 'make demo    a user is banned, in a local sandbox; with PAGE=1 it stays, to play with'
@@ -17,7 +18,9 @@ help:
 	@echo 'make format  let ruff format the code'
 	@echo 'make schema  update docs/bans.schema.json'
 	@echo 'make bench   measure, as ratios within one run'
-	@echo 'make build   build the wheel and try it in an empty environment'
+	@echo 'make dist    build the packages and check them'
+	@echo 'make build   the same, and try the wheel in an empty environment of each of PYTHONS'
+	@echo 'make release write VERSION where it is named, and head the changelog: docs/releasing.md'
 	@echo 'make clean   remove everything that the other commands made'
 
 $(BIN)/python:
@@ -64,10 +67,19 @@ schema: $(VENV)/.installed
 bench: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.bench
 
-build: $(VENV)/.installed-dev
+# Without isolation, so that constraints.txt says which version of the builder makes the very bytes. The wheel is built
+# from the sdist.
+dist: $(VENV)/.installed-dev
 	@rm -rf dist
-	@$(BIN)/python -m build --outdir dist
-	@sh tests/try-wheel.sh '$(PYTHON)' dist/*.whl
+	@$(BIN)/python -m build --no-isolation --outdir dist
+	@$(BIN)/check-wheel-contents dist/*.whl
+	@$(BIN)/twine check --strict dist/*
+
+build: dist
+	@for python in $(PYTHONS); do sh tests/try-wheel.sh "$$python" dist/*.whl || exit 1; done
+
+release: | $(BIN)/python
+	@$(BIN)/python .ci/release.py prepare '$(VERSION)'
 
 clean:
 	@rm -rf $(VENV) dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis

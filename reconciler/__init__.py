@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
+# The name of the package that is installed. On PyPI, `reconciler` is somebody else's project.
+DISTRIBUTION = "ivschat-reconciler"
+
 # Name → module, imported when it is asked for (PEP 562): importing the package costs nothing. Names that are not in
 # `__all__` are for the command line.
 _MODULES = {

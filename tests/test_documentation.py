@@ -2,8 +2,10 @@
 
 import ast
 import json
+import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -98,7 +100,9 @@ def test_the_plan_of_a_list_that_gets_a_denylist_is_as_in_the_readme(reconciler:
     text = (ROOT / "README.md").read_text()
     shown = re.search(r"\$ reconciler plan\n((?:    .*publish.*\n)+(?:    .*\n|\n)+)", text)
     assert shown is not None
-    rooms = "version: 1\nrooms:\n" + "".join(re.findall(r"^  (?:lobby|finals): arn:.*\n", text, re.MULTILINE)[:2])
+    rooms = "version: 1\nrooms:\n" + "".join(
+        dict.fromkeys(re.findall(r"^  (?:lobby|finals): arn:.*\n", text, re.MULTILINE))
+    )
     bans = "bans:\n  - {user_id: ABC123def456, rooms: [lobby]}\n  - {user_id: zed, rooms: all}\n"
     Path("bans.yaml").write_text(rooms + bans)
     assert reconciler("import", "--auto-approve").code == 0
@@ -110,3 +114,14 @@ def test_the_script_of_the_readme_runs(folder: Path, capsys: pytest.CaptureFixtu
     (script,) = blocks(ROOT / "README.md", "python")
     exec(compile(script, "README.md", "exec"), {})
     assert capsys.readouterr().out == "ban lobby/ABC123def456 new\n"
+
+
+def test_the_first_example_of_the_readme_bans_somebody(tmp_path: Path) -> None:
+    example = blocks(ROOT / "README.md", "sh")[0]
+    ours = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path)}
+    done = subprocess.run(
+        ["sh", "-eu"], input=example, cwd=tmp_path, env=ours, check=False, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert "\nPlan: 1 to ban, 0 to update, 0 to lift.\n" in done.stdout
+    assert "\nApply complete: 1 banned, 0 updated, 0 lifted.\n" in done.stdout

@@ -16,7 +16,7 @@ import click
 from click.shell_completion import CompletionItem
 from typing_extensions import override  # in typing since Python 3.12
 
-from reconciler import __version__
+from reconciler import DISTRIBUTION, __version__
 from reconciler.cli import console
 from reconciler.cli.groups import INSTEAD, Group, UnknownCommand, did_you_mean
 from reconciler.cli.options import Misuse, Told, examples
@@ -83,7 +83,9 @@ class _Commands(Group):
         "reconciler ban zed --room lobby --reason Spam --for 7d", "reconciler plan", "reconciler COMMAND --help"
     ),
 )
-@click.version_option(__version__, message="reconciler %(version)s")
+@click.version_option(
+    __version__, message=f"reconciler %(version)s ({DISTRIBUTION}, Python {sys.version.split(maxsplit=1)[0]})"
+)
 def cli() -> None:
     """Keeps the bans of Amazon IVS Chat rooms as a reviewed list in git.
 

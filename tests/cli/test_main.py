@@ -27,7 +27,8 @@ from tests.command_line import AWS_EXAMPLE, Reconciler, banning, in_a_process
 
 
 def test_version_and_help(reconciler: Reconciler) -> None:
-    assert reconciler("--version").out == f"reconciler {__version__}\n"
+    python = ".".join(map(str, sys.version_info[:3]))
+    assert reconciler("--version").out == f"reconciler {__version__} (ivschat-reconciler, Python {python})\n"
     for command in ("validate", "plan", "apply", "show", "sandbox"):
         assert f"\n  {command} " in reconciler("--help").out
         assert reconciler(command, "--help").code == 0

@@ -74,5 +74,7 @@ def test_the_sandbox_has_the_named_rooms_of_the_list_and_as_many_more_as_asked_f
 def test_without_aiohttp_it_says_what_to_install(folder: Path) -> None:
     (folder / "aiohttp.py").write_text("raise ModuleNotFoundError(name='aiohttp')\n")
     failed = run("sandbox", "--", "true", PYTHONPATH=str(folder))
-    assert failed.stderr == "Error: The sandbox needs aiohttp. Install reconciler with its extra: [sandbox]\n"
+    assert failed.stderr == (
+        "Error: The sandbox needs aiohttp, which an extra brings: pip install 'ivschat-reconciler[sandbox]'\n"
+    )
     assert failed.returncode == 1

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from reconciler import escape, sandbox
+from reconciler import DISTRIBUTION, escape, sandbox
 from reconciler.banlist.value import BanList
 from reconciler.bans import BanKey, address
 from reconciler.cli import console
@@ -240,7 +240,7 @@ def _running(options: "SandboxOptions", on_request: Callable[["Request"], None] 
             yield box
     except ModuleNotFoundError as error:  # aiohttp is an extra
         raise ReconcilerError(
-            f"The sandbox needs {error.name}. Install reconciler with its extra: [sandbox]"
+            f"The sandbox needs {error.name}, which an extra brings: pip install '{DISTRIBUTION}[sandbox]'"
         ) from error
     except BrokenPipeError:  # the reader of our output has gone
         raise
