@@ -10,6 +10,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 PAGE = 100
+PAGES = 500
 ATTEMPTS = 3
 TIMEOUT = 30  # seconds
 
@@ -44,18 +45,19 @@ class Api:
     headers: Mapping[str, str]
 
     def listed(self, path: str) -> Iterator[Json]:
-        """Every item of a list that comes in pages.
+        """Every item of a list that comes in pages, up to 50,000.
+
+        Whether there is another page is in the header `Link`. GitLab may leave items out of a page that the caller may
+        not see, so a short page is no sign of the last one.
 
         Raises:
             ApiFailed: a page cannot be read.
         """
-        page = 1
-        while True:
-            items = self.call("GET", f"{path}?per_page={PAGE}&page={page}")
+        for page in range(1, PAGES + 1):
+            items, links = self._answer("GET", f"{path}?per_page={PAGE}&page={page}")
             yield from items
-            if len(items) < PAGE:
+            if 'rel="next"' not in links and (links or len(items) < PAGE):
                 return
-            page += 1
 
     def call(self, method: str, path: str, content: object = None) -> Json:
         """Call the API, up to three times while it does not answer.
@@ -71,6 +73,10 @@ class Api:
         Raises:
             ApiFailed: it refuses the request, or does not answer.
         """
+        return self._answer(method, path, content)[0]
+
+    def _answer(self, method: str, path: str, content: object = None) -> tuple[Json, str]:
+        """The JSON that it answers, and the links to other pages."""
         request = Request(  # noqa: S310 - the CI system names the address
             f"{self.url}/{path}",
             method=method,
@@ -81,7 +87,7 @@ class Api:
         while True:
             try:
                 with urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
-                    return json.load(answer)
+                    return json.load(answer), answer.headers.get("Link", "")
             except HTTPError as error:
                 error.close()
                 failure = ApiFailed(f"{self.name} answers {error.code}", error.code)

@@ -24,7 +24,7 @@ def apply() -> int:
     headline = "Applied:" if code == 0 else "**Not everything was applied.** What was done is recorded. Run this again."
     runner.summarise(f"{headline}\n\n{runner.fenced(text[-SHOWN:])}")
     if code:
-        runner.annotate("error", f"reconciler apply ended with {code}. The page of the run says what to do.")
+        runner.annotate("error", f"reconciler apply ended with {code}. The end of its output says what to do.")
     return code
 
 

@@ -1,16 +1,76 @@
-"""The comment of a pull request on GitHub that is made once and kept up to date."""
+"""The comment of a proposed change that is made once and kept up to date: on GitHub, and as a note on GitLab."""
 
-from reconciler.ci.api import Api, ApiFailed
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
+
+from reconciler.ci.api import Api, ApiFailed, Json
 
 
-class Comments:
-    """The comments of the pull requests of a repository.
+class Comments(ABC):
+    """The comments of the proposed changes of a repository."""
+
+    _api: Api
+    _update: ClassVar[str]
+    """The HTTP method that changes a comment."""
+
+    def put(self, number: int, body: str, *, marker: str) -> str:
+        """Make the comment, or bring it up to date.
+
+        Args:
+            number: the number of the proposed change.
+            body: Markdown that begins with the marker.
+            marker: an HTML comment by which to tell it from other comments.
+
+        Returns:
+            The address of the comment.
+
+        Raises:
+            ApiFailed: the token may not comment, or the API does not answer.
+        """
+        every, each = self._paths(number)
+        ours = self._find(every, marker)
+        if ours is None:
+            made = self._api.call("POST", every, {"body": body})
+        else:
+            made = self._api.call(self._update, f"{each}/{ours}", {"body": body})
+        return self._address(made).split("\n", maxsplit=1)[0]
+
+    def _find(self, comments: str, marker: str) -> int | None:
+        """The comment that was made before.
+
+        Anybody who may comment can write the marker too. Their comment is left alone, since its author could change it
+        later.
+        """
+        is_ours = self._recogniser()
+        for comment in self._api.listed(comments):
+            if (comment.get("body") or "").startswith(marker) and is_ours(comment.get("author") or comment.get("user")):
+                return int(comment["id"])
+        return None
+
+    @abstractmethod
+    def _recogniser(self) -> Callable[[Json], bool]:
+        """What tells whether an author is who comments here."""
+
+    @abstractmethod
+    def _paths(self, number: int) -> tuple[str, str]:
+        """The path where the comments of a change are listed and made, and the one below which each of them is."""
+
+    @abstractmethod
+    def _address(self, made: Json) -> str:
+        """Where people see a comment, by what the API says of it."""
+
+
+class GithubComments(Comments):
+    """The comments of the pull requests of a repository on GitHub.
 
     Args:
         url: the address of GitHub's API.
         repository: `OWNER/REPOSITORY`.
         token: a token that may read and write the comments.
     """
+
+    _update = "PATCH"
 
     def __init__(self, url: str, repository: str, token: str) -> None:
         headers = {
@@ -21,45 +81,45 @@ class Comments:
         self._api = Api("GitHub", url, headers)
         self._issues = f"repos/{repository}/issues"
 
-    def put(self, number: int, body: str, *, marker: str) -> str:
-        """Make the comment, or bring it up to date.
-
-        Args:
-            number: the number of the pull request.
-            body: Markdown that begins with the marker.
-            marker: an HTML comment by which to tell it from other comments.
-
-        Returns:
-            The address of the comment.
-
-        Raises:
-            ApiFailed: the token may not comment, or GitHub does not answer.
-        """
-        comments = f"{self._issues}/{number}/comments"
-        ours = self._find(comments, marker)
-        if ours is None:
-            made = self._api.call("POST", comments, {"body": body})
-        else:
-            made = self._api.call("PATCH", f"{self._issues}/comments/{ours}", {"body": body})
-        return str(made.get("html_url", "")).split("\n", maxsplit=1)[0]
-
-    def _find(self, comments: str, marker: str) -> int | None:
-        """The comment that was made before.
-
-        Anybody who may comment can write the marker too. Their comment is left alone, since its author could change it
-        later.
-        """
-        login = self._own_login()
-        for comment in self._api.listed(comments):
-            author = comment.get("user") or {}
-            ours = author.get("type") == "Bot" if login is None else author.get("login") == login
-            if ours and (comment.get("body") or "").startswith(marker):
-                return int(comment["id"])
-        return None
-
-    def _own_login(self) -> str | None:
-        """Whose token it is; None for a token of the run or of an app, which comment as bots and cannot ask."""
+    def _recogniser(self) -> Callable[[Json], bool]:
         try:
-            return str(self._api.call("GET", "user")["login"])
+            login = str(self._api.call("GET", "user")["login"])
         except (ApiFailed, KeyError):
-            return None
+            # A token of the run or of an app comments as a bot, and cannot ask whose it is.
+            return lambda author: bool(author) and author.get("type") == "Bot"
+        return lambda author: bool(author) and author.get("login") == login
+
+    def _paths(self, number: int) -> tuple[str, str]:
+        return f"{self._issues}/{number}/comments", f"{self._issues}/comments"
+
+    def _address(self, made: Json) -> str:
+        return str(made.get("html_url", ""))
+
+
+class GitlabNotes(Comments):
+    """The notes of the merge requests of a project on GitLab (https://docs.gitlab.com/api/notes/#merge-requests).
+
+    Args:
+        url: the address of GitLab's API.
+        project: the ID of the project.
+        page: the address of the project.
+        token: an access token with the scope `api`.
+    """
+
+    _update = "PUT"
+
+    def __init__(self, url: str, project: str, page: str, token: str) -> None:
+        self._api = Api("GitLab", url, {"PRIVATE-TOKEN": token})
+        self._requests = f"projects/{project}/merge_requests"
+        self._page = page
+
+    def _recogniser(self) -> Callable[[Json], bool]:
+        us = self._api.call("GET", "user")["id"]
+        return lambda author: bool(author) and author.get("id") == us
+
+    def _paths(self, number: int) -> tuple[str, str]:
+        notes = f"{self._requests}/{number}/notes"
+        return notes, notes
+
+    def _address(self, made: Json) -> str:
+        return f"{self._page}/-/merge_requests/{made.get('noteable_iid')}#note_{made.get('id')}"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.ci import runner
+from reconciler.ci.platform import OUTPUTS
 
 ACTIONS = ("ban", "update", "lift", "repeat")
 PLAN = "plan.json"
@@ -39,7 +40,7 @@ def finish() -> int:
     Returns:
         The exit code that `plan` left; 1 if it left none.
     """
-    code = runner.setting("EXIT_CODE")
+    code = runner.platform().exit_code
     return int(code) if code.isdigit() else 1
 
 
@@ -75,8 +76,9 @@ def _plan() -> int:
     environment = runner.options(without="RECONCILER_DETAILED_EXITCODE")
     plan = runner.scratch(PLAN)
 
-    # What this prints is meant for the runner: annotations at the lines of the list.
-    valid = subprocess.run(["reconciler", "validate", "--format", "github"], env=environment, check=False)
+    # What this prints is meant for the CI system: on GitHub, annotations at the lines of the list.
+    problems = runner.platform().problems
+    valid = subprocess.run(["reconciler", "validate", "--format", problems], env=environment, check=False)
     with runner.plain_output():
         command = ["reconciler", "plan", "--format", "markdown", "--out", str(plan)]
         planned = subprocess.run(command, env=environment, stdout=subprocess.PIPE, check=False)
@@ -100,7 +102,7 @@ def _refuse_a_list_from_elsewhere() -> None:
     Raises:
         StepFailed: it is not; a symbolic link may lead to a file of the runner.
     """
-    workspace = runner.setting("GITHUB_WORKSPACE")
+    workspace = runner.platform().workspace
     if workspace and not Path(os.path.realpath(runner.ban_list())).is_relative_to(os.path.realpath(workspace)):
         raise runner.StepFailed(
             "The ban list is outside the checkout, or a symbolic link leads out of it, so it was not read. Put the file"
@@ -137,7 +139,7 @@ def _is_committed(path: str) -> bool:
 
 def _forget() -> None:
     """Leave the later steps no plan: there is none yet, or none that counts."""
-    for name in (PLAN, BODY):
+    for name in (PLAN, BODY, OUTPUTS):
         runner.scratch(name).unlink(missing_ok=True)
 
 

@@ -1,25 +1,22 @@
-"""What the runner of GitHub Actions gives a step, and what it reads back."""
+"""The run that a step belongs to: the CI system that it is on, and the options of `reconciler` in it."""
 
-import json
 import os
-import secrets
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
-# Characters: a step may write 1 MiB of summary, and GitHub drops a longer one as a whole.
-SUMMARY_LIMIT = 900_000
+from reconciler.ci.github import Github
+from reconciler.ci.gitlab import Gitlab
+from reconciler.ci.platform import Platform, StepFailed, setting
+
+__all__ = [
+    "StepFailed", "annotate", "ban_list", "fenced", "options", "output", "plain_output", "platform", "run_url",
+    "scratch", "setting", "summarise",
+]  # fmt: skip
 
 
-class StepFailed(Exception):
-    """The step cannot go on. The message says why, and what to do; it quotes nothing that others wrote."""
-
-
-def setting(name: str) -> str:
-    """A variable of the environment; empty if it is not set."""
-    return os.environ.get(name, "")
+def platform() -> Platform:
+    """The CI system that runs this step."""
+    return Gitlab() if setting("GITLAB_CI") == "true" else Github()
 
 
 def options(*, without: str = "") -> dict[str, str]:
@@ -41,59 +38,32 @@ def ban_list() -> str:
 
 def scratch(name: str) -> Path:
     """A file that one step of a run leaves for the next."""
-    if not setting("RUNNER_TEMP"):
-        raise StepFailed("RUNNER_TEMP is not set. This step runs in a job of GitHub Actions.")
-    folder = Path(setting("RUNNER_TEMP")) / "reconciler"
-    folder.mkdir(exist_ok=True)
-    return folder / name
-
-
-def pull_request() -> int | None:
-    """The number of the pull request that started the run, if one did."""
-    path = setting("GITHUB_EVENT_PATH")
-    event: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
-    request = event.get("pull_request")
-    return int(request["number"]) if request else None
+    return platform().folder / name
 
 
 def run_url() -> str:
     """The page of this run."""
-    return f"{setting('GITHUB_SERVER_URL')}/{setting('GITHUB_REPOSITORY')}/actions/runs/{setting('GITHUB_RUN_ID')}"
+    return platform().run_url
 
 
 def output(**values: object) -> None:
     """Set outputs of the step. The values are our own words and figures, one line each."""
-    with open(os.environ["GITHUB_OUTPUT"], "a", encoding="utf-8") as file:
-        for name, value in values.items():
-            file.write(f"{name.replace('_', '-')}={value}\n")
+    platform().output(**values)
 
 
 def summarise(markdown: str) -> None:
     """Add to the page of the run."""
-    path = setting("GITHUB_STEP_SUMMARY")
-    if path:
-        with open(path, "a", encoding="utf-8") as file:
-            file.write(markdown[:SUMMARY_LIMIT] + "\n")
+    platform().summarise(markdown)
 
 
 def annotate(level: str, message: str) -> None:
-    """Show a message on the page of the run: an `error`, a `warning` or a `notice`."""
-    escaped = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-    sys.stdout.write(f"::{level} title=reconciler::{escaped}\n")
-    sys.stdout.flush()
+    """Show a message to whoever looks at the run: an `error`, a `warning` or a `notice`."""
+    platform().annotate(level, message)
 
 
-@contextmanager
-def plain_output() -> Iterator[None]:
-    """Let the runner take nothing that is printed meanwhile for a command, whatever a ban list says."""
-    word = secrets.token_hex(16)
-    sys.stdout.write(f"::stop-commands::{word}\n")
-    sys.stdout.flush()
-    try:
-        yield
-    finally:
-        sys.stdout.write(f"\n::{word}::\n")
-        sys.stdout.flush()
+def plain_output() -> AbstractContextManager[None]:
+    """Let the CI system take nothing that is printed meanwhile for a command, whatever a ban list says."""
+    return platform().plain_output()
 
 
 def fenced(text: str) -> str:

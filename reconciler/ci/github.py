@@ -1,0 +1,117 @@
+"""What GitHub Actions gives a step, and what it reads back."""
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from reconciler.ci.comments import Comments, GithubComments
+from reconciler.ci.platform import Platform, Server, StepFailed, Target, Words, setting
+
+# Characters: a step may write 1 MiB of summary, and GitHub drops a longer one as a whole.
+SUMMARY_LIMIT = 900_000
+
+
+class Github(Platform):
+    """A step of the action."""
+
+    words = Words(
+        page="on the page of this run",
+        comment="a comment",
+        not_allowed="the token may not comment ({status}), as on a pull request from a fork",
+        cannot_fetch="its checkout needs a remote `origin` and a token",
+        check_out="Check out the branch itself: actions/checkout with `ref: ${{ github.ref }}`.",
+        let_push="Let the workflow push (`contents: write`)",
+    )
+    problems = "github"  # annotations
+
+    @property
+    def workspace(self) -> str:
+        return setting("GITHUB_WORKSPACE")
+
+    @property
+    def folder(self) -> Path:
+        if not setting("RUNNER_TEMP"):
+            raise StepFailed("RUNNER_TEMP is not set. This step runs in a job of GitHub Actions, or of GitLab CI/CD.")
+        folder = Path(setting("RUNNER_TEMP")) / "reconciler"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    @property
+    def branch(self) -> str | None:
+        ref = setting("GITHUB_REF")
+        return ref.removeprefix("refs/heads/") if ref.startswith("refs/heads/") else None
+
+    @property
+    def change(self) -> int | None:
+        path = setting("GITHUB_EVENT_PATH")
+        event: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
+        request = event.get("pull_request")
+        return int(request["number"]) if request else None
+
+    @property
+    def target(self) -> Target | None:
+        return None  # actions/checkout takes the merge of both
+
+    @property
+    def server(self) -> Server:
+        return Server(
+            remote="origin",
+            url=setting("GITHUB_SERVER_URL"),
+            user="x-access-token",
+            token=setting("GITHUB_TOKEN"),
+            name="github-actions[bot]",
+            email="41898282+github-actions[bot]@users.noreply.github.com",
+        )
+
+    @property
+    def run_url(self) -> str:
+        return f"{setting('GITHUB_SERVER_URL')}/{setting('GITHUB_REPOSITORY')}/actions/runs/{setting('GITHUB_RUN_ID')}"
+
+    @property
+    def run_name(self) -> str:
+        return f"{setting('GITHUB_RUN_ID')}-{setting('GITHUB_RUN_ATTEMPT') or 1}"
+
+    def comments(self) -> Comments | None:
+        if setting("INPUT_COMMENT") != "true":
+            return None
+        return GithubComments(setting("GITHUB_API_URL"), setting("GITHUB_REPOSITORY"), setting("GITHUB_TOKEN"))
+
+    @property
+    def planned(self) -> bool:
+        return setting("PLANNED") == "success"
+
+    @property
+    def exit_code(self) -> str:
+        return setting("EXIT_CODE")
+
+    def output(self, **values: object) -> None:
+        with open(os.environ["GITHUB_OUTPUT"], "a", encoding="utf-8") as file:
+            for name, value in values.items():
+                file.write(f"{name.replace('_', '-')}={value}\n")
+
+    def summarise(self, markdown: str) -> None:
+        path = setting("GITHUB_STEP_SUMMARY")
+        if path:
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(markdown[:SUMMARY_LIMIT] + "\n")
+
+    def annotate(self, level: str, message: str) -> None:
+        escaped = message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+        sys.stdout.write(f"::{level} title=reconciler::{escaped}\n")
+        sys.stdout.flush()
+
+    @contextmanager
+    def plain_output(self) -> Iterator[None]:
+        word = secrets.token_hex(16)
+        sys.stdout.write(f"::stop-commands::{word}\n")
+        sys.stdout.flush()
+        try:
+            yield
+        finally:
+            sys.stdout.write(f"\n::{word}::\n")
+            sys.stdout.flush()

@@ -1,0 +1,217 @@
+"""A GitLab on loopback: the part of its API that shows a plan, and its repositories over HTTP.
+
+It answers in the documented shapes, and refuses what GitLab refuses. From the documentation and the source of GitLab
+(gitlab.com/gitlab-org/gitlab, mirrored as github.com/gitlabhq/gitlabhq):
+
+- `doc/api/notes.md`, "Merge requests": the paths, the fields of a note, and its limit of 1,000,000 characters. Notes
+  come newest first.
+- `lib/api/notes.rb`: a page is filled first, and then loses the notes that the caller may not read. So there may be
+  fewer than `per_page` on a page that is not the last.
+- `lib/api/helpers/notes_helpers.rb`: a note that is not valid is a 400 with what is wrong with it; only its author (or
+  a maintainer) may change a note.
+- `doc/api/rest/_index.md`, "Pagination": `per_page` is 20 unless given, and 100 at most; `Link` and `x-next-page`.
+- `doc/api/rest/authentication.md`: 401 and its body without a good token, 403 `insufficient_scope` for a token that
+  may do less.
+- `doc/api/rest/troubleshooting.md`: the other status codes.
+- `doc/user/project/settings/project_access_tokens.md`: any user name goes with a token in git.
+- `doc/ci/jobs/ci_job_token.md`: the token of a job signs in as `gitlab-ci-token`, and may not push unless the project
+  lets it.
+"""
+
+import base64
+import json
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+NOTE_TOKEN, PUSH_TOKEN, JOB_TOKEN = "note-token", "push-token", "job-token"
+READ_TOKEN = "a-token-that-may-only-read"
+PROJECT, REQUEST = 3, 7
+BOT = {"id": 11, "username": "project_3_bot", "name": "reconciler", "state": "active", "bot": True}
+SOMEBODY = {"id": 1, "username": "pipin", "name": "Pip", "state": "active"}
+
+Answer = tuple[int, object, dict[str, str]]
+UNAUTHORISED: Answer = (401, {"message": "401 Unauthorized"}, {})
+
+
+@dataclass
+class Gitlab:
+    """What the server holds, and what it was asked."""
+
+    repositories: Path
+    url: str = ""
+    notes: list[dict[str, Any]] = field(default_factory=list)  # oldest first
+    hidden: set[int] = field(default_factory=set)  # notes that the caller may not read
+    requests: list[str] = field(default_factory=list)
+    refuses: int | None = None  # the status for each note that is to be made
+    public: bool = False
+
+    def add(self, body: str, author: dict[str, Any] = SOMEBODY) -> dict[str, Any]:
+        """Somebody comments."""
+        note = {
+            "id": len(self.notes) + 300,
+            "body": body,
+            "attachment": None,
+            "author": author,
+            "created_at": "2013-10-02T08:57:14Z",
+            "updated_at": "2013-10-02T08:57:14Z",
+            "system": False,
+            "noteable_id": 2,
+            "noteable_type": "MergeRequest",
+            "project_id": PROJECT,
+            "noteable_iid": REQUEST,
+            "resolvable": False,
+            "confidential": False,
+            "internal": False,
+        }
+        self.notes.append(note)
+        return note
+
+    def bodies(self) -> list[str]:
+        """The notes of ours."""
+        return [note["body"] for note in self.notes if note["author"] is BOT]
+
+    def answer(self, method: str, path: str, token: str, content: dict[str, Any]) -> Answer:
+        """The API, below `/api/v4`."""
+        address = urlsplit(path)
+        if token not in {NOTE_TOKEN, READ_TOKEN}:
+            return UNAUTHORISED
+        if method != "GET" and token == READ_TOKEN:
+            text = "The request requires higher privileges than provided by the access token."
+            return 403, {"error": "insufficient_scope", "error_description": text, "scope": "api"}, {}
+        if address.path == "/user":
+            return 200, BOT, {}
+        match = re.fullmatch(r"/projects/(\d+)/merge_requests/(\d+)/notes(?:/(\d+))?", address.path)
+        if match is None or int(match[1]) != PROJECT:
+            return 404, {"message": "404 Project Not Found"}, {}
+        if int(match[2]) != REQUEST:
+            return 404, {"message": "404 Merge Request Not Found"}, {}
+        if method == "GET":
+            return self._list(address.path, parse_qs(address.query))
+        if self.refuses is not None:
+            return self.refuses, {"message": f"{self.refuses} refused"}, {}
+        return self._write(method, int(match[3] or 0), content)
+
+    def _list(self, path: str, query: dict[str, list[str]]) -> Answer:
+        size, page = min(int(query.get("per_page", ["20"])[0]), 100), int(query.get("page", ["1"])[0])
+        pages = max(1, -(-len(self.notes) // size))
+        found = [*reversed(self.notes)][size * (page - 1) : size * page]
+        links = {"first": 1, "last": pages} | ({"next": page + 1} if page < pages else {})
+        headers = {
+            "Link": ", ".join(
+                f'<{self.url}/api/v4{path}?page={number}&per_page={size}>; rel="{name}"'
+                for name, number in links.items()
+            ),
+            "x-next-page": str(links.get("next", "")),
+            "x-page": str(page),
+            "x-per-page": str(size),
+            "x-total": str(len(self.notes)),
+            "x-total-pages": str(pages),
+        }
+        return 200, [note for note in found if note["id"] not in self.hidden], headers
+
+    def _write(self, method: str, id_: int, content: dict[str, Any]) -> Answer:
+        if "body" not in content:
+            return 400, {"error": "body is missing"}, {}
+        if len(content["body"]) > 1_000_000:
+            text = '400 Bad request - Note {:note=>["is too long (maximum is 1000000 characters)"]}'
+            return 400, {"message": text}, {}
+        if method == "POST":
+            return 201, self.add(content["body"], BOT), {}
+        [note] = [note for note in self.notes if note["id"] == id_]
+        if note["author"] is not BOT:
+            return 403, {"message": "403 Forbidden"}, {}
+        note["body"] = content["body"]
+        return 200, note, {}
+
+    def may(self, authorisation: str, path: str, query: str) -> bool:
+        """Whether whoever signs in like this may read from, or push to, a repository."""
+        user, _, password = base64.b64decode(authorisation.removeprefix("Basic ").encode()).decode().partition(":")
+        pushing = "git-receive-pack" in path + query
+        if password == PUSH_TOKEN and user:
+            return True
+        if (user, password) == ("gitlab-ci-token", JOB_TOKEN):
+            return not pushing and path.startswith(("/group/", "/fork/"))
+        return False
+
+
+@contextmanager
+def gitlab(repositories: Path) -> Iterator[Gitlab]:
+    """Run the server.
+
+    Args:
+        repositories: a folder with bare repositories, at their paths.
+    """
+    state = Gitlab(repositories)
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            address = urlsplit(self.path)
+            given = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            state.requests.append(f"{self.command} {self.path}")
+            if not address.path.startswith("/api/v4/"):
+                self._git(address.path, address.query, given)
+                return
+            content = json.loads(given or b"{}") if self.headers.get("Content-Type") == "application/json" else {}
+            token = self.headers.get("PRIVATE-TOKEN", "")
+            status, body, headers = state.answer(self.command, self.path.removeprefix("/api/v4"), token, content)
+            self._send(status, {"Content-Type": "application/json", **headers}, json.dumps(body).encode())
+
+        do_GET = do_POST = do_PUT = _answer  # noqa: N815 - named by http.server
+
+        def _git(self, path: str, query: str, given: bytes) -> None:
+            authorisation = self.headers.get("Authorization", "").replace("basic ", "Basic ")
+            reading = state.public and "receive-pack" not in path + query
+            if not reading and not (authorisation and state.may(authorisation, path, query)):
+                self._send(401, {"WWW-Authenticate": 'Basic realm="GitLab"'}, b"HTTP Basic: Access denied")
+                return
+            done = subprocess.run(
+                ["git", "-c", "receive.advertisePushOptions=true", "http-backend"],
+                input=given,
+                capture_output=True,
+                check=True,
+                env=dict(os.environ)
+                | {
+                    "GIT_PROJECT_ROOT": str(state.repositories),
+                    "GIT_HTTP_EXPORT_ALL": "1",
+                    "REMOTE_USER": "somebody",
+                    "REQUEST_METHOD": self.command,
+                    "PATH_INFO": path,
+                    "QUERY_STRING": query,
+                    "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+                    "CONTENT_LENGTH": str(len(given)),
+                    "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+                    "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+                },
+            )
+            head, _, body = done.stdout.partition(b"\r\n\r\n")
+            headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+            self._send(int(headers.pop("Status", "200").split()[0]), headers, body)
+
+        def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+            self.send_response(status)
+            for name, value in {**headers, "Content-Length": str(len(body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        state.url = f"http://127.0.0.1:{server.server_port}"
+        try:
+            yield state
+        finally:
+            server.shutdown()
+            thread.join()
