@@ -7,6 +7,8 @@ from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO, Final
 
+from reconciler import operating_system
+
 TEMPORARY: Final = ".reconciler.tmp"
 
 
@@ -20,11 +22,10 @@ def replace_file(path: Path, content: bytes) -> None:
     try:
         with file:
             write(file, content)
-            with suppress(FileNotFoundError):
-                os.fchmod(file.fileno(), path.stat().st_mode & 0o777)
+            operating_system.keep_mode(file.fileno(), path)
             os.fsync(file.fileno())
-        temporary.replace(path)
-        sync_folder(path.parent)
+        operating_system.replace(temporary, path)
+        operating_system.sync_folder(path.parent)
     except BaseException:
         with suppress(OSError):
             temporary.unlink()
@@ -58,7 +59,7 @@ def write_together(new: Mapping[Path, bytes], replaced: Mapping[Path, bytes]) ->
         for path, temporary in temporaries.items():
             path.hardlink_to(temporary)  # unlike a rename, it fails if there is such a file by now
             undoing.callback(path.unlink)
-            sync_folder(path.parent)
+            operating_system.sync_folder(path.parent)
         undoing.pop_all()
 
 
@@ -67,7 +68,7 @@ def _written(path: Path, content: bytes) -> Iterator[Path]:
     """A file beside `path`, under a name of its own, for as long as this lasts. Raises OSError."""
     temporary = path.with_name(f".{path.name}.{token_hex(8)}{TEMPORARY}")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        descriptor = operating_system.open_new(temporary)
         with os.fdopen(descriptor, "wb", buffering=0) as file:
             write(file, content)
             os.fsync(descriptor)
@@ -88,7 +89,7 @@ def new_file(path: Path) -> tuple[Path, BinaryIO]:
     """
     temporary = path.with_name(path.name + TEMPORARY)
     temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+    descriptor = operating_system.open_new(temporary)
     return temporary, os.fdopen(descriptor, "wb", buffering=0)
 
 
@@ -97,12 +98,3 @@ def write(file: BinaryIO, content: bytes) -> None:
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(file.fileno(), rest) :]
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder durable. Raises OSError."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

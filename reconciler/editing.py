@@ -1,6 +1,5 @@
 """Changes the files of a ban list: all that was asked for and nothing else, or nothing at all."""
 
-import fcntl
 import os
 import re
 import time
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +26,7 @@ from reconciler.banlist.survey import Survey, survey
 from reconciler.banlist.value import BanList
 from reconciler.bans import Ban, BanKey
 from reconciler.errors import BanListUnreadable, BanListUnwritable, FormattingUnsafe
+from reconciler.operating_system import lock_itself, open_to_read, with_slashes
 from reconciler.reading import MAX_LIST, read_regular_file
 from reconciler.yamltext import read as yamltext
 from reconciler.yamltext.characters import decode
@@ -74,21 +75,48 @@ def only_one(path: str) -> Iterator[None]:
     while True:
         descriptor = _opened(path)
         try:
-            while not _is_locked(descriptor):
+            while (locked := lock_itself(descriptor)) is False:
                 if time.monotonic() > deadline:
-                    message = f"{path} is being changed by another command, which does not end. Try again later."
-                    raise BanListUnwritable(message, private=[path])
+                    raise _changing(path)
                 time.sleep(0.05)
-            if _is_still(descriptor, path):
+            if locked and _is_still(descriptor, path):
                 yield
                 return
         finally:
             os.close(descriptor)  # which ends the lock
+        if locked is None:
+            with _locked_beside(path):
+                yield
+            return
+
+
+@contextmanager
+def _locked_beside(path: str) -> Iterator[None]:
+    """The same with a lock file beside the list, which filelock takes away: where a locked list could not be read."""
+    filelock = import_module("filelock")  # not needed elsewhere, and importing it costs
+    lock = filelock.FileLock(f"{os.path.realpath(path)}.lock", timeout=_PATIENCE)
+    try:
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise _changing(path) from error
+    except OSError as error:
+        why = error.strerror or error
+        raise BanListUnwritable(f"{path}: there can be no lock beside it: {why}", private=[path]) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _changing(path: str) -> BanListUnwritable:
+    return BanListUnwritable(
+        f"{path} is being changed by another command, which does not end. Try again later.", private=[path]
+    )
 
 
 def _opened(path: str) -> int:
     try:
-        return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return open_to_read(path)
     except FileNotFoundError as error:
         raise BanListUnreadable(
             f"{path}: there is no such file. Name the ban list with -f, or run this where it is.", private=[path]
@@ -96,14 +124,6 @@ def _opened(path: str) -> int:
     except (OSError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise BanListUnreadable(f"{path}: the ban list cannot be read: {why}", private=[path]) from error
-
-
-def _is_locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _is_still(descriptor: int, path: str) -> bool:
@@ -174,7 +194,7 @@ def _target(reading: Reading, to: str | None) -> ListFile | str:
 def _would_be_included(reading: Reading, path: str) -> bool:
     folder = os.path.realpath(os.path.dirname(reading.files[0].path) or os.curdir)
     place = os.path.join(os.path.realpath(os.path.dirname(path) or os.curdir), os.path.basename(path))
-    steps = os.path.relpath(place, folder).split(os.sep)
+    steps = with_slashes(os.path.relpath(place, folder)).split("/")
     if any(step.startswith(".") for step in steps):
         return False
     patterns = [pattern.split("/") for pattern in reading.settings.include or ()]

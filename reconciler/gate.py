@@ -39,6 +39,7 @@ _TIME: Final = re.compile(
 )
 _LAST_SECOND: Final = 253_402_300_799.0  # of the year 9999, the last that a datetime has
 _AT_ONCE: Final = 32  # calls to one table
+_NOT_WAITING: Final = getattr(os, "O_NONBLOCK", 0)  # for whoever writes to a FIFO; Windows has none
 _PAGES: Final = 100  # of 1 MB, of one user's rows
 _COMPLAIN_EVERY: Final = 60.0  # seconds
 
@@ -180,11 +181,12 @@ such a clock (CLOCK_MONOTONIC does not, on Linux); the other is the time of day,
 outside sets right when it goes on."""
 
 _numbers: Final = count(1)
-_CLOCK: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+_CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))  # Windows has neither
+_clock: Final = time.monotonic if _CLOCK is None else partial(time.clock_gettime, _CLOCK)
 
 
 def _now() -> _Moment:
-    return next(_numbers), time.clock_gettime(_CLOCK), time.time()
+    return next(_numbers), _clock(), time.time()
 
 
 def _age(then: _Moment, now: _Moment) -> float:
@@ -377,7 +379,8 @@ def _start_afresh() -> None:
         thing.start_afresh()
 
 
-os.register_at_fork(after_in_child=_start_afresh)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_start_afresh)
 
 
 # Documents -----------------------------------------------------------------------------------------------------------
@@ -487,7 +490,7 @@ def _file(place: str, limits: _Limits) -> Callable[[None, _Document | None], _Do
     path = os.path.abspath(place)
 
     def read(_key: None, last: _Document | None) -> _Document:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a FIFO would hold us up
+        descriptor = os.open(path, os.O_RDONLY | _NOT_WAITING)
         try:
             now = os.fstat(descriptor)
             if not stat.S_ISREG(now.st_mode):

@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from reconciler.operating_system import program, with_slashes
 from reconciler.reading import read_regular_file
 
 TIMEOUT: Final = 5  # seconds
@@ -34,13 +35,14 @@ def commit_of(ban_list: str, environment: Mapping[str, str], included: Sequence[
         return next((commit for commit in named if _COMMIT.fullmatch(commit)), None)
     # Compared by hash and not by `git status`, which may run what the repository's configuration names.
     files = [ban_list, *included]
-    names = "".join(f"HEAD:./{os.path.relpath(file, folder)}\n" for file in files)
-    committed = _git(folder, "cat-file", "--batch-check=%(objectname)", given=names)
     try:
-        present = "".join(f"{_blob(read_regular_file(file), len(head))}\n" for file in files)
+        names = "".join(f"HEAD:./{with_slashes(os.path.relpath(file, folder))}\n" for file in files)
+        committed = (_git(folder, "cat-file", "--batch-check=%(objectname)", given=names) or "").splitlines()
+        present = [_blobs(read_regular_file(file), len(head)) for file in files]
     except (OSError, ValueError):
         return None
-    return head if committed == present else None
+    same = len(committed) == len(present) and all(blob in ours for blob, ours in zip(committed, present, strict=True))
+    return head if same else None
 
 
 def root_of(folder: str) -> str | None:
@@ -73,7 +75,7 @@ def started(
         ValueError: an argument has a NUL in it.
     """
     return subprocess.Popen(  # noqa: S603
-        ["git", "-C", folder, *arguments],  # noqa: S607 - the git of the machine
+        [program("git"), "-C", folder, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=stderr,
@@ -94,6 +96,11 @@ def answered(process: "subprocess.Popen[bytes]", given: bytes, timeout: float) -
             process.kill()
             raise
     return process.returncode, out, err or b""
+
+
+def _blobs(content: bytes, digits: int) -> set[str]:
+    """What git may have made of a file's content: the same, or with line breaks of its own (`core.autocrlf`)."""
+    return {_blob(content, digits), _blob(content.replace(b"\r\n", b"\n"), digits)}
 
 
 def _blob(content: bytes, digits: int) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
+from reconciler.operating_system import open_to_read
+
 MEBIBYTE: Final = 2**20
 MAX_LIST: Final = 512 * MEBIBYTE  # bytes; two million bans, the most that a list may hold, take half of that
 MAX_OWN: Final = 2048 * MEBIBYTE  # bytes of what this program writes itself; for two million bans it writes less
@@ -20,7 +22,8 @@ _PIECE: Final = MEBIBYTE
 def read_regular_file(path: str | os.PathLike[str], most: int = MAX_OWN) -> bytes:
     """The content of a regular file.
 
-    Whatever else may stand at a path (a pipe, a device, a socket) is opened without waiting, and refused.
+    What was opened is looked at, not the path, which may lead elsewhere a moment later. Whatever else may stand there
+    (a pipe, a device, a socket) is opened without waiting, and refused.
 
     Args:
         path: the file.
@@ -30,7 +33,7 @@ def read_regular_file(path: str | os.PathLike[str], most: int = MAX_OWN) -> byte
         OSError: it cannot be read, is not a regular file, or is larger.
         ValueError: there can be no file of this name.
     """
-    descriptor = _opened(path)
+    descriptor = open_to_read(path)
     try:
         return _read_regular(descriptor, most)
     finally:
@@ -39,7 +42,7 @@ def read_regular_file(path: str | os.PathLike[str], most: int = MAX_OWN) -> byte
 
 def read_beginning(path: str | os.PathLike[str], most: int) -> bytes:
     """At most so many bytes of a regular file. Raises as `read_regular_file`."""
-    descriptor = _opened(path)
+    descriptor = open_to_read(path)
     try:
         _regular(descriptor)
         return os.read(descriptor, most)
@@ -60,7 +63,7 @@ def read_file_or_pipe(path: str | os.PathLike[str], most: int = MAX_OWN) -> byte
         OSError: as `read_regular_file`; or nobody writes to the pipe, or nothing comes out of it for a long time.
         ValueError: there can be no file of this name.
     """
-    descriptor = _opened(path)
+    descriptor = open_to_read(path)
     try:
         if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
             return _read_pipe(descriptor, most)
@@ -80,7 +83,7 @@ def pieces_of_file(path: str | os.PathLike[str], *, pipe: bool = False) -> Itera
         OSError: as `read_file_or_pipe`, in the middle too.
         ValueError: there can be no file of this name.
     """
-    descriptor = _opened(path)
+    descriptor = open_to_read(path)
     try:
         if pipe and stat.S_ISFIFO(os.fstat(descriptor).st_mode):
             yield from iter(partial(_next_piece, descriptor), b"")
@@ -94,11 +97,6 @@ def pieces_of_file(path: str | os.PathLike[str], *, pipe: bool = False) -> Itera
 def pieces_of(descriptor: int) -> Iterator[bytes]:
     """What comes out of an open file, in pieces of at most 1 MiB. Raises OSError."""
     return iter(partial(os.read, descriptor, _PIECE), b"")
-
-
-def _opened(path: str | os.PathLike[str]) -> int:
-    # What was opened is looked at, not the path: that may lead elsewhere a moment later.
-    return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
 
 
 def _regular(descriptor: int) -> os.stat_result:
@@ -136,6 +134,8 @@ def _read_pipe(descriptor: int, most: int) -> bytes:
 
 def _next_piece(descriptor: int) -> bytes:
     """What comes next; empty at the end."""
+    if not hasattr(select, "poll"):  # Windows could only wait for ever
+        raise OSError(errno.EINVAL, "it is a pipe, which cannot be read on this system; name a file")
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     waited = 0.0

@@ -11,6 +11,7 @@ from reconciler.banlist import about
 from reconciler.banlist import read as banlist
 from reconciler.banlist.value import BanList, NotIncluded
 from reconciler.errors import BanListUnreadable
+from reconciler.operating_system import with_slashes
 from reconciler.reading import MAX_LIST, read_file_or_pipe, read_regular_file
 
 MAX_FILES: Final = 10_000  # for one pattern of `include`
@@ -105,7 +106,7 @@ class _Folder:
             read.update(names)
             try:
                 self._refuse_left_out(pattern, meant)
-                found.append([(os.path.join(self._name, name), self._included(name)) for name in names])
+                found.append([(self._shown(name), self._included(name)) for name in names])
             except _NotIncluded as error:
                 found.append(NotIncluded(str(error)))
         return found
@@ -123,15 +124,14 @@ class _Folder:
         """Without this, a ban in a file that only its ending leaves out would be lost silently."""
         for name in self._matching(_other_suffix(pattern)):
             if name not in meant:
-                path = os.path.join(self._name, name)
-                raise _NotIncluded(f"{path} is left out because of its ending; rename it or include it")
+                raise _NotIncluded(f"{self._shown(name)} is left out because of its ending; rename it or include it")
 
     def _matching(self, pattern: str) -> Iterator[str]:
         """Paths below the folder; each folder on the way is searched once, however many links lead to it."""
         *steps, last = pattern.split("/")
         folders = [""]
         for step in steps:
-            inside = (os.path.join(folder, name) for folder in folders for name in self._entries(folder, step))
+            inside = (_below(folder, name) for folder in folders for name in self._entries(folder, step))
             by_place: dict[str, str] = {}
             for name in inside:
                 place = self._real(name)
@@ -140,7 +140,7 @@ class _Folder:
             folders = list(by_place.values())
         for folder in folders:
             for name in self._entries(folder, last):
-                path = os.path.join(folder, name)
+                path = _below(folder, name)
                 if not os.path.isdir(os.path.join(self._root, path)):
                     yield path
 
@@ -150,29 +150,44 @@ class _Folder:
         try:
             names = os.listdir(os.path.join(self._root, folder))
         except OSError as error:
-            place = os.path.join(self._name, folder)
-            raise _NotIncluded(f"the folder {place} cannot be read: {error.strerror}") from error
+            raise _NotIncluded(f"the folder {self._shown(folder)} cannot be read: {error.strerror}") from error
         # As in a shell, a wildcard does not mean hidden files, such as an editor's copy of a file.
         return sorted(name for name in names if fnmatchcase(name, pattern) and not name.startswith("."))
 
     def _real(self, name: str) -> str:
         """Where a path below the folder really is. Raises _NotIncluded if that is outside."""
         place = os.path.realpath(os.path.join(self._root, name))
-        if os.path.commonpath([place, self._root]) != self._root or ".git" in place[len(self._root) :].split(os.sep):
-            raise _NotIncluded(
-                f"{os.path.join(self._name, name)} leads out of the folder of the list; put the file itself there"
-            )
+        if not _is_inside(place, self._root):
+            raise _NotIncluded(f"{self._shown(name)} leads out of the folder of the list; put the file itself there")
         return place
 
     def _included(self, name: str) -> bytes:
-        path = os.path.join(self._name, name)
         place = self._real(name)
         if place == self._ban_list:
             raise _NotIncluded("the list would include itself; put the files to include into a folder, such as bans.d")
         try:
             return read_regular_file(place, MAX_LIST)
         except (OSError, ValueError) as error:
-            raise _NotIncluded(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+            why = getattr(error, "strerror", None) or error
+            raise _NotIncluded(f"{self._shown(name)} cannot be read: {why}") from error
+
+    def _shown(self, name: str) -> str:
+        """A path below the folder, for messages, and to open it from here."""
+        return with_slashes(os.path.join(self._name, name))
+
+
+def _below(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
+
+
+def _is_inside(place: str, root: str) -> bool:
+    """Whether one real path is below another, and not in what belongs to git, however a system's names are written."""
+    try:
+        if os.path.commonpath([place, root]) != os.path.normpath(root):
+            return False
+    except ValueError:  # on another drive
+        return False
+    return ".git" not in os.path.relpath(place, root).casefold().split(os.sep)
 
 
 def contents(paths: Iterable[str]) -> dict[str, bytes]:

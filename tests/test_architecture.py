@@ -19,7 +19,8 @@ LAYERS = {
     },
     "effects": {
         *("atomic", "auditing", "aws", "chatlogs", "ci", "doctor", "editing", "enforce", "git", "git_objects"),
-        *("history", "lanes", "provisional", "publishers", "publishing", "reading", "sandbox", "sources", "stores"),
+        *("history", "lanes", "operating_system", "provisional", "publishers", "publishing", "reading", "sandbox"),
+        *("sources", "stores"),
     },
     "shell": {"__init__", "__main__", "cli"},
 }

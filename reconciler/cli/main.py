@@ -120,6 +120,8 @@ def _run() -> int:
         if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as in the background of a shell
             signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, _terminated)
+        if hasattr(signal, "SIGBREAK"):
+            signal.signal(signal.SIGBREAK, signal.default_int_handler)
         result = cli.main(prog_name="reconciler", standalone_mode=False, obj=told)
         sys.stdout.flush()
     except click.ClickException as error:

@@ -15,6 +15,7 @@ from click.shell_completion import CompletionItem
 from typing_extensions import override  # in typing since Python 3.12
 
 from reconciler.bans import REGION_PATTERN
+from reconciler.operating_system import with_slashes
 from reconciler.redaction import MIN_KEY, Redaction
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -91,9 +92,13 @@ class Region(click.ParamType[str]):
 
 
 class FilePath(click.ParamType[str]):
-    """A path as it was typed. Completion offers files."""
+    """A path as it was typed, with slashes on every system. Completion offers files."""
 
     name = "path"
+
+    @override
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return with_slashes(value)
 
     @override
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

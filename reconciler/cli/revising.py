@@ -1,7 +1,6 @@
 """What `ban` and `lift` share: they change the list, and show what has changed and what `plan` says to that."""
 
 import os
-import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from reconciler.cli.workspace import Workspace
 from reconciler.editing import Changes, only_one
 from reconciler.errors import ReconcilerError
 from reconciler.git import root_of
+from reconciler.operating_system import with_slashes, word
 from reconciler.plan.change import Plan
 from reconciler.views.unified_diff import unified
 
@@ -112,7 +112,7 @@ def show_what_is_next(changes: Changes, what: str, *, at_once: bool, failed: boo
     if root_of(os.path.dirname(os.path.abspath(changes.files[0].path))) is None:
         console.say("" if at_once else f"\n{_APPLY[what]}\n")
         return
-    files = " ".join(shlex.quote(os.path.relpath(file.path)) for file in changes.files)
+    files = " ".join(word(with_slashes(os.path.relpath(file.path))) for file in changes.files)
     when = _AT_ONCE[what] if at_once else _NOT_YET[what]
     if failed:
         when = "The list is written, but not all of it was done at once"

@@ -162,8 +162,8 @@ class Workspace:
         getpass, socket, uuid = map(import_module, ("getpass", "socket", "uuid"))  # only locking needs them
         try:
             user = getpass.getuser()
-        except (KeyError, OSError):  # a container's user without a name
-            user = str(os.getuid())
+        except (ImportError, KeyError, OSError):  # a container's user without a name; a service of Windows
+            user = str(os.getuid()) if hasattr(os, "getuid") else "somebody"
         who = Holder(operation, user, socket.gethostname(), os.getpid(), datetime.now(UTC))
         store = self.store
         self._say_what_is_done_without()

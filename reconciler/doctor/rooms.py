@@ -1,10 +1,10 @@
 """Whether the rooms of a list exist, and what becomes of messages there when a review handler fails."""
 
-import shlex
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from reconciler.banlist.value import BanList
 from reconciler.bans import AccountRegion, account_region_of, is_room_arn
+from reconciler.operating_system import command_line
 from reconciler.rooms import Room
 from reconciler.verdicts import Check, failed, ok, warning
 from reconciler.views.wording import count
@@ -102,5 +102,5 @@ def _of_room(arn: str, name: str, there: Mapping[str, Room], account: str | None
             name,
             f"If {handler.uri} fails or is late, every message gets through, those of banned users too (fallbackResult"
             f" {handler.fallback}).",
-            f"Where that is worse than silence: `{shlex.join(command)}`",
+            f"Where that is worse than silence: `{command_line(command)}`",
         )

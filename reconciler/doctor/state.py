@@ -1,11 +1,11 @@
 """Whether the state can be read, who holds it, and what it says is left to do."""
 
-import shlex
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from reconciler.banlist.value import BanList
+from reconciler.operating_system import command_line
 from reconciler.plan.drifting import to_retire
 from reconciler.state.endpoints import mixed
 from reconciler.state.value import State
@@ -81,7 +81,7 @@ def lock(holder: Holder | None, location: str, now: datetime) -> Sequence[Check]
         return [ok("lock", location, "Nobody holds it.")]
     if now - holder.since < _LONG:
         return [ok("lock", location, f"It is locked by {holder}.")]
-    command = shlex.join(["reconciler", "force-unlock", holder.lock_id, "--state", location])
+    command = command_line(["reconciler", "force-unlock", holder.lock_id, "--state", location])
     return [
         warning(
             "lock",

@@ -14,8 +14,9 @@ from typing import Final
 from filelock import FileLock, Timeout
 from typing_extensions import override  # in typing since Python 3.12
 
-from reconciler.atomic import replace_file, sync_folder
+from reconciler.atomic import replace_file
 from reconciler.errors import DenylistUnreadable, DenylistUnwritable
+from reconciler.operating_system import open_to_read, sync_folder
 from reconciler.publishers.document import DocumentPublisher, Overtaken
 from reconciler.publishers.publisher import Means
 
@@ -45,8 +46,7 @@ class FilePublisher(DocumentPublisher[_FileId]):
     @override
     def _load(self, known: _FileId | None) -> tuple[bytes | None, _FileId]:
         try:
-            # Without O_NONBLOCK, opening a pipe waits for somebody to write to it.
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            descriptor = open_to_read(self._path)
             with os.fdopen(descriptor, "rb") as file:
                 status = os.fstat(descriptor)
                 if stat.S_ISREG(status.st_mode):
@@ -66,7 +66,7 @@ class FilePublisher(DocumentPublisher[_FileId]):
         try:
             self._check(version)
             replace_file(self._path, content)
-            return _id_of(self._path.stat())
+            return self._there()
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -81,12 +81,19 @@ class FilePublisher(DocumentPublisher[_FileId]):
 
     def _check(self, version: _FileId) -> None:
         """Notice an editor, or whoever else writes without the lock. Raises Overtaken and OSError."""
-        try:
-            there = _id_of(self._path.stat())
-        except FileNotFoundError:
-            there = None
-        if there != version:
+        if self._there() != version:
             raise Overtaken
+
+    def _there(self) -> _FileId:
+        """What stands there, asked as `_load` does: Windows may say another time of the name than of the file."""
+        try:
+            descriptor = open_to_read(self._path)
+        except FileNotFoundError:
+            return None
+        try:
+            return _id_of(os.fstat(descriptor))
+        finally:
+            os.close(descriptor)
 
     @override
     @contextmanager

@@ -16,9 +16,10 @@ from typing import Any, BinaryIO, Final
 from pydantic_core import SchemaValidator
 from pydantic_core import core_schema as core
 
-from reconciler.atomic import new_file, sync_folder, write
+from reconciler.atomic import new_file, write
 from reconciler.bans import BanKey, Record
 from reconciler.errors import StateDamaged, StateTooNew, StateUnreadable
+from reconciler.operating_system import replace_with_open, sync_folder
 from reconciler.reading import read_regular_file
 from reconciler.state.shapes import ENDPOINT, RECORD, ROOM, SERIAL, SOME_TEXT, USER_ID, opened
 from reconciler.state.value import State, from_plain, to_plain
@@ -125,7 +126,7 @@ class Journal:
         temporary, file = new_file(self.path)
         try:
             _write(file, "".join(lines))
-            temporary.replace(self.path)
+            file = replace_with_open(file, temporary, self.path)
             sync_folder(self.path.parent)
         except BaseException:
             file.close()

@@ -3,11 +3,10 @@
 - `bans.state.json`: the state. It is replaced as a whole and never changed in place.
 - `bans.state.json.backup`: the generation before.
 - `bans.state.json.journal`: what a run has recorded since the state was written; see `reconciler.stores.journal`.
-- `bans.state.json.lock`: an OS lock that dies with its process. The file stays, and says who held it last.
+- `bans.state.json.lock`: an OS lock that dies with its process. The file says who holds it, and stays (not on Windows).
 """
 
 import os
-import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Final
 
 from typing_extensions import override  # in typing since Python 3.12
 
+from reconciler import operating_system
 from reconciler.atomic import TEMPORARY, replace_file
 from reconciler.errors import (
     StateChanged,
@@ -25,6 +25,7 @@ from reconciler.errors import (
     StateUnreadable,
     StateUnwritable,
 )
+from reconciler.operating_system import command_line, note_in_lock, read_in_lock, replace
 from reconciler.reading import MEBIBYTE, read_regular_file
 from reconciler.state import file as state_file
 from reconciler.state.value import State
@@ -147,7 +148,7 @@ class LocalStore(Store[_FileId]):
         try:
             temporary.unlink(missing_ok=True)
             temporary.hardlink_to(self._path)
-            temporary.replace(self._backup)
+            replace(temporary, self._backup)
             temporary.unlink(missing_ok=True)  # if both were names of one file already, replacing did nothing
         except FileNotFoundError:
             return  # there is none yet
@@ -182,15 +183,15 @@ class LocalStore(Store[_FileId]):
 
     def _put_back(self) -> str:
         """The command that puts the backup back."""
-        return shlex.join(["cp", str(self._backup), self.absolute])
+        return command_line(["copy" if operating_system.WINDOWS else "cp", str(self._backup), self.absolute])
 
     def _write_holder(self, who: Holder) -> None:
         with suppress(OSError):  # it only tells others who we are
-            self._lock.write_text(holder.dumps(who))
+            note_in_lock(self._lock, holder.dumps(who))
 
     def _who_holds_it(self) -> str:
         try:
-            who = str(holder.loads(read_regular_file(self._lock, MEBIBYTE)))
+            who = str(holder.loads(read_in_lock(self._lock, MEBIBYTE)))
         except (OSError, ValueError):
             who = "another run"
         return f"{self.location} is locked by {who}. Wait for it to end, or give --lock-timeout to wait here."

@@ -7,6 +7,7 @@ from typing import Final
 
 from reconciler.atomic import replace_file, write
 from reconciler.errors import PlanEdited, PlanUnreadable, PlanUnwritable
+from reconciler.operating_system import blocks, open_to_write
 from reconciler.plan import file
 from reconciler.plan.change import Plan
 from reconciler.plan.file import SavedPlan
@@ -60,8 +61,8 @@ def save_plan(plan: Plan, state_location: str, path: str, *, notices: Sequence[s
 
 def _write_through(path: str, content: bytes) -> None:
     """Write to a pipe or a device. A pipe that nobody reads is an error, and not waited for. Raises OSError."""
-    with open(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC), "wb", buffering=0) as there:
-        os.set_blocking(there.fileno(), True)
+    with open(open_to_write(path), "wb", buffering=0) as there:
+        blocks(there.fileno())
         write(there, content)
 
 

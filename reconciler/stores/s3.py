@@ -11,7 +11,6 @@ writes: Amazon S3 User Guide, "How to prevent object overwrites with conditional
 """
 
 import os
-import shlex
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -28,6 +27,7 @@ from typing_extensions import override  # in typing since Python 3.12
 
 from reconciler.aws.clients import code_of, config, session, why
 from reconciler.errors import StateChanged, StateDamaged, StateLocked, StateTooNew, StateUnreadable, StateUnwritable
+from reconciler.operating_system import command_line
 from reconciler.reading import MAX_OWN, MEBIBYTE
 from reconciler.state import file as state_file
 from reconciler.state.value import State
@@ -199,7 +199,7 @@ class S3Store(Store[_ETag]):
     def _force_unlock(self, who: Holder | None) -> str:
         """The command that removes somebody's lock."""
         lock_id = who.lock_id if who is not None else "LOCK_ID"
-        return shlex.join(["reconciler", "force-unlock", lock_id, "--state", self.location])
+        return command_line(["reconciler", "force-unlock", lock_id, "--state", self.location])
 
     @override
     def journal(self, *, to_write: bool = False) -> Journal:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import os
-import shlex
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -12,6 +11,7 @@ from typing import Final, Generic, Self
 
 from reconciler.bans import BanKey, Record
 from reconciler.errors import EndpointMixed, PushRefused, StateChanged, StateError, StateUnwritable
+from reconciler.operating_system import command_line
 from reconciler.state import file as state_file
 from reconciler.state.endpoints import mixed, recorded
 from reconciler.state.recovery import Recovery
@@ -217,7 +217,7 @@ class Session(Generic[Version]):
             command = ["reconciler", "state", "push", str(path), "--state", self._store.absolute]
             return (
                 f"What was done is in {path}. Once the state can be written again, put it there with"
-                f" `{shlex.join(command)}`."
+                f" `{command_line(command)}`."
             )
         return "What was done could not be written anywhere; the next apply may disconnect the same users again."
 

@@ -2,7 +2,9 @@
 
 import click
 
+from reconciler import operating_system
 from reconciler.ci.steps import STEPS, run
+from reconciler.errors import ReconcilerError
 
 
 @click.command("ci")
@@ -12,4 +14,6 @@ def command(step: str) -> int:
 
     Everything that a step needs comes from the variables that GitHub Actions or GitLab CI/CD sets.
     """
+    if operating_system.WINDOWS:
+        raise ReconcilerError("The steps of a CI job run on Linux and macOS. Let the job run on `ubuntu-latest`.")
     return run(step)

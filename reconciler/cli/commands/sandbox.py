@@ -1,7 +1,6 @@
 """`reconciler sandbox`: a local IVS Chat to try things out."""
 
 import os
-import resource
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +9,7 @@ from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Event
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,6 +31,7 @@ from reconciler.cli.options import (
 )
 from reconciler.cli.workspace import Workspace
 from reconciler.errors import EndpointMixed, ReconcilerError
+from reconciler.operating_system import may_open_many_files
 from reconciler.redaction import HIDDEN, Redaction
 from reconciler.sandbox.kinds import DEFAULT_FAULTS, FAULT_KINDS, FaultKind
 from reconciler.state.endpoints import recorded
@@ -233,8 +233,7 @@ def _running(options: "SandboxOptions", on_request: Callable[["Request"], None] 
     Raises:
         ReconcilerError: It cannot run.
     """
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # a chat client is an open file
+    may_open_many_files()  # a chat client is one
     try:
         with sandbox.running(options, on_request=on_request) as box:
             yield box
@@ -260,7 +259,8 @@ def _serve(options: "SandboxOptions", names: Mapping[str, str], redact: Redactio
         hint = "; it shows user IDs as they are" if redact else ""
         console.out(f"Open {box.url} in a browser to see who is connected, and to join as any user{hint}.\n")
         try:
-            Event().wait()
+            while True:
+                sleep(3600)  # unlike waiting for a lock, Ctrl-C ends this on Windows too
         except KeyboardInterrupt:
             console.diagnostic("Stopped.")
     return 128 + signal.SIGINT

@@ -1,7 +1,6 @@
 """`reconciler show`: what does a saved plan do, or who is banned?"""
 
 import os
-import shlex
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final
@@ -13,6 +12,7 @@ from reconciler.bans import BanKey, address
 from reconciler.cli.options import FilePath, Misuse, all_option, examples, format_option, together
 from reconciler.cli.workspace import Workspace, with_workspace_for_looking
 from reconciler.errors import PlanUnreadable, ReconcilerError
+from reconciler.operating_system import command_line
 from reconciler.views import text, wording
 from reconciler.views.notices import Setting
 
@@ -95,4 +95,4 @@ def _command(address: str) -> str:
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
         for word in (option, context.params[name])
     ]
-    return shlex.join(["reconciler", "state", "show", address, *options])
+    return command_line(["reconciler", "state", "show", address, *options])

@@ -1,7 +1,6 @@
 """`reconciler state …`: inspect and repair the state, without disconnecting anybody."""
 
 import os
-import shlex
 from datetime import UTC, datetime
 from importlib import import_module
 from typing import Final
@@ -14,6 +13,7 @@ from reconciler.cli.groups import INSTEAD_OF_STATE, Group
 from reconciler.cli.options import Address, FilePath, Misuse, examples, lock_timeout_option, together
 from reconciler.cli.workspace import Workspace, with_workspace_for_looking
 from reconciler.errors import AddressUnknown, PushRefused, StateDamaged, StateUnreadable
+from reconciler.operating_system import command_line
 from reconciler.reading import read_file_or_pipe
 from reconciler.state.value import State
 from reconciler.views import text
@@ -147,7 +147,7 @@ def _refuse_a_new_state_elsewhere(workspace: Workspace) -> None:
     raise PushRefused(
         f"There is no {workspace.file} here, and no state at {store.absolute}, so this would begin a new state there."
         " Go to the folder of the list, name the list with --file, or name the state by its whole path:"
-        f" `{shlex.join(['reconciler', 'state', 'push', 'FILE', '--state', store.absolute])}`.",
+        f" `{command_line(['reconciler', 'state', 'push', 'FILE', '--state', store.absolute])}`.",
         private=[workspace.file, store.absolute],
     )
 
