@@ -39,7 +39,8 @@ _TIME: Final = re.compile(
 )
 _LAST_SECOND: Final = 253_402_300_799.0  # of the year 9999, the last that a datetime has
 _AT_ONCE: Final = 32  # calls to one table
-_NOT_WAITING: Final = getattr(os, "O_NONBLOCK", 0)  # for whoever writes to a FIFO; Windows has none
+# Not waiting for whoever writes to a FIFO; on Windows, which has none, bytes rather than text.
+_TO_READ: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _PAGES: Final = 100  # of 1 MB, of one user's rows
 _COMPLAIN_EVERY: Final = 60.0  # seconds
 
@@ -490,7 +491,7 @@ def _file(place: str, limits: _Limits) -> Callable[[None, _Document | None], _Do
     path = os.path.abspath(place)
 
     def read(_key: None, last: _Document | None) -> _Document:
-        descriptor = os.open(path, os.O_RDONLY | _NOT_WAITING)
+        descriptor = os.open(path, _TO_READ)
         try:
             now = os.fstat(descriptor)
             if not stat.S_ISREG(now.st_mode):

@@ -1,8 +1,11 @@
+import inspect
 import io
 import logging
 import os
+import re
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,29 @@ settings.load_profile("repeatable")
 
 # A shell starts what it runs in the background with SIGINT ignored, and whatever that starts inherits it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+# What Windows does not have, or does otherwise: tests that name it are not run there. Each is imported, or called.
+POSIX_MODULES = re.compile(r"^ *(?:import|from) (?:fcntl|pty|resource|termios)\b", re.MULTILINE)
+POSIX_NAMES = frozenset(
+    {"chmod", "fork", "get_context", "killpg", "mkfifo", "openpty", "pipe", "send_signal", "setrlimit", "symlink_to"}
+)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    is_posix = collection_path.suffix == ".py" and POSIX_MODULES.search(collection_path.read_text(encoding="utf-8"))
+    return True if sys.platform == "win32" and is_posix else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items if sys.platform == "win32" else ():
+        if isinstance(item, pytest.Function) and (needed := needed_of_posix(item.function)):
+            item.add_marker(pytest.mark.skip(reason=f"Windows has no {', '.join(needed)} as it is meant here"))
+
+
+def needed_of_posix(test: Callable[..., object]) -> list[str]:
+    """What a test needs that Windows lacks, by the names in it."""
+    return sorted(POSIX_NAMES.intersection(inspect.unwrap(test).__code__.co_names))
 
 
 @pytest.fixture(autouse=True)

@@ -5,11 +5,12 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final
 
 import click
 
-from reconciler import editing, escape, sources
+from reconciler import editing, escape, operating_system, sources
 from reconciler.banlist.read import Reading
 from reconciler.cli import console
 from reconciler.cli.options import Told
@@ -117,8 +118,9 @@ def show_what_is_next(changes: Changes, what: str, *, at_once: bool, failed: boo
     if failed:
         when = "The list is written, but not all of it was done at once"
     done = " (done at once, to be reviewed)" if at_once and not failed and what == "ban" else ""
+    date = f"{datetime.now(UTC):%Y-%m-%d-%H%M}" if operating_system.WINDOWS else "$(date +%Y-%m-%d-%H%M)"
     console.say(f"\n{when}. To have it reviewed:\n")
     console.out(
-        f"  git switch -c {what}-$(date +%Y-%m-%d-%H%M)\n  git add {escape.terminal(files)}\n"
+        f"  git switch -c {what}-{date}\n  git add {escape.terminal(files)}\n"
         f"  git commit -m '{what.capitalize()}{done}'\n  git push -u origin HEAD   # and open a pull request\n"
     )
