@@ -52,6 +52,14 @@ def test_a_list_with_changes_is_of_no_commit(repository: Path) -> None:
     assert commit_of(str(path), {"GITHUB_SHA": ELSEWHERE}) is None
 
 
+def test_line_breaks_that_git_makes_for_windows_are_no_change(repository: Path) -> None:
+    path = repository / "moderation" / "bans.yaml"
+    path.write_bytes(b"bans: []\r\n")
+    assert commit_of(str(path), {}) == git("rev-parse", "HEAD", folder=repository)
+    path.write_bytes(b"bans: []\r")
+    assert commit_of(str(path), {}) is None
+
+
 def test_a_list_that_was_never_committed_is_of_no_commit(repository: Path) -> None:
     path = repository / "new.yaml"
     path.write_text("bans: []\n")
