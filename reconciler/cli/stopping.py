@@ -59,11 +59,10 @@ class _Interruptible(Event):
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Within this, SIGINT and SIGTERM wait."""
+    """Within this, SIGINT, SIGTERM and Ctrl-Break wait."""
     came: list[int] = []
     before = {
-        number: signal.signal(number, lambda number, _frame: came.append(number))
-        for number in (signal.SIGINT, signal.SIGTERM)
+        number: signal.signal(number, lambda number, _frame: came.append(number)) for number in operating_system.ENDING
     }
     try:
         yield
