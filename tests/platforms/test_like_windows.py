@@ -128,6 +128,7 @@ def test_backslashes_become_slashes(run: Run, folder: Path) -> None:
 
 
 def test_of_bans_at_once_none_is_lost_and_no_lock_is_left(run: Run, folder: Path) -> None:
+    repository()
     Path("it's my list.yaml").write_text(AWS_EXAMPLE)
     bans = ["ban", "--room", "lobby", "-f", "it's my list.yaml"]
     processes = [subprocess.Popen([*LIKE_WINDOWS, *bans, f"u{number}"], stdout=subprocess.PIPE) for number in range(4)]
