@@ -12,6 +12,10 @@ from reconciler.reading import read_regular_file
 
 TIMEOUT: Final = 5  # seconds
 _VARIABLES: Final = ("GITHUB_SHA", "CI_COMMIT_SHA")  # of GitHub Actions and GitLab CI
+_GITHUB: Final = re.compile(
+    r"(?:https://(?:[^/@]*@)?github\.com/|git@github\.com:|ssh://git@github\.com/)([\w.-]+/[\w.-]+?)(?:\.git)?/?",
+    re.ASCII,
+)
 _COMMIT: Final = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 
 
@@ -48,6 +52,13 @@ def commit_of(ban_list: str, environment: Mapping[str, str], included: Sequence[
 def root_of(folder: str) -> str | None:
     """The folder in which the repository of a folder begins; None where there is no repository, or no git."""
     return (_git(folder, "rev-parse", "--show-toplevel") or "").removesuffix("\n") or None
+
+
+def github_repository(folder: str) -> str | None:
+    """`OWNER/REPOSITORY` of the remote `origin`; None where that is not a repository on github.com."""
+    address = (_git(folder, "remote", "get-url", "origin") or "").strip()
+    found = _GITHUB.fullmatch(address)
+    return found[1] if found else None
 
 
 def _git(folder: str, *arguments: str, given: str = "") -> str | None:

@@ -1,7 +1,7 @@
 """The comment of a proposed change that is made once and kept up to date: on GitHub, and as a note on GitLab."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import ClassVar
 
 from reconciler.ci.api import Api, ApiFailed, Json
@@ -29,24 +29,35 @@ class Comments(ABC):
             ApiFailed: the token may not comment, or the API does not answer.
         """
         every, each = self._paths(number)
-        ours = self._find(every, marker)
+        ours = self.made(number, [marker]).get(marker)
         if ours is None:
             made = self._api.call("POST", every, {"body": body})
         else:
             made = self._api.call(self._update, f"{each}/{ours}", {"body": body})
         return self._address(made).split("\n", maxsplit=1)[0]
 
-    def _find(self, comments: str, marker: str) -> int | None:
-        """The comment that was made before.
+    def made(self, number: int, markers: Collection[str]) -> dict[str, int]:
+        """The comments that were made before: marker → ID.
 
         Anybody who may comment can write the marker too. Their comment is left alone, since its author could change it
         later.
+
+        Args:
+            number: the number of the proposed change.
+            markers: which comments to look for.
+
+        Raises:
+            ApiFailed: the token may not read them, or the API does not answer.
         """
         is_ours = self._recogniser()
-        for comment in self._api.listed(comments):
-            if (comment.get("body") or "").startswith(marker) and is_ours(comment.get("author") or comment.get("user")):
-                return int(comment["id"])
-        return None
+        found: dict[str, int] = {}
+        for comment in self._api.listed(self._paths(number)[0]):
+            first_line = (comment.get("body") or "").partition("\n")[0].rstrip("\r")
+            if first_line in markers and is_ours(comment.get("author") or comment.get("user")):
+                found.setdefault(first_line, int(comment["id"]))
+                if len(found) == len(markers):
+                    break
+        return found
 
     @abstractmethod
     def _recogniser(self) -> Callable[[Json], bool]:

@@ -47,10 +47,15 @@ class Github(Platform):
         return ref.removeprefix("refs/heads/") if ref.startswith("refs/heads/") else None
 
     @property
-    def change(self) -> int | None:
+    def event(self) -> dict[str, Any]:
+        """What has started the run; empty if GitHub does not say."""
         path = setting("GITHUB_EVENT_PATH")
-        event: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
-        request = event.get("pull_request")
+        content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8")) if path else {}
+        return content
+
+    @property
+    def change(self) -> int | None:
+        request = self.event.get("pull_request")
         return int(request["number"]) if request else None
 
     @property

@@ -52,7 +52,7 @@ def keep() -> int:
     if _pushed(repository, state, branch):
         runner.output(state_commit=repository.must("rev-parse", "HEAD"))
         return 0
-    aside = f"reconciler-state-{platform.run_name}"
+    aside = f"reconciler-state-{platform.run_name}-{runner.list_id()}"
     if repository.push(aside):
         raise runner.StepFailed(
             f"The state could not be pushed to its branch. It is on the branch {aside}: merge that before the next"

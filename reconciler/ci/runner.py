@@ -2,6 +2,7 @@
 
 import os
 from contextlib import AbstractContextManager
+from hashlib import sha256
 from pathlib import Path
 
 from reconciler.ci.github import Github
@@ -9,8 +10,8 @@ from reconciler.ci.gitlab import Gitlab
 from reconciler.ci.platform import Platform, StepFailed, setting
 
 __all__ = [
-    "StepFailed", "annotate", "ban_list", "fenced", "options", "output", "plain_output", "platform", "run_url",
-    "scratch", "setting", "summarise",
+    "StepFailed", "annotate", "ban_list", "fenced", "list_id", "options", "output", "plain_output", "platform",
+    "run_url", "scratch", "setting", "summarise",
 ]  # fmt: skip
 
 
@@ -36,9 +37,16 @@ def ban_list() -> str:
     return options().get("RECONCILER_FILE") or "bans.yaml"
 
 
+def list_id() -> str:
+    """A word for the ban list, in names of what is kept apart from that of other lists."""
+    return sha256(os.fsencode(os.path.normpath(ban_list()))).hexdigest()[:8]
+
+
 def scratch(name: str) -> Path:
-    """A file that one step of a run leaves for the next."""
-    return platform().folder / name
+    """A file that one step of a run leaves for the next; each list has its own."""
+    folder = platform().folder / list_id()
+    folder.mkdir(exist_ok=True)
+    return folder / name
 
 
 def run_url() -> str:

@@ -4,10 +4,11 @@ import signal
 from collections.abc import Callable
 from typing import Final
 
-from reconciler.ci import applying, checkout, keeping, planning, runner, showing
+from reconciler.ci import applying, checkout, keeping, planning, runner, showing, touched
 
 STEPS: Final[dict[str, Callable[[], int]]] = {
     "checkout": checkout.checkout,
+    "touched": touched.touched,
     "plan": planning.plan,
     "show": showing.show,
     "finish": planning.finish,

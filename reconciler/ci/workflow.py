@@ -1,4 +1,4 @@
-"""The workflow for GitHub of a repository that holds only a list: `bans.yml` beside this module.
+"""The workflow for GitHub of a repository that holds only lists: `bans.yml` beside this module.
 
 `docs/examples/github/bans.yml` is a copy of it.
 """
@@ -11,8 +11,7 @@ PLACE: Final = ".github/workflows/bans.yml"
 """Where it goes, from the root of the repository."""
 
 _USUAL: Final = "bans.yaml"
-_PATHS: Final = "paths: [bans.yaml, 'bans.d/**']"
-_COMMAND: Final = re.compile(r"^( *)command: (?:plan|apply)$", re.MULTILINE)
+_LISTS: Final = "          file: | # your lists, one a line\n            "
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 
 
@@ -25,11 +24,7 @@ def workflow(ban_list: str = _USUAL) -> str:
     Raises:
         ValueError: GitHub would read something else in a path like this.
     """
-    text = files("reconciler.ci").joinpath("bans.yml").read_text(encoding="utf-8")
-    if ban_list == _USUAL:
-        return text
     if not _PLAIN.fullmatch(ban_list):
         raise ValueError("a workflow can only name a path of letters, digits, `_`, `-`, `.` and `/`")
-    folder = f"{ban_list.rpartition('/')[0]}/".lstrip("/")
-    text = text.replace(_PATHS, f"paths: ['{ban_list}', '{folder}bans.d/**']")
-    return _COMMAND.sub(rf"\g<0>\n\1file: '{ban_list}'", text)
+    text = files("reconciler.ci").joinpath("bans.yml").read_text(encoding="utf-8")
+    return text.replace(f"{_LISTS}{_USUAL}\n", f"{_LISTS}{ban_list}\n")

@@ -91,6 +91,18 @@ class Region(click.ParamType[str]):
         return value
 
 
+class AccountId(click.ParamType[str]):
+    """An AWS account."""
+
+    name = "id"
+
+    @override
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not re.fullmatch("[0-9]{12}", value):
+            self.fail(f"{value!r} is not the ID of an AWS account, which has 12 digits.", param, ctx)
+        return value
+
+
 class FilePath(click.ParamType[str]):
     """A path as it was typed, with slashes on every system. Completion offers files."""
 

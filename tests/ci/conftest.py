@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -50,11 +51,59 @@ class Repository:
         """Commit files to a branch and push it; a double underscore stands for a dot."""
         git(self.clone, "fetch", "--quiet", "origin")
         git(self.clone, "checkout", "--quiet", "-B", branch, self._start(branch))
-        for name, content in files.items():
-            (self.clone / name.replace("__", ".")).write_text(content)
-        git(self.clone, "add", "--all")
-        git(self.clone, "commit", "--quiet", "--allow-empty", "--message", f"Change {branch}")
+        self._commit(f"Change {branch}", files)
         git(self.clone, "push", "--quiet", "origin", branch)
+
+    def propose(self, branch: str) -> tuple[str, str]:
+        """Make what GitHub makes of a pull request: the commit that merges it, and with it the head.
+
+        Returns:
+            The names of both commits.
+        """
+        git(self.clone, "fetch", "--quiet", "origin")
+        head = git(self.clone, "rev-parse", f"origin/{branch}")
+        return self._merged(head, "refs/pull/7/merge"), head
+
+    def propose_from_a_fork(self, **files: str) -> tuple[str, str]:
+        """The same, for a branch that another repository has; a double underscore stands for a dot."""
+        git(self.clone, "fetch", "--quiet", "origin")
+        git(self.clone, "checkout", "--quiet", "--detach", "origin/main")
+        self._commit("Propose", files)
+        head = git(self.clone, "rev-parse", "HEAD")
+        return self._merged(head, "refs/pull/7/merge"), head
+
+    def queue(self, *branches: str) -> tuple[str, str]:
+        """Put pull requests into the merge queue, in one group.
+
+        Returns:
+            The branch that the queue makes of them, and the commit on which it is made.
+        """
+        git(self.clone, "fetch", "--quiet", "origin")
+        base = git(self.clone, "rev-parse", "origin/main")
+        queue = f"gh-readonly-queue/main/pr-7-{base}"
+        git(self.clone, "checkout", "--quiet", "-B", queue, base)
+        for branch in branches:
+            git(self.clone, "merge", "--quiet", "--no-ff", "--no-edit", f"origin/{branch}")
+        git(self.clone, "push", "--quiet", "--force", "origin", queue)
+        return queue, base
+
+    def head(self, branch: str = "main") -> str:
+        """The newest commit of a branch on the server."""
+        return git(self.origin, "rev-parse", branch)
+
+    def _merged(self, head: str, ref: str) -> str:
+        git(self.clone, "checkout", "--quiet", "--detach", "origin/main")
+        git(self.clone, "merge", "--quiet", "--no-ff", "--no-edit", head)
+        git(self.clone, "push", "--quiet", "--force", "origin", f"HEAD:{ref}")
+        return git(self.clone, "rev-parse", "HEAD")
+
+    def _commit(self, message: str, files: dict[str, str]) -> None:
+        for name, content in files.items():
+            path = self.clone / name.replace("__", ".")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+        git(self.clone, "add", "--all")
+        git(self.clone, "commit", "--quiet", "--allow-empty", "--message", message)
 
     def merge(self, branch: str) -> None:
         """Merge a branch into main, as the button does."""
@@ -161,10 +210,10 @@ class Runner:
     def _file(self, name: str) -> Path:
         return self.temporary / name
 
-    def hand_on(self, name: str, content: str) -> None:
+    def hand_on(self, name: str, content: str, ban_list: str = "bans.yaml") -> None:
         """Leave a file where the step before would have left it."""
-        folder = self.temporary / "reconciler"
-        folder.mkdir(exist_ok=True)
+        folder = self.temporary / "reconciler" / sha256(ban_list.encode()).hexdigest()[:8]
+        folder.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content)
 
 

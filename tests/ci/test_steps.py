@@ -64,7 +64,7 @@ def test_a_token_of_a_person_takes_that_person_s_comment(runner: Runner, api: Gi
 
 def test_lists_in_one_repository_have_a_comment_each(runner: Runner, api: Github) -> None:
     for path in ("eu/bans.yaml", "us/bans.yaml", "eu/bans.yaml"):
-        runner.hand_on("plan.md", PLAN.replace("bans.yaml", path))
+        runner.hand_on("plan.md", PLAN.replace("bans.yaml", path), path)
         runner.run("show", **COMMENT, INPUT_FILE=path)
     assert len(api.comments) == 2
 
@@ -432,9 +432,9 @@ def test_a_state_that_was_changed_meanwhile_is_kept_on_a_branch(checkout: Runner
     repository.push("main", bans__state__json="".join([*lines[:-1], "theirs\n"]))  # git would merge the two
     kept = checkout.run("keep")
     assert kept.code == 1
-    assert "on the branch reconciler-state-42-1" in kept.summary
+    assert "on the branch reconciler-state-42-1-47613e78" in kept.summary
     assert repository.read("bans.state.json") == "".join([*lines[:-1], "theirs"])
-    assert repository.read("bans.state.json", "reconciler-state-42-1").startswith("ours")
+    assert repository.read("bans.state.json", "reconciler-state-42-1-47613e78").startswith("ours")
 
 
 def test_a_branch_that_takes_no_push_leaves_the_state_on_another(checkout: Runner, repository: Repository) -> None:
@@ -446,7 +446,38 @@ def test_a_branch_that_takes_no_push_leaves_the_state_on_another(checkout: Runne
     assert kept.code == 1
     assert "merge that before the next apply" in kept.log
     assert repository.commits() == ["Begin"]
-    assert repository.read("bans.state.json", "reconciler-state-42-1") == "new"
+    assert repository.read("bans.state.json", "reconciler-state-42-1-47613e78") == "new"
+
+
+def test_lists_whose_states_a_branch_does_not_take_leave_them_on_branches_of_their_own(
+    checkout: Runner, repository: Repository
+) -> None:
+    hook = repository.origin / "hooks" / "update"
+    hook.write_text('#!/bin/sh\n[ "$1" != refs/heads/main ]\n')
+    hook.chmod(0o755)
+    for path in ("eu.yaml", "us.yaml"):
+        location = f"{path}.state.json"
+        checkout.hand_on("plan.json", json.dumps({"state": {"location": location}}), path)
+        (checkout.folder / location).write_text(path)
+    for path in ("eu.yaml", "us.yaml"):
+        git(checkout.folder, "reset", "--quiet", "--soft", "origin/main")  # each has a checkout of its own
+        assert checkout.run("keep", INPUT_FILE=path).code == 1
+    aside = [
+        branch for branch in git(repository.origin, "branch", "--format=%(refname:short)").split() if "-" in branch
+    ]
+    assert len(aside) == 2
+    assert {name for branch in aside for name in repository.changed(branch)} == {
+        "eu.yaml.state.json",
+        "us.yaml.state.json",
+    }
+
+
+def test_a_list_does_not_apply_the_plan_of_another(runner: Runner) -> None:
+    (runner.folder / "eu.yaml").write_text(banning("zed"))
+    assert runner.run("plan", INPUT_FILE="eu.yaml").outputs["to-ban"] == "1"
+    assert "There is no plan" in runner.run("check", INPUT_FILE="us.yaml").log
+    assert "There is no plan" in runner.run("show", PLANNED="success", INPUT_FILE="us.yaml").summary
+    assert "`zed`" in runner.run("show", PLANNED="success", INPUT_FILE="./eu.yaml").summary
 
 
 def test_nothing_is_applied_from_an_older_checkout(checkout: Runner, repository: Repository) -> None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from reconciler.ci.trust import APPLY, PLAN, policies
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -45,16 +47,22 @@ def lets_in(policy: dict[str, Any], claims: dict[str, str]) -> bool:
     )
 
 
-def github_policy(subject: str) -> dict[str, Any]:
-    """The policy of the page, with this subject in its line."""
-    [policy] = blocks(GITHUB)
-    policy["Statement"][0]["Condition"]["StringEquals"][f"{KEY}:sub"] = subject
+PAGE_POLICIES = blocks(GITHUB)
+
+
+def github_policy(role: str, form: str) -> dict[str, Any]:
+    """The policy of the page for a role, with the subjects of the table in its line, for acme/bans."""
+    subjects = [filled(subject) for subject in SUBJECTS[role, form]]
+    policy = json.loads(json.dumps(PAGE_POLICIES[role.startswith("plans")]))
+    condition = policy["Statement"][0]["Condition"]
+    [operators] = [keys for keys in condition.values() if f"{KEY}:sub" in keys]
+    operators[f"{KEY}:sub"] = subjects if len(subjects) > 1 else subjects[0]
     return dict(policy)
 
 
-ROWS = dict(re.findall(r"^\| ((?:applies|reads)[^|]*) \| (`repo:.* \| .*) \|$", GITHUB, re.MULTILINE))
+ROWS = dict(re.findall(r"^\| ((?:applies|plans)[^|]*) \| (`repo:.* \| .*) \|$", GITHUB, re.MULTILINE))
 SUBJECTS = {
-    (role, form): subject.strip("`")
+    (role, form): re.findall("`([^`]+)`", subject)
     for role, cells in ROWS.items()
     for form, subject in zip(("with IDs", "without"), cells.split(" | "), strict=True)
 }
@@ -77,7 +85,9 @@ ALL_RUNS = [
         "ref:refs/heads/main2",
         "ref:refs/heads/feature/main",
         "ref:refs/tags/main",
-        "ref:refs/heads/gh-readonly-queue/main/pr-1",
+        "ref:refs/heads/gh-readonly-queue/main/pr-1-0123abcd",
+        "ref:refs/heads/gh-readonly-queue/release/pr-1-0123abcd",
+        "ref:refs/tags/gh-readonly-queue/main/pr-1",
         "pull_request",
         "environment:bans",
         "environment:other",
@@ -91,27 +101,47 @@ def test_the_json_of_every_page_is_json(page: Path) -> None:
     assert len(blocks(text)) == text.count("```json")
 
 
+QUEUE = "ref:refs/heads/gh-readonly-queue/main/pr-1-0123abcd"
+
+
+def subjects_let_in(policy: dict[str, Any]) -> list[str]:
+    """The runs that get the role; none does for another audience."""
+    for audience, expected in (("https://github.com/acme", []), ("sts.amazonaws.com", None)):
+        claims = {f"{KEY}:aud": audience}
+        let_in = [subject for subject in ALL_RUNS if lets_in(policy, {**claims, f"{KEY}:sub": subject})]
+        assert expected is None or let_in == expected
+    return let_in
+
+
 @pytest.mark.parametrize(
-    ("role", "run"),
+    ("role", "runs"),
     [
-        ("applies", "ref:refs/heads/main"),
-        ("applies, once somebody has pressed a button", "environment:bans"),
-        ("reads the state for a plan", "pull_request"),
+        ("applies", ["ref:refs/heads/main"]),
+        ("applies, once somebody has pressed a button", ["environment:bans"]),
+        ("plans, and reads the state for it", [QUEUE, "pull_request"]),
     ],
 )
 @pytest.mark.parametrize(("form", "repository"), [("with IDs", WITH_IDS), ("without", WITHOUT)])
-def test_a_role_is_for_one_kind_of_run_of_one_repository(role: str, run: str, form: str, repository: str) -> None:
-    policy = github_policy(filled(SUBJECTS[role, form]))
-    audience = {f"{KEY}:aud": "sts.amazonaws.com"}
-    let_in = [subject for subject in ALL_RUNS if lets_in(policy, {**audience, f"{KEY}:sub": subject})]
-    assert let_in == [f"{repository}:{run}"]
-    assert not lets_in(policy, {f"{KEY}:aud": "https://github.com/acme", f"{KEY}:sub": f"{repository}:{run}"})
+def test_a_role_is_for_one_kind_of_run_of_one_repository(
+    role: str, runs: list[str], form: str, repository: str
+) -> None:
+    assert subjects_let_in(github_policy(role, form)) == [f"{repository}:{run}" for run in runs]
 
 
-def test_the_policy_as_it_stands_is_the_one_of_the_role_that_applies_in_the_newer_form() -> None:
-    [policy] = blocks(GITHUB)
-    [statement] = policy["Statement"]
-    assert statement["Condition"]["StringEquals"][f"{KEY}:sub"] == SUBJECTS["applies", "with IDs"]
+@pytest.mark.parametrize("repository", [WITH_IDS, WITHOUT])
+def test_what_init_writes_is_what_the_page_shows(repository: str) -> None:
+    written = {place: json.loads(text) for place, text in policies(repository, "123456789012").items()}
+    assert subjects_let_in(written[APPLY]) == [f"{repository}:ref:refs/heads/main"]
+    assert subjects_let_in(written[PLAN]) == [f"{repository}:{QUEUE}", f"{repository}:pull_request"]
+    form = "with IDs" if repository == WITH_IDS else "without"
+    roles = ("applies", "plans, and reads the state for it")
+    assert list(written.values()) == [github_policy(role, form) for role in roles]
+
+
+def test_the_policies_of_the_page_are_in_the_newer_form() -> None:
+    assert [re.findall(r'"(repo:[^"]*)"', json.dumps(policy)) for policy in PAGE_POLICIES] == [
+        SUBJECTS[role, "with IDs"] for role in ("applies", "plans, and reads the state for it")
+    ]
 
 
 def test_the_policy_for_gitlab_is_for_the_default_branch_alone() -> None:

@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,13 +28,22 @@ name: checkout
 inputs:
   ref: {default: ''}
   persist-credentials: {default: 'true'}
+  fetch-depth: {default: '1'}
 runs:
   using: composite
   steps:
     - shell: bash
       env:
-        REF: ${{ inputs.ref || github.head_ref || github.ref }}
-      run: git clone --quiet --depth 1 --branch "${REF#refs/heads/}" "$ORIGIN" .
+        REF: ${{ inputs.ref || github.ref }}
+        DEPTH: ${{ inputs.fetch-depth }}
+      run: |
+        git init --quiet .
+        git remote add origin "$ORIGIN"
+        git fetch --quiet --no-tags --depth "$DEPTH" origin "$REF"
+        case $REF in
+          refs/heads/*) git checkout --quiet -B "${REF#refs/heads/}" FETCH_HEAD ;;
+          *) git checkout --quiet --detach FETCH_HEAD ;;
+        esac
 """
 CREDENTIALS = """\
 name: configure-aws-credentials
@@ -86,6 +95,11 @@ class Run:
     log: str
     summary: str
 
+    def result(self, job: str) -> str:
+        """How a job ended: `succeeded` or `failed`; `skipped` if it did not run."""
+        found = re.findall(rf"^\[Bans/{job}[^\]]*\].*Job (succeeded|failed)$", self.log, re.MULTILINE)
+        return "failed" if "failed" in found else found[0] if found else "skipped"
+
 
 @dataclass
 class Actions:
@@ -99,23 +113,50 @@ class Actions:
     environment: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=lambda: {"GITHUB_TOKEN": TOKEN})
     installed: bool = True
+    more: list[str] = field(default_factory=list)
 
     def pull_request(self, branch: str) -> Run:
+        return self._proposed(*self.repository.propose(branch), branch)
+
+    def pull_request_from_a_fork(self, **files: str) -> Run:
+        """GitHub gives it a token that may only read, and no secrets of the repository."""
+        self.api.read_only, self.secrets = True, {"GITHUB_TOKEN": TOKEN}
+        return self._proposed(*self.repository.propose_from_a_fork(**files), "theirs")
+
+    def _proposed(self, merge: str, head: str, branch: str) -> Run:
         event = {
             "action": "synchronize",
             "number": 7,
-            "pull_request": {"number": 7, "head": {"ref": branch}, "base": {"ref": "main"}},
+            "pull_request": {"number": 7, "head": {"ref": branch, "sha": head}, "base": {"ref": "main"}},
         }
-        return self._run("pull_request", event, branch)
+        return self._run("pull_request", event, merge)
 
-    def push(self) -> Run:
-        return self._run("push", {"ref": "refs/heads/main", "repository": {"default_branch": "main"}}, "main")
+    def merge_group(self, *branches: str) -> Run:
+        queue, base = self.repository.queue(*branches)
+        head = self.repository.head(queue)
+        event = {"merge_group": {"head_sha": head, "head_ref": f"refs/heads/{queue}", "base_sha": base}}
+        return self._run("merge_group", event, queue)
+
+    def push(self, *, before: str = "0" * 40) -> Run:
+        """Pushed to main, as a whole if nothing is said of what was there before."""
+        event = {
+            "ref": "refs/heads/main",
+            "before": before,
+            "after": self.repository.head(),
+            "repository": {"default_branch": "main"},
+        }
+        return self._run("push", event, "main")
+
+    def dispatch(self, branch: str) -> Run:
+        """Started by hand, for a branch."""
+        content = {"ref": f"refs/heads/{branch}", "repository": {"default_branch": "main"}}
+        return self._run("workflow_dispatch", content, branch)
 
     def schedule(self) -> Run:
         return self._run("schedule", {"repository": {"default_branch": "main"}}, "main")
 
-    def push_elsewhere(self) -> Run:
-        """For a repository that holds a list alone, and the workflow of the example."""
+    def move_out(self) -> None:
+        """Have a repository that holds a list alone, and the workflow of the example."""
         ours = self.folder / "reconciler"
         ours.mkdir()
         shutil.move(self.repository.clone / "action.yml", ours / "action.yml")
@@ -123,15 +164,17 @@ class Actions:
         for path in ("constraints.txt", ".gitignore"):
             (self.repository.clone / path).unlink()
         (self.repository.clone / ".github/workflows").mkdir(parents=True)
-        example = EXAMPLE.read_text().replace("command: apply\n", "command: apply\n          install: 'false'\n")
+        example = re.sub("( +)command: (?:plan|apply)\n", r"\g<0>\1install: 'false'\n", EXAMPLE.read_text())
         (self.repository.clone / ".github/workflows/bans.yml").write_text(example)
-        self.repository.push("main", bans__yaml=banning("zed"))
-        return self._run("push", {"ref": "refs/heads/main"}, "main", f"--local-repository={EXAMPLE_USES}={ours}")
+        self.repository.push("main")
+        self.more.append(f"--local-repository={EXAMPLE_USES}={ours}")
 
-    def _run(self, event: str, content: dict[str, object], branch: str, *more: str) -> Run:
+    def _run(self, event: str, content: Mapping[str, object], branch: str) -> Run:
         workspace = self.folder / "workspace"
         shutil.rmtree(workspace, ignore_errors=True)
-        git(self.folder, "clone", "--quiet", "--branch", branch, self.repository.origin.as_uri(), str(workspace))
+        git(self.folder, "clone", "--quiet", self.repository.origin.as_uri(), str(workspace))
+        git(workspace, "fetch", "--quiet", "origin", "+refs/pull/*:refs/pull/*")
+        git(workspace, "checkout", "--quiet", branch)
         payload = self.folder / "event.json"
         payload.write_text(json.dumps(content))
         summary = self.folder / "summary.md"
@@ -147,7 +190,7 @@ class Actions:
                 "--action-cache-path", str(self.folder / "act"),
                 "--no-cache-server", "--no-skip-checkout",
                 *self._stand_ins(),
-                *more,
+                *self.more,
                 *(f"--var={name}={value}" for name, value in variables.items()),
                 *(f"--secret={name}={value}" for name, value in self.secrets.items()),
                 f"--env=GITHUB_API_URL={self.api.url}",
@@ -241,6 +284,154 @@ def test_a_ban_from_its_pull_request_to_the_state(actions: Actions, repository: 
     assert repository.commits() == before
 
 
+# The check
+
+
+def change_workflow(repository: Repository, *changes: tuple[str, str]) -> None:
+    """Have the workflow on main say something else."""
+    path = repository.clone / ".github/workflows/bans.yml"
+    text = path.read_text()
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    path.write_text(text)
+    repository.push("main")
+
+
+def with_two_lists(repository: Repository) -> None:
+    repository.push("main", **{"eu/bans.yaml": banning(), "us/bans.yaml": banning()})
+    change_workflow(repository, ("            bans.yaml\n", "            eu/bans.yaml\n            us/bans.yaml\n"))
+
+
+def test_a_pull_request_without_a_list_needs_no_plan_and_gets_no_comment(
+    actions: Actions, repository: Repository, api: Github
+) -> None:
+    repository.push("readme", README__md="Read me.\n")
+    ended = actions.pull_request("readme")
+    assert ended.code == 0, ended.log
+    assert (ended.result("Bans"), ended.result("Plan")) == ("succeeded", "skipped")
+    assert not [request for request in api.requests if not request.startswith("GET ")]
+    queued = actions.merge_group("readme")
+    assert (queued.result("Bans"), queued.result("Plan")) == ("succeeded", "skipped"), queued.log
+
+
+def test_a_plan_that_no_longer_holds_is_replaced(actions: Actions, repository: Repository, api: Github) -> None:
+    repository.push("ban-zed", bans__yaml=banning("zed"))
+    assert actions.pull_request("ban-zed").result("Bans") == "succeeded"
+    repository.push("ban-zed", bans__yaml=banning(), README__md="Read me.\n")
+    assert actions.pull_request("ban-zed").code == 0
+    [comment] = api.comments
+    assert "No changes" in comment["body"]
+
+
+def test_the_plan_is_made_for_what_the_merge_makes_of_the_list(
+    actions: Actions, repository: Repository, api: Github
+) -> None:
+    repository.push("ban-zed", bans__yaml=banning("zed"))
+    repository.push("main", bans__yaml=banning().replace("rooms:", "state: elsewhere.state.json\nrooms:"))
+    assert actions.pull_request("ban-zed").code == 0
+    assert "`zed`" in api.comments[0]["body"]
+    assert "elsewhere.state.json" in api.comments[0]["body"]
+
+
+def test_the_merge_queue_plans_the_whole_group_and_comments_nowhere(
+    actions: Actions, repository: Repository, api: Github
+) -> None:
+    repository.push("ban-zed", bans__yaml=banning("zed"))
+    repository.push("readme", README__md="Read me.\n")
+    queued = actions.merge_group("ban-zed", "readme")
+    assert queued.code == 0, queued.log
+    assert (queued.result("Bans"), queued.result("Plan")) == ("succeeded", "succeeded")
+    assert "`zed`" in queued.summary
+    assert not api.comments
+    assert not actions.sandbox.requests
+
+
+def test_a_plan_that_fails_makes_the_check_red(actions: Actions, repository: Repository) -> None:
+    repository.push("broken", bans__yaml=banning("zed").replace("reason:", "raeson:"))
+    for ended in (actions.pull_request("broken"), actions.merge_group("broken")):
+        assert (ended.result("Plan"), ended.result("Bans")) == ("failed", "failed"), ended.log
+
+
+def test_a_plan_that_is_skipped_makes_the_check_red(actions: Actions, repository: Repository) -> None:
+    change_workflow(repository, ("needs.touched.outputs.lists != '[]' && vars.RECONCILER_PLAN_ROLE_ARN ==", "'no' =="))
+    repository.push("ban-zed", bans__yaml=banning("zed"))
+    ended = actions.pull_request("ban-zed")
+    assert (ended.result("Plan"), ended.result("Bans")) == ("skipped", "failed"), ended.log
+
+
+def test_a_change_that_cannot_be_looked_at_makes_the_check_red(actions: Actions, repository: Repository) -> None:
+    change_workflow(repository, ("            bans.yaml\n", "".join(f"            {n}.yaml\n" for n in range(257))))
+    repository.push("ban-zed", bans__yaml=banning("zed"))
+    ended = actions.pull_request("ban-zed")
+    assert (ended.result("Plan"), ended.result("Bans")) == ("skipped", "failed"), ended.log
+
+
+def test_a_run_that_somebody_starts_on_a_branch_is_no_way_past_the_check(
+    actions: Actions, repository: Repository
+) -> None:
+    repository.push("broken", bans__yaml=banning("zed").replace("reason:", "raeson:"))
+    ended = actions.dispatch("broken")
+    assert (ended.result("Apply"), ended.result("Bans")) == ("skipped", "failed"), ended.log
+
+
+def test_a_pull_request_from_a_fork_is_planned_on_the_page_of_the_run(
+    actions: Actions, repository: Repository, api: Github
+) -> None:
+    ended = actions.pull_request_from_a_fork(bans__yaml=banning("zed"))
+    assert ended.code == 0, ended.log
+    assert (ended.result("Plan"), ended.result("Bans")) == ("succeeded", "succeeded")
+    assert "`zed`" in ended.summary
+    assert not api.comments
+
+
+def test_two_lists_are_planned_and_applied_apart(actions: Actions, repository: Repository, api: Github) -> None:
+    with_two_lists(repository)
+    repository.push("ban-both", **{"eu/bans.yaml": banning("zed"), "us/bans.yaml": banning("yan", room="finals")})
+    planned = actions.pull_request("ban-both")
+    assert planned.code == 0, planned.log
+    assert planned.result("Bans") == "succeeded"
+    shown = {comment["body"].partition("\n")[0]: comment["body"] for comment in api.comments}
+    assert shown.keys() == {f"<!-- reconciler-plan: {region}/bans.yaml -->" for region in ("eu", "us")}
+    assert "`zed`" in shown["<!-- reconciler-plan: eu/bans.yaml -->"]
+    assert "`yan`" in shown["<!-- reconciler-plan: us/bans.yaml -->"]
+
+    before = repository.head()
+    repository.merge("ban-both")
+    applied = actions.push(before=before)
+    assert applied.code == 0, applied.log
+    assert repository.commits()[:2] == ["Record what was applied"] * 2
+    for region, user in (("eu", "zed"), ("us", "yan")):
+        assert f'"{user}"' in repository.read(f"{region}/bans.state.json")
+
+
+def test_one_of_two_lists_is_planned_alone_and_one_that_is_wrong_does_not_hold_up_the_other(
+    actions: Actions, repository: Repository, api: Github
+) -> None:
+    with_two_lists(repository)
+    repository.push("ban-one", **{"eu/bans.yaml": banning("zed")})
+    assert actions.pull_request("ban-one").result("Bans") == "succeeded"
+    assert len(api.comments) == 1
+    repository.push("ban-one", **{"us/bans.yaml": "bans: []\n"})
+    ended = actions.pull_request("ban-one")
+    assert ended.result("Bans") == "failed"
+    assert ["1 to ban" in comment["body"] for comment in api.comments] == [True, False]
+
+
+def test_a_push_applies_the_lists_that_it_touches(actions: Actions, repository: Repository) -> None:
+    repository.push("main", bans__yaml=banning("zed"))
+    before = repository.head()
+    repository.push("main", README__md="Read me.\n")
+    ended = actions.push(before=before)
+    assert (ended.code, ended.result("Apply"), ended.result("Bans")) == (0, "skipped", "skipped"), ended.log
+    assert not actions.sandbox.requests
+    assert actions.schedule().result("Apply") == "succeeded"
+    assert len(actions.sandbox.requests) == 1
+
+
+# What the comment and the state show
+
+
 def test_a_broken_list_is_marked_at_its_line(actions: Actions, repository: Repository, api: Github) -> None:
     repository.push("broken", bans__yaml=banning("zed").replace("reason:", "raeson:"))
     planned = actions.pull_request("broken")
@@ -283,8 +474,10 @@ def test_nobody_s_user_id_is_shown_if_the_repository_wants_it_so(
 ) -> None:
     actions.variables["RECONCILER_REDACT"] = "true"
     actions.secrets["RECONCILER_REDACT_KEY"] = "0123456789abcdef"
-    repository.push("main", bans__yaml=banning("somebody-0042"))
-    shown = [actions.pull_request("main"), actions.push()]
+    repository.push("ban-somebody", bans__yaml=banning("somebody-0042"))
+    shown = [actions.pull_request("ban-somebody")]
+    repository.merge("ban-somebody")
+    shown.append(actions.push())
     assert [run.code for run in shown] == [0, 0], shown[1].log
     assert "`user-" in api.comments[0]["body"]
     assert "somebody-0042" not in "".join([api.comments[0]["body"], *(run.log + run.summary for run in shown)])
@@ -313,18 +506,24 @@ def test_a_state_on_s3_is_read_for_the_plan_and_needs_no_commit(
     client.create_bucket(Bucket="kept-bans")
     actions.environment["AWS_ENDPOINT_URL_S3"] = s3_server
     actions.variables["RECONCILER_PLAN_ROLE_ARN"] = f"{ROLE}-plan"
-    repository.push("main", bans__yaml=banning("zed") + "state: s3://kept-bans/bans.state.json\n")
-    before = repository.commits()
-
-    planned = actions.pull_request("main")
+    repository.push("ban-zed", bans__yaml=banning("zed") + "state: s3://kept-bans/bans.state.json\n")
+    planned = actions.pull_request("ban-zed")
     assert planned.code == 0, planned.log
     assert f"signed in as {ROLE}-plan" in planned.log
     assert "Plan: 1 to ban" in api.comments[0]["body"]
+    assert planned.result("Bans") == "succeeded"
+    queued = actions.merge_group("ban-zed")
+    assert queued.result("Bans") == "succeeded", queued.log
+    assert f"signed in as {ROLE}-plan" in queued.log
+
+    repository.merge("ban-zed")
+    before = repository.commits()
     for run in (actions.push(), actions.schedule()):
         assert run.code == 0, run.log
     assert len(actions.sandbox.requests) == 1
     assert repository.commits() == before
-    assert actions.pull_request("main").code == 0
+    repository.push("same", bans__yaml=repository.read("bans.yaml") + "\n# the same\n")
+    assert actions.pull_request("same").code == 0
     assert "No changes" in api.comments[0]["body"]
 
 
@@ -337,11 +536,24 @@ def test_without_a_role_nobody_is_banned_and_the_run_says_so(actions: Actions, r
     assert not actions.sandbox.requests
 
 
-def test_a_repository_with_a_list_alone_uses_the_action(actions: Actions, repository: Repository) -> None:
-    applied = actions.push_elsewhere()
+def test_a_repository_with_a_list_alone_uses_the_action(actions: Actions, repository: Repository, api: Github) -> None:
+    actions.move_out()
+    repository.push("readme", README__md="Read me.\n")
+    other = actions.pull_request("readme")
+    assert (other.code, other.result("Plan"), other.result("Bans")) == (0, "skipped", "succeeded"), other.log
+    repository.push("ban-zed", bans__yaml=banning("zed"))
+    planned = actions.pull_request("ban-zed")
+    assert (planned.code, planned.result("Plan"), planned.result("Bans")) == (0, "succeeded", "succeeded"), planned.log
+    assert "`zed`" in api.comments[0]["body"]
+    assert actions.merge_group("ban-zed").result("Bans") == "succeeded"
+    assert actions.dispatch("ban-zed").result("Bans") == "failed"
+
+    before = repository.head()
+    repository.merge("ban-zed")
+    applied = actions.push(before=before)
     assert applied.code == 0, applied.log
     assert repository.changed() == ["bans.state.json"]
     assert len(actions.sandbox.requests) == 1
-    commit = git(repository.origin, "rev-parse", "main")
+    commit = repository.head()
     for name, value in {"exit-code": "0", "changes": "true", "to-ban": "1", "state-commit": commit}.items():
         assert f'"{name}": "{value}"' in applied.log

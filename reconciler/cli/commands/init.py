@@ -15,9 +15,9 @@ from reconciler.atomic import write_together
 from reconciler.bans import AccountRegion
 from reconciler.cli import console
 from reconciler.cli.account import Account, with_account
-from reconciler.cli.options import Misuse, Region, examples, file_option, no_color_option, option, together
+from reconciler.cli.options import AccountId, Misuse, Region, examples, file_option, no_color_option, option, together
 from reconciler.errors import BanListUnwritable
-from reconciler.git import root_of
+from reconciler.git import github_repository, root_of
 from reconciler.reading import MEBIBYTE, read_regular_file
 from reconciler.views.wording import count, listed
 
@@ -39,11 +39,17 @@ _ABOUT_IGNORED: Final = (
 _GITIGNORE_MAX: Final = 4 * MEBIBYTE
 _MANY: Final = 200  # rooms
 
+# It prints how each subject begins, in the form and with the IDs that GitHub uses for that repository.
+_ASK: Final = "gh api repos/{repository}/actions/oidc/customization/sub --jq .sub_claim_prefix"
+
 
 @click.command(
     "init",
     epilog=examples(
-        "reconciler init", "reconciler init --rooms-in us-west-2 --rooms-in eu-west-1", "reconciler init --github"
+        "reconciler init",
+        "reconciler init --rooms-in us-west-2 --rooms-in eu-west-1",
+        "reconciler init --github",
+        "reconciler init --aws-account 123456789012 --subject repo:OWNER@42/REPOSITORY@4711",
     ),
 )
 @option(
@@ -55,8 +61,19 @@ _MANY: Final = 200  # rooms
     help="Write the rooms that there are in this region into the list. May be given several times.",
 )
 @option("--github", is_flag=True, help="Write the workflow for GitHub, too.")
+@option(
+    "--subject",
+    metavar="SUBJECT",
+    help=(
+        "Write the trust policies of the roles in AWS for the repository whose subjects begin like this, as"
+        f" `{_ASK.format(repository='OWNER/REPOSITORY')}` prints it. Without --github, nothing else is written."
+    ),
+)
+@option("--aws-account", metavar="ID", type=AccountId(), help="The account of these roles.")
 @together(file_option, with_account, no_color_option)
-def command(file: str, regions: tuple[str, ...], github: bool, account: Account) -> int:
+def command(
+    file: str, regions: tuple[str, ...], github: bool, subject: str | None, aws_account: str | None, account: Account
+) -> int:
     """Begin a ban list.
 
     Writes a list that bans nobody, with comments that say how to ban somebody, and its schema for editors. Adds to
@@ -64,18 +81,24 @@ def command(file: str, regions: tuple[str, ...], github: bool, account: Account)
     nothing is written at all. Calls AWS only for --rooms-in, and needs the permission ivschat:ListRooms for that.
     """
     path = Path(file)
+    policies = _policies(path, subject, aws_account)
+    if policies and not github:
+        if regions:
+            raise Misuse("--rooms-in writes a list, and --subject alone does not. Leave one out, or add --github.")
+        return _trust_alone(policies)
     workflow = _workflow(path) if github else {}
-    _refuse([path, *workflow])
+    _refuse([path, *workflow, *policies])
     starter = import_module("reconciler.starter")  # which needs pydantic_core, and the help does not
     names: Mapping[str, str] = starter.named(_rooms(account, regions)) if regions else {}
     schema = path.with_name(starter.SCHEMA_FILE)
     # The list comes last: with it, all is there.
     new = {} if os.path.lexists(schema) else {schema: _schema()}
-    new |= {**workflow, path: starter.starter(names).encode()}
+    new |= {**workflow, **policies, path: starter.starter(names).encode()}
     ignoring = _ignoring(path.with_name(".gitignore"))
     _write(new, ignoring)
     written = [path, *(file for file in new if file != path)]
-    _say(written, ignoring, rooms=len(names) if regions else None, workflow=next(iter(workflow), None))
+    roles = _about_roles(path, policies) if github else None
+    _say(written, ignoring, rooms=len(names) if regions else None, workflow=next(iter(workflow), None), roles=roles)
     return 0
 
 
@@ -87,14 +110,75 @@ def _rooms(account: Account, regions: Collection[str]) -> "Sequence[Room]":
 def _workflow(ban_list: Path) -> Mapping[Path, bytes]:
     """The workflow for a list, by where it goes. Raises Misuse."""
     module = import_module("reconciler.ci.workflow")
-    folder = os.path.realpath(ban_list.parent)
-    root = root_of(folder) or folder
+    folder, root = _folders(ban_list)
     inside = os.path.relpath(os.path.join(folder, ban_list.name), os.path.realpath(root))
     try:
         text: str = module.workflow(inside)
     except ValueError as error:
         raise Misuse(f"--github cannot be used with this list: {error}. Give the list another name.") from error
-    return {Path(os.path.relpath(os.path.join(root, module.PLACE))): text.encode()}
+    return {_at(root, module.PLACE): text.encode()}
+
+
+def _folders(ban_list: Path) -> tuple[str, str]:
+    """The folder of a list, and the root of its repository or, if it is in none, the folder again."""
+    folder = os.path.realpath(ban_list.parent)
+    return folder, root_of(folder) or folder
+
+
+def _at(root: str, place: str) -> Path:
+    return Path(os.path.relpath(os.path.join(root, place)))
+
+
+def _policies(ban_list: Path, subject: str | None, aws_account: str | None) -> Mapping[Path, bytes]:
+    """The trust policies of the roles, by where they go; none without a subject. Raises Misuse."""
+    if (subject is None) != (aws_account is None):
+        raise Misuse("--subject and --aws-account go together: whose runs get the roles, and where the roles are.")
+    if subject is None or aws_account is None:
+        return {}
+    _, root = _folders(ban_list)
+    try:
+        written: Mapping[str, str] = import_module("reconciler.ci.trust").policies(subject, aws_account)
+    except ValueError as error:
+        raise Misuse(
+            f"--subject does not say how GitHub begins the subjects of a repository: {error}. If somebody has changed"
+            f" that form, change it back, or write the policies yourself: docs/github.md shows them."
+        ) from error
+    return {_at(root, place): text.encode() for place, text in written.items()}
+
+
+def _trust_alone(policies: Mapping[Path, bytes]) -> int:
+    for path in policies:
+        if os.path.lexists(path):
+            raise BanListUnwritable(
+                f"There is a {path} already, so nothing was written. Remove it to have it written anew.",
+                private=[str(path)],
+            )
+    try:
+        write_together(policies, {})
+    except OSError as error:
+        raise _unwritable(Path(error.filename2 or error.filename or "."), error) from error
+    names = [escape.terminal(str(path)) for path in policies]
+    console.say(f"Wrote {listed(names)}.\n\nNext:\n1. {_make_roles(policies)}\n")
+    return 0
+
+
+def _about_roles(ban_list: Path, policies: Mapping[Path, bytes]) -> str:
+    """What to do about the roles of the workflow."""
+    if policies:
+        return _make_roles(policies)
+    folder, _ = _folders(ban_list)
+    ask = _ASK.format(repository=github_repository(folder) or "OWNER/REPOSITORY")
+    return (
+        f'Let GitHub sign in to AWS. `reconciler init --aws-account ID --subject "$({ask})"` writes the trust policies.'
+    )
+
+
+def _make_roles(policies: Collection[Path]) -> str:
+    names = listed([escape.terminal(str(path)) for path in policies])
+    return (
+        f"Make the role that applies, and for a state on S3 the one that plans, with the trust policies in {names}."
+        " docs/github.md says how."
+    )
 
 
 def _refuse(paths: Collection[Path]) -> None:
@@ -167,7 +251,9 @@ def _unwritable(path: Path, error: Exception) -> BanListUnwritable:
     return BanListUnwritable(f"{path}: {why}. Nothing was written.", private=[str(path)])
 
 
-def _say(written: Sequence[Path], ignoring: _Ignoring, *, rooms: int | None, workflow: Path | None) -> None:
+def _say(
+    written: Sequence[Path], ignoring: _Ignoring, *, rooms: int | None, workflow: Path | None, roles: str | None
+) -> None:
     """What was written, the list first, and what to do next."""
     names = [escape.terminal(str(path)) for path in written]
     shown = names[0]
@@ -178,8 +264,9 @@ def _say(written: Sequence[Path], ignoring: _Ignoring, *, rooms: int | None, wor
     if workflow is not None:
         steps.append(
             f"In {escape.terminal(str(workflow))}, write the repository and the commit of reconciler in place of"
-            " OWNER/REPOSITORY and the zeros, and set up the role. docs/github.md says how."
+            " OWNER/REPOSITORY and the zeros. docs/github.md says how."
         )
+        steps.append(roles or "")
         steps.append("Run `reconciler doctor`, which checks the rest. Then commit, and ban in pull requests.")
     else:
         steps.append("Run `reconciler doctor`: it checks the credentials and the rooms.")

@@ -190,12 +190,11 @@ def test_the_workflow_of_another_list_goes_to_the_root_and_names_it(reconciler: 
     assert reconciler("init", "--github", "-f", "banned.yaml").code == 0
     os.chdir("..")
     made = YAML(typ="safe").load(Path(".github/workflows/bans.yml").read_text())
-    for event in ("push", "pull_request"):
-        assert made["on"][event]["paths"] == ["chat/banned.yaml", "chat/bans.d/**"]
     ours = [step for job in made["jobs"].values() for step in job["steps"] if "command" in step.get("with", {})]
     assert [step["with"] for step in ours] == [
-        {"command": "plan", "file": "chat/banned.yaml"},
-        {"command": "apply", "file": "chat/banned.yaml"},
+        {"command": "touched", "file": "chat/banned.yaml\n"},
+        {"command": "plan", "file": "${{ matrix.list }}"},
+        {"command": "apply", "file": "${{ matrix.list }}"},
     ]
     assert sorted(files()) == sorted(
         [
@@ -210,6 +209,78 @@ def test_a_list_that_a_workflow_cannot_name_is_refused(reconciler: Reconciler, n
     result = reconciler("init", "--github", "--file", name)
     assert (result.code, files()) == (1, {})
     assert "--github cannot be used with this list: a workflow can only name" in result.err
+
+
+@pytest.mark.parametrize(
+    ("origin", "named"),
+    [
+        ("git@github.com:acme/bans.git", "acme/bans"),
+        ("https://github.com/acme/the.bans", "acme/the.bans"),
+        ("https://token@github.com/acme/bans.git/", "acme/bans"),
+        ("ssh://git@github.com/acme/bans", "acme/bans"),
+        ("https://git.example.com/acme/bans.git", "OWNER/REPOSITORY"),
+        ("https://github.com/acme/$(touch made)", "OWNER/REPOSITORY"),
+        ("https://example.com/https://github.com/acme/bans", "OWNER/REPOSITORY"),
+    ],
+)
+def test_whoever_gets_a_workflow_is_told_how_to_ask_for_the_subjects(
+    reconciler: Reconciler, origin: str, named: str
+) -> None:
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    subprocess.run(["git", "remote", "add", "origin", origin], check=True)
+    result = reconciler("init", "--github")
+    command = f"gh api repos/{named}/actions/oidc/customization/sub --jq .sub_claim_prefix"
+    assert f'`reconciler init --aws-account ID --subject "$({command})"` writes the trust policies.' in result.out
+
+
+SUBJECT = ("--subject", "repo:acme@42/bans@4711", "--aws-account", "123456789012")
+POLICIES = [".github/aws/reconciler-apply.json", ".github/aws/reconciler-plan.json"]
+
+
+def test_the_trust_policies_are_written_beside_the_workflow_or_alone(reconciler: Reconciler) -> None:
+    assert reconciler("init", "--github", *SUBJECT).code == 0
+    both = files()
+    assert both.keys() >= {*POLICIES, "bans.yaml", ".github/workflows/bans.yml"}
+    for path in POLICIES:
+        Path(path).unlink()
+    result = reconciler("init", *SUBJECT)
+    assert (result.code, files()) == (0, both)
+    assert f"Wrote {POLICIES[0]} and {POLICIES[1]}.\n" in result.out
+    assert json.loads(both[POLICIES[0]])["Statement"][0]["Principal"] == {
+        "Federated": "arn:aws:iam::123456789012:oidc-provider/token.actions.githubusercontent.com"
+    }
+    for arguments in (SUBJECT, (*SUBJECT, "--github", "-f", "other.yaml")):
+        again = reconciler("init", *arguments)
+        assert (again.code, files()) == (1, both)
+        assert "already, so nothing was written" in again.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        SUBJECT[:2],
+        SUBJECT[2:],
+        (*SUBJECT, "--rooms-in", HERE),
+        (*SUBJECT[:3], "12345678901"),
+        *(
+            ("--subject", subject, *SUBJECT[2:])
+            for subject in (
+                "acme/bans",
+                "repo:acme/*",
+                "repo:acme@42/bans",
+                "repo:acme/bans@4711",
+                "repo:acme/bans:ref:refs/heads/main",
+                "repo:acme/bans:*",
+                "repository_owner:acme",
+                "repo:acme/bans\n",
+                "",
+            )
+        ),
+    ],
+)
+def test_policies_for_nobody_in_particular_are_not_written(reconciler: Reconciler, arguments: Sequence[str]) -> None:
+    result = reconciler("init", *arguments)
+    assert (result.code, files()) == (1, {})
 
 
 # With rooms
