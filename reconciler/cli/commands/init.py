@@ -46,10 +46,7 @@ _ASK: Final = "gh api repos/{repository}/actions/oidc/customization/sub --jq .su
 @click.command(
     "init",
     epilog=examples(
-        "reconciler init",
-        "reconciler init --rooms-in us-west-2 --rooms-in eu-west-1",
-        "reconciler init --github",
-        "reconciler init --aws-account 123456789012 --subject repo:OWNER@42/REPOSITORY@4711",
+        "reconciler init", "reconciler init --rooms-in us-west-2 --rooms-in eu-west-1", "reconciler init --github"
     ),
 )
 @option(
