@@ -26,11 +26,12 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.ci.loopback import handling
 
 NOTE_TOKEN, PUSH_TOKEN, JOB_TOKEN = "note-token", "push-token", "job-token"
 READ_TOKEN = "a-token-that-may-only-read"
@@ -206,12 +207,5 @@ def gitlab(repositories: Path) -> Iterator[Gitlab]:
         def log_message(self, format: str, *arguments: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        state.url = f"http://127.0.0.1:{server.server_port}"
-        try:
-            yield state
-        finally:
-            server.shutdown()
-            thread.join()
+    with handling(Handler) as state.url:
+        yield state

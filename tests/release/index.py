@@ -1,12 +1,13 @@
-"""A package index on loopback: what uploads and installs packages takes it for PyPI."""
+"""Where packages are uploaded to as to PyPI, on loopback, and fetched from again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.parser import BytesParser
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.ci.loopback import handling
 
 
 @dataclass
@@ -24,10 +25,6 @@ class Index:
             return 400
         self.files[name] = content
         return 200
-
-    def page(self) -> bytes:
-        """The page of the one project there is, as PEP 503 has it."""
-        return "".join(f'<a href="/files/{name}">{name}</a>\n' for name in self.files).encode()
 
 
 def _form(content_type: str, body: bytes) -> dict[str, tuple[str | None, bytes]]:
@@ -53,14 +50,12 @@ def running() -> Iterator[Index]:
             kind, _, name = self.path.strip("/").partition("/")
             if kind == "files" and name in index.files:
                 self._answer(200, index.files[name])
-            elif kind == "simple" and name == "ivschat-reconciler":
-                self._answer(200, index.page(), "text/html")
             else:
                 self._answer(404, b"")
 
-        def _answer(self, status: int, body: bytes, kind: str = "application/octet-stream") -> None:
+        def _answer(self, status: int, body: bytes) -> None:
             self.send_response(status)
-            self.send_header("Content-Type", kind)
+            self.send_header("Content-Type", "application/octet-stream")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -68,12 +63,5 @@ def running() -> Iterator[Index]:
         def log_message(self, format: str, *arguments: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        index.url = f"http://127.0.0.1:{server.server_port}"
-        try:
-            yield index
-        finally:
-            server.shutdown()
-            thread.join()
+    with handling(Handler) as index.url:
+        yield index

@@ -205,10 +205,11 @@ def test_a_tag_becomes_a_release_on_pypi_and_on_github_and_the_next_moves_v0(
     assert commit(releasing, "v0") == commit(releasing, "v0.3.1")
 
     there = tmp_path / "there"
+    (wheel,) = (name for name in packages if name.endswith(".whl"))
     subprocess.run(
         [
             sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(there), "--no-cache-dir",
-            "--index-url", f"{releasing.index.url}/simple/", "--disable-pip-version-check", "ivschat-reconciler==0.3.1",
+            "--disable-pip-version-check", f"ivschat-reconciler @ {releasing.index.url}/files/{wheel}",
         ],
         env={"PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull}, check=True, timeout=60,
     )  # fmt: skip
