@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = [*sorted((ROOT / ".github/workflows").glob("*.yml")), ROOT / "docs/examples/github/bans.yml"]
@@ -56,11 +57,28 @@ def test_actionlint_finds_nothing(tmp_path: Path) -> None:
 @pytest.mark.skipif(installed("check-jsonschema") is None, reason="check-jsonschema is not installed")
 @pytest.mark.parametrize(
     ("schema", "files"),
-    [("github-workflows", WORKFLOWS), ("github-actions", [ROOT / "action.yml"]), ("gitlab-ci", [GITLAB])],
+    [
+        ("github-workflows", WORKFLOWS),
+        ("github-actions", [ROOT / "action.yml"]),
+        ("gitlab-ci", [GITLAB]),
+        ("dependabot", [ROOT / ".github/dependabot.yml"]),
+    ],
 )
 def test_the_files_fit_their_schemas(schema: str, files: list[Path]) -> None:
     done = run(str(installed("check-jsonschema")), "--builtin-schema", f"vendor.{schema}", *map(str, files))
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(installed("pre-commit") is None, reason="pre-commit is not installed")
+def test_pre_commit_takes_the_hooks() -> None:
+    done = run(str(installed("pre-commit")), "validate-manifest", ".pre-commit-hooks.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_dependabot_looks_where_actions_are_named() -> None:
+    looked = yaml.safe_load((ROOT / ".github/dependabot.yml").read_text())["updates"][0]
+    folders = {path.parent.relative_to(ROOT).as_posix() for path in [*WORKFLOWS, ROOT / "reconciler/ci/bans.yml"]}
+    assert {f"/{folder}" for folder in folders - {".github/workflows"}} | {"/"} == set(looked["directories"])
 
 
 @pytest.mark.parametrize("path", [*WORKFLOWS, ROOT / "action.yml"], ids=lambda path: str(path.relative_to(ROOT)))
