@@ -15,7 +15,7 @@ from cmarkgfm.cmark import Options
 
 from tests.pictures.story import run
 
-_WIDTH: Final = 780
+_WIDTH: Final = 838
 _HEIGHTS: Final = {"<p>": 40, "<summary>": 36, "<tr>": 37, "<table>": 17}
 """Pixels that each element adds. Lines do not break, so that the height does not depend on the reader's fonts."""
 _FRAME: Final = 41 + 16

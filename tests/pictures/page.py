@@ -175,6 +175,9 @@ def pictures() -> Mapping[str, bytes]:
         _sandbox(PORT) as (sandbox, _, _, watching),
         closing(browser.tab(f"{sandbox.url}/", width=_WIDTH, height=_HEIGHT)) as tab,
     ):
+        metrics = {"width": _WIDTH, "height": _HEIGHT, "deviceScaleFactor": _SHARPNESS, "mobile": False}
+        tab.ask("Emulation.setDeviceMetricsOverride", metrics)
+        tab.ask("Emulation.setScrollbarsHidden", {"hidden": True})
         on_page = Page(tab)
         on_page.shows("2 rooms, 0 connections")
         _story(sandbox, on_page, watching)
@@ -187,9 +190,6 @@ def pictures() -> Mapping[str, bytes]:
 
 def _picture(tab: Tab, scheme: str, shown: str) -> bytes:
     """A PNG of a tab, which says in itself what it shows."""
-    metrics = {"width": _WIDTH, "height": _HEIGHT, "deviceScaleFactor": _SHARPNESS, "mobile": False}
-    tab.ask("Emulation.setDeviceMetricsOverride", metrics)
-    tab.ask("Emulation.setScrollbarsHidden", {"hidden": True})
     tab.ask("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
     taken = base64.b64decode(tab.ask("Page.captureScreenshot", {"captureBeyondViewport": True})["data"])
     says, png = PngInfo(), io.BytesIO()

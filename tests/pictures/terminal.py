@@ -25,12 +25,14 @@ from rich.text import Text
 
 from tests.pictures.story import settings
 
-COLUMNS: Final = 74
+COLUMNS: Final = 76
 _LINES: Final = 40
 _PATIENCE: Final = 60.0
 """Seconds that a command may take."""
 
 _QUESTION: Final = b": "
+"""How a question ends. No other line does."""
+
 _PORT: Final = re.compile(rb"(?<=http://127\.0\.0\.1:)\d+")
 _USUAL_PORT: Final = b"8787"
 """What the sandbox listens on where nobody else does; around a command, it takes any port that is free."""
