@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import shlex
+import signal
 import struct
 import subprocess
 import termios
@@ -110,9 +111,11 @@ def _shown(folder: Path, command: tuple[str, ...], answer: str) -> bytes:
                 if left and shown.endswith(_QUESTION):
                     os.write(ours, left + b"\n")
                     left = b""
+            process.wait(_PATIENCE)
         finally:
             os.close(ours)
-            process.kill()
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
     if process.returncode != 0 or left:
         raise AssertionError(f"{shlex.join(command)} ended with {process.returncode}:\n{shown.decode()}")
     return shown

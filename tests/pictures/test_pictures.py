@@ -2,6 +2,7 @@
 
 import re
 import termios  # noqa: F401 - what draws them needs it, so that Windows goes without these tests
+from collections.abc import Mapping
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -17,14 +18,19 @@ SVG = "{http://www.w3.org/2000/svg}"
 drawn = pytest.mark.parametrize("path", sorted(FOLDER.glob("*.svg")), ids=lambda path: path.name)
 
 
+def stale(kept: Mapping[str, object], now: Mapping[str, object]) -> list[str]:
+    """The pictures that are not what they would be now."""
+    return sorted(name for name in {*kept, *now} if kept.get(name) != now.get(name))
+
+
 def test_the_pictures_show_what_the_program_prints() -> None:
     kept = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.svg")}
-    assert kept == drawings(), "stale pictures: `make pictures` makes them anew"
+    assert stale(kept, drawings()) == [], "`make pictures` draws them anew"
 
 
 def test_the_picture_of_the_page_shows_it_as_it_is() -> None:
     kept = {name: page.shown_in(FOLDER / name) for name in page.FILES.values()}
-    assert kept == dict.fromkeys(kept, page.shown()), "stale pictures: `make pictures` makes them anew"
+    assert stale(kept, dict.fromkeys(kept, page.shown())) == [], "`make pictures` draws them anew"
 
 
 def test_every_picture_is_small_and_is_shown_somewhere_with_words_for_those_who_cannot_see_it() -> None:
