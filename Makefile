@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo plan apply test lint format schema bench dist build release clean
+.PHONY: help demo plan apply test lint format schema pictures bench dist build release clean
 
 help:
 	@echo 'make demo    a user is banned, in a local sandbox; with PAGE=1 it stays, to play with'
@@ -17,6 +17,7 @@ help:
 	@echo 'make lint    ruff and mypy'
 	@echo 'make format  let ruff format the code'
 	@echo 'make schema  update docs/bans.schema.json'
+	@echo 'make pictures draw those in docs/pictures that are stale; of the sandbox, in Chromium'
 	@echo 'make bench   measure, as ratios within one run'
 	@echo 'make dist    build the packages and check them'
 	@echo 'make build   the same, and try the wheel in an empty environment of each of PYTHONS'
@@ -63,6 +64,9 @@ format: $(VENV)/.installed-dev
 schema: $(VENV)/.installed
 	@$(BIN)/reconciler schema > docs/bans.schema.json.tmp
 	@mv docs/bans.schema.json.tmp docs/bans.schema.json
+
+pictures: $(VENV)/.installed-dev
+	@$(BIN)/python -m tests.pictures
 
 bench: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.bench

@@ -47,7 +47,7 @@ def _on_stderr(message: str) -> str:
 
 def approved(question: str) -> bool:
     """Ask on the terminal; only `yes` is a yes."""
-    click.echo(f"\n{question} Only `yes` goes ahead: ", nl=False)
+    click.echo(wrapped(f"\n{question} Only `yes` goes ahead:", width()) + " ", nl=False)
     sys.stdout.flush()
     answer = sys.stdin.readline()
     if not answer.endswith("\n"):  # Ctrl-D leaves the cursor behind the question
