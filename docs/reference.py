@@ -7,7 +7,7 @@ import inspect
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import click
@@ -37,7 +37,7 @@ def page() -> str:
     """The page, which is the same wherever and whenever it is made."""
     commands = [*_commands()]
     shared = _shared(command for _, command in commands)
-    parts = [HEAD, _index(commands), f"## {SHARED}\n", _table([], [*shared])]
+    parts = [HEAD, _index(commands), f"## {SHARED}\n", _entries(shared)]
     for name, command in commands:
         parts += _section(name, command, shared)
     return "\n".join(parts)
@@ -59,11 +59,11 @@ def _options(command: click.Command) -> list[click.Option]:
 
 
 def _shared(commands: Iterator[click.Command]) -> dict[str, click.Option]:
-    """The options that most commands have, with the same words: row → option."""
+    """The options that most commands have, with the same words: entry → option."""
     every = [command for command in commands if not isinstance(command, click.Group)]
-    rows = Counter(row for command in every for row in {_row(option) for option in _options(command)})
-    found = {_row(option): option for command in every for option in _options(command)}
-    return {row: option for row, option in found.items() if rows[row] > len(every) / 2}
+    found = {_entry(option): option for command in every for option in _options(command)}
+    counts = Counter(entry for command in every for entry in {*map(_entry, _options(command))})
+    return {entry: option for entry, option in found.items() if counts[entry] > len(every) / 2}
 
 
 def _index(commands: Sequence[Command]) -> str:
@@ -89,14 +89,14 @@ def _section(name: str, command: click.Command, shared: dict[str, click.Option])
     yield f"{level} reconciler {name}\n"
     yield from (f"{text}\n" for text in _paragraphs(command))
     yield f"```text\n{usage}\n```\n"
-    arguments = [_argument_row(each) for each in command.params if isinstance(each, click.Argument)]
-    own = [row for row in map(_row, _options(command)) if row not in shared]
+    arguments = [_argument(each) for each in command.params if isinstance(each, click.Argument)]
+    own = [entry for entry in map(_entry, _options(command)) if entry not in shared]
     if arguments or own:
-        yield _table(arguments, own)
-    also = [option for row, option in shared.items() if row in map(_row, _options(command))]
+        yield _entries([*arguments, *own])
+    also = [shared[entry] for entry in shared if entry in map(_entry, _options(command))]
     if also:
         yield f"It has {_names(also)} too: [options that most commands have](#{SHARED.lower().replace(' ', '-')}).\n"
-    yield f"```sh\n{_examples(command)}\n```\n"
+    yield f"For example:\n\n```sh\n{_examples(command)}\n```\n"
 
 
 def _examples(command: click.Command) -> str:
@@ -111,12 +111,12 @@ def _names(options: Sequence[click.Option]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def _table(arguments: Sequence[str], options: Sequence[str]) -> str:
-    head = f"| {'argument, option' if arguments else 'option'} | meaning | variable |\n| --- | --- | --- |\n"
-    return head + "".join(f"{row}\n" for row in [*arguments, *options])
+def _entries(entries: Iterable[str]) -> str:
+    """A list, and not a table: columns of options and variables would be narrower than a name, and break within it."""
+    return "".join(f"- {entry}\n" for entry in entries)
 
 
-def _argument_row(argument: click.Argument) -> str:
+def _argument(argument: click.Argument) -> str:
     name = re.sub(r"^\[?(?:-- )?|\]?(?:\.\.\.)?\]?$", "", argument.metavar or (argument.name or "").upper())
     match argument.required, argument.nargs == -1:
         case True, True:
@@ -127,10 +127,10 @@ def _argument_row(argument: click.Argument) -> str:
             count = "Any number, or none."
         case _:
             count = "May be left out."
-    return f"| `{name}` | {count} | |"
+    return f"`{name}` \\\n  {count}"
 
 
-def _row(option: click.Option) -> str:
+def _entry(option: click.Option) -> str:
     *short, long = option.opts
     value = "" if option.is_flag else f" {option.metavar or (option.name or '').upper()}"
     names = ", ".join([*(f"`{name}`" for name in short), f"`{long}{value}`"])
@@ -140,8 +140,9 @@ def _row(option: click.Option) -> str:
         said.append(f"One of {', '.join(f'`{choice}`' for choice in option.type.choices)}.")
     if default:
         said.append(f"Default: {default}.")
-    variable = f"`{option.envvar}`" if option.envvar else ""
-    return f"| {names} | {' '.join(said)} | {variable} |".replace("|  |", "| |")
+    if option.envvar:
+        said.append(f"Variable: `{option.envvar}`.")
+    return f"{names} \\\n  {' '.join(said)}"
 
 
 def _help_and_default(option: click.Option) -> tuple[str, str]:

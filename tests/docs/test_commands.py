@@ -43,10 +43,10 @@ def test_the_page_is_what_the_program_says_whatever_the_terminal(environment: di
 
 
 def named_by(section: str) -> dict[str, str]:
-    """The row of each option and argument in the tables of a section."""
-    rows = re.findall(r"^\| (`.*?`) \| .*\|$", section, re.MULTILINE)
-    lines = re.findall(r"^\| `.*\|$", section, re.MULTILINE)
-    return {re.findall(r"`(--[a-z-]+|[A-Z_]+)", names)[-1]: line for names, line in zip(rows, lines, strict=True)}
+    """The entry of each option and argument of a section."""
+    entries = re.findall(r"^- ((?:`[^`]+`, )?`(--[a-z-]+|[A-Z_]+)\b.*\n  .*)$", section, re.MULTILINE)
+    assert len(entries) == section.count("\n- ")
+    return {name: entry for entry, name in entries}
 
 
 def every_command() -> Iterator[tuple[str, click.Command]]:
@@ -64,25 +64,24 @@ def test_each_option_and_argument_of_each_command_is_there() -> None:
         assert f"| [`{name}`](#reconciler-{name.replace(' ', '-')}) |" in PAGE
         section = sections()[name]
         pointed_at = re.findall(r"`(--[a-z-]+)`", "".join(re.findall(r"^It has (.*) too:", section, re.MULTILINE)))
-        rows = named_by(section) | {name: shared[name] for name in pointed_at}
+        entries = named_by(section) | {name: shared[name] for name in pointed_at}
         named = set()
         for parameter in command.params:
             word = parameter.opts[-1]
             if isinstance(parameter, click.Argument):
                 word = re.findall("[A-Z_]+", parameter.metavar or word.upper())[0]
             named.add(word)
-            assert (parameter.envvar is not None) == rows[word].endswith(f"`{parameter.envvar}` |")
-            assert all(choice in rows[word] for choice in getattr(parameter.type, "choices", ()))
-        assert rows.keys() == named
+            assert (parameter.envvar is not None) == entries[word].endswith(f" Variable: `{parameter.envvar}`.")
+            assert all(choice in entries[word] for choice in getattr(parameter.type, "choices", ()))
+        assert entries.keys() == named
     assert [name for name, _ in every_command()] == list(sections())
 
 
 def test_it_is_shown_as_the_help_has_it() -> None:
-    """Rendered as GitHub renders it: nothing in a help is taken for markup, and no row of a table falls apart."""
+    """Rendered as GitHub renders it: nothing in a help is taken for markup, and no entry of a list falls apart."""
     html = cmarkgfm.github_flavored_markdown_to_html(PAGE)
-    assert not re.search(r"<(?:em|strong|del|ol|ul|blockquote|img|br)\b", html)
-    for row in re.findall(r"<tr>.*?</tr>", html, re.DOTALL):
-        assert len(re.findall(r"<t[dh]", row)) in {2, 3}
+    assert not re.search(r"<(?:em|strong|del|ol|blockquote|img|input)\b", html)
+    assert html.count("<li>") == html.count("<br />") == PAGE.count("\n- ")
     text = " ".join(re.sub(r"<[^>]+>", "", html).split())
     assert "- reads standard input and prints" in text
     assert "# yaml-language-server: $schema=bans.schema.json" in text
