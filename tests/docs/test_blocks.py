@@ -1,23 +1,11 @@
 """Each code block of the README and of docs/ is run, or held against what there is."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-
-from reconciler.sandbox import SandboxOptions, running
 
 from . import code, data, elsewhere, scripts, shown, with_others  # noqa: F401 - they have the rules
 from .blocks import BLOCKS, Block
 from .rules import RULES, Rule
-from .world import FINALS, LOBBY, World
-
-
-@pytest.fixture
-def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
-    options = SandboxOptions(rooms=(LOBBY, FINALS), room_names={LOBBY: "Main-stage"}, quota=0, room_quota=0)
-    with running(options) as sandbox:
-        yield World(tmp_path, sandbox, lambda: str(request.getfixturevalue("s3_server")))
+from .world import World
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
