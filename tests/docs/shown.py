@@ -40,13 +40,6 @@ def a_piece_of_the_demo(block: Block, world: World) -> None:
     assert f"\n\n{block.text.rstrip()}\n\n" in STORY
 
 
-@block("README.md", "$ reconciler plan\n  + lobby/ABC123def456")
-def a_plan(block: Block, world: World) -> None:
-    world.write("bans.yaml", README_LIST + ZED + "    expires_at: 2027-01-01T00:00:00Z\n")
-    world.write_state(record("zed", until="2026-12-01T00:00:00Z") | record("old", FINALS))
-    assert_prints(block, world)
-
-
 @block("README.md", "$ reconciler plan\n  ~ finals/zed           publish")
 def a_plan_that_publishes(block: Block, world: World) -> None:
     rooms = README_LIST.partition("bans:")[0]

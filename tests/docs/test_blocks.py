@@ -15,6 +15,11 @@ def test_a_block_is_right(block: Block, world: World) -> None:
     check(block, world)
 
 
+def test_each_row_of_what_commands_say_is_used() -> None:
+    lines = {scripts.command_of(line) for block in BLOCKS if scripts.is_ours(block) for line in block.lines}
+    assert scripts.SAYS.keys() <= lines
+
+
 @pytest.mark.parametrize("rule", RULES, ids=str)
 def test_a_rule_is_about_a_block(rule: Rule) -> None:
     about = [block for block in BLOCKS if rule.of(block)]
