@@ -5,7 +5,7 @@ import re
 import tomllib
 from functools import cache
 from itertools import chain, pairwise, product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import botocore.session
 import click
@@ -15,10 +15,16 @@ from reconciler import __version__
 from reconciler.cli.commands.init import IGNORED
 from reconciler.cli.main import cli
 from reconciler.denylist import document
+from tests.gate.tables import make_table
 
 from .blocks import ROOT, Block
 from .rules import block, every
-from .world import World
+from .scripts import a_usual_day
+from .with_others import bans_in_a_table
+from .world import World, client
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 HEAD = {
     "version": "version: 1\n",
@@ -58,6 +64,8 @@ def hooks(block: Block, world: World) -> None:
 OPERATIONS = {"s3:ListBucket": "s3:ListObjectsV2"}
 """Actions that are called otherwise than the operation that they allow."""
 ARN = re.compile(r"\*|arn:aws:(?:ivschat|dynamodb|iam|s3):[a-z0-9-]*:(?:\d{12})?:\S+")
+POLICY = '{\n  "Version": "2012-10-17",\n  "Statement": [\n    '
+HERE = {"LocationConstraint": "us-west-2"}
 CONDITIONS = {"StringEquals", "StringLike"}
 
 
@@ -102,6 +110,52 @@ def a_policy(block: Block, world: World) -> None:
         for resource in [] if trusts else listed(statement["Resource"]):
             assert ARN.fullmatch(resource), resource
             assert resource == "*" or {resource.split(":")[2]} == ({"iam"} if services == {"sts"} else services)
+
+
+def actions(block: Block) -> set[str]:
+    return {action for statement in statements(block) for action in listed(statement["Action"])}
+
+
+@block("docs/ci.md", f'{POLICY}{{\n      "Effect": "Allow",\n      "Action": "ivschat:DisconnectUser"')
+def what_an_apply_needs(block: Block, world: World) -> None:
+    a_policy(block, world)
+    a_usual_day(world)
+    assert world.run("reconciler plan && reconciler apply").code == 0
+    assert world.called() == actions(block)
+
+
+@block("docs/ci.md", f'{POLICY}{{"Effect": "Allow", "Action": "ivschat:ListRooms"')
+def what_a_diagnosis_needs(block: Block, world: World) -> None:
+    """Besides s3:ListBucket, as below, and whose the credentials are, which everybody may ask."""
+    a_policy(block, world)
+
+    def make(dynamodb: "DynamoDBClient") -> None:
+        for name in ("denylist", "tokens"):
+            make_table(dynamodb, name)
+
+    with bans_in_a_table(world, make):
+        s3 = client("s3", world.with_s3_and_dynamodb())
+        s3.create_bucket(Bucket="diagnosis", CreateBucketConfiguration=HERE)
+        s3.put_object(Bucket="diagnosis", Key="bans.state.json", Body=world.read("bans.state.json"))
+        where = "dynamodb://us-west-2/"
+        places = f"denylist: {{location: {where}denylist, token_records: {where}tokens}}\nstate: s3://diagnosis/bans.state.json"
+        world.write("bans.yaml", world.read("bans.yaml").replace(f"denylist: {where}denylist", places))
+        assert world.called()
+        ran = world.run("reconciler doctor")
+        assert "token records" in ran.said, ran.said
+        assert world.called() - {"sts:GetCallerIdentity"} == actions(block) - {"s3:ListBucket"}
+
+
+@block("docs/ci.md", "[\n  {")
+def what_a_state_on_s3_needs(block: Block, world: World) -> None:
+    """Besides s3:ListBucket, without which S3 denies what is not there."""
+    a_policy(block, world)
+    a_usual_day(world)
+    client("s3", world.with_s3_and_dynamodb()).create_bucket(Bucket="states", CreateBucketConfiguration=HERE)
+    world.write("bans.yaml", f"state: s3://states/bans.state.json\n{world.read('bans.yaml')}")
+    ran = world.run("reconciler plan && reconciler apply --without-denylist && reconciler plan")
+    assert ran.code == 0, ran.said
+    assert world.called() - {"ivschat:DisconnectUser"} == actions(block) - {"s3:ListBucket"}
 
 
 @block("docs/denylist.md", '{\n  "format_version"')

@@ -49,6 +49,7 @@ class Shifted(real, metaclass=Kind):
         return cls.fromtimestamp(time.time() + shift, tz)
 
 datetime.datetime = Shifted
+from botocore.endpoint import Endpoint
 from botocore.httpsession import URLLib3Session
 send = URLLib3Session.send
 
@@ -60,6 +61,14 @@ def redirected(session, request):
     return send(session, request)
 
 URLLib3Session.send = redirected
+request_of = Endpoint.make_request
+
+def noted(endpoint, operation, request):
+    with open(os.environ["CALLED"], "a") as called:
+        print(f"{{operation.service_model.service_name}}:{{operation.name}}", file=called)
+    return request_of(endpoint, operation, request)
+
+Endpoint.make_request = noted
 connect = socket.create_connection
 
 def connected(address, *args, **options):  # what is reached before an apply asks
@@ -94,7 +103,7 @@ class World:
     def __init__(self, folder: Path, sandbox: Sandbox, other_services: Callable[[], str]) -> None:
         self.folder, self.sandbox, self.now = folder / "work", sandbox, NOW
         self.variables: dict[str, str] = {}
-        self._other_services = other_services
+        self._other_services, self._called = other_services, folder / "called"
         self._programs = folder / "bin"
         for each in (self.folder, self._programs):
             each.mkdir()
@@ -122,6 +131,14 @@ class World:
             "AWS_DEFAULT_REGION": "us-west-2",
         }
         return url
+
+    def called(self) -> set[str]:
+        """What commands have called in AWS since this was asked last, such as `s3:GetObject`."""
+        if not self._called.exists():
+            return set()
+        called = set(self._called.read_text(encoding="utf-8").split())
+        self._called.unlink()
+        return called
 
     def write(self, path: str, text: str) -> None:
         (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
@@ -154,6 +171,7 @@ class World:
             "GIT_CEILING_DIRECTORIES": str(self.folder.parent),
             "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
             "AWS_SECRET_ACCESS_KEY": "any will do",
+            "CALLED": str(self._called),
             "IN_PLACE_OF_AWS": self.sandbox.url,
             "SHIFTED_BY": str((self.now - datetime.now(UTC)).total_seconds()),
             "PYTHONPATH": os.pathsep.join(sys.path),
