@@ -35,7 +35,8 @@ KEYS = json.loads((ROOT / "docs/bans.schema.json").read_text(encoding="utf-8"))[
 
 
 def is_of_a_list(block: Block) -> bool:
-    return block.language == "yaml" and (yaml.safe_load(block.text) or {}).keys() <= KEYS
+    has = yaml.safe_load(block.text) if block.language == "yaml" else None
+    return isinstance(has, dict) and has.keys() <= KEYS
 
 
 @every(is_of_a_list)
