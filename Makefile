@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo plan apply test lint format schema pictures bench dist build release clean
+.PHONY: help demo plan apply test lint format schema docs pictures bench dist build release clean
 
 help:
 	@echo 'make demo    a user is banned, in a local sandbox; with PAGE=1 it stays, to play with'
@@ -18,6 +18,7 @@ help:
 	@echo 'make format  let ruff format the code'
 	@echo 'make schema  update docs/bans.schema.json'
 	@echo 'make pictures draw those in docs/pictures that are stale; of the sandbox, in Chromium'
+	@echo 'make docs    update docs/commands.md'
 	@echo 'make bench   measure, as ratios within one run'
 	@echo 'make dist    build the packages and check them'
 	@echo 'make build   the same, and try the wheel in an empty environment of each of PYTHONS'
@@ -67,6 +68,10 @@ schema: $(VENV)/.installed
 
 pictures: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.pictures
+
+docs: $(VENV)/.installed
+	@$(BIN)/python docs/reference.py > docs/commands.md.tmp
+	@mv docs/commands.md.tmp docs/commands.md
 
 bench: $(VENV)/.installed-dev
 	@$(BIN)/python -m tests.bench

@@ -114,13 +114,6 @@ def test_two_demos_at_once_tell_the_story(monkeypatch: pytest.MonkeyPatch) -> No
             assert (URL.sub("URL", said), complaints, process.returncode) == (STORY, "", 0)
 
 
-def test_the_readme_shows_a_piece_of_it() -> None:
-    shown = re.search(r"^From the demo,.*\n\n((?:    .*\n|\n)+)", (ROOT / "README.md").read_text(), re.MULTILINE)
-    assert shown is not None
-    piece = re.sub(r"^    ", "", shown[1].strip("\n"), flags=re.MULTILINE)
-    assert f"\n\n{piece}\n\n" in STORY
-
-
 @pytest.mark.usefixtures("scratch")
 @pytest.mark.parametrize(
     ("what", "instead", "complaint"),

@@ -1,32 +1,21 @@
-"""The README and docs/: what they show is what there is."""
+"""The README and docs/: what they name and link is what there is. `tests/docs/` has their code blocks."""
 
-import ast
 import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 
 import click
 import pytest
+import yaml
 
-from reconciler.banlist import read as banlist
+from reconciler import Guardrails
 from reconciler.cli.main import COMMANDS, cli
-from tests.command_line import Reconciler
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-HEAD = "version: 1\nrooms:\n  lobby: arn:aws:ivschat:us-west-2:123456789012:room/g1H2I3j4k5L6\nbans: []\n"
-
 pages = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-
-
-def blocks(page: Path, language: str) -> list[str]:
-    """The code blocks of a language; those in lists without their indentation."""
-    found = re.findall(rf"^( *)```{language}\n(.*?)^ *```$", page.read_text(), re.DOTALL | re.MULTILINE)
-    return [re.sub(f"^{indent}", "", block, flags=re.MULTILINE) for indent, block in found]
 
 
 def anchors(page: Path) -> set[str]:
@@ -45,21 +34,6 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in anchors(there), target
 
 
-@pages
-def test_code_blocks_can_be_read(page: Path) -> None:
-    for block in blocks(page, "python"):
-        ast.parse(block)
-    for block in blocks(page, "json"):
-        json.loads(block)
-    for block in blocks(page, "sh"):
-        subprocess.run(["sh", "-n"], input=block, text=True, check=True)
-
-
-@pytest.mark.parametrize("block", blocks(ROOT / "docs/denylist.md", "yaml"))
-def test_keys_of_the_denylist_can_be_put_into_a_list(block: str) -> None:
-    assert banlist.parse((HEAD + block).encode()).denylist is not None
-
-
 def commands(page: Path) -> Iterator[list[str]]:
     """The commands of ours that a page names, as code or in a line of an example, without `sandbox --` before them."""
     text = page.read_text()
@@ -76,7 +50,7 @@ def commands(page: Path) -> Iterator[list[str]]:
 def test_commands_and_options_exist(page: Path) -> None:
     context = click.Context(cli)
     for words in commands(page):
-        if not words or not re.fullmatch(r"[a-z-]+,?", words[0]):  # COMMAND
+        if not words or not re.fullmatch(r"[a-z][a-z-]*,?", words[0]):  # COMMAND
             continue
         command = cli.get_command(context, words[0])
         assert command is not None, words
@@ -96,32 +70,61 @@ def test_moderators_need_not_know_how_it_is_built_or_run() -> None:
     assert not re.search(r"\b(Python|CI|CLI|API|JSON)\b", (ROOT / "docs/moderators.md").read_text())
 
 
-def test_the_plan_of_a_list_that_gets_a_denylist_is_as_in_the_readme(reconciler: Reconciler) -> None:
-    text = (ROOT / "README.md").read_text()
-    shown = re.search(r"\$ reconciler plan\n((?:    .*publish.*\n)+(?:    .*\n|\n)+)", text)
-    assert shown is not None
-    rooms = "version: 1\nrooms:\n" + "".join(
-        dict.fromkeys(re.findall(r"^  (?:lobby|finals): arn:.*\n", text, re.MULTILINE))
-    )
-    bans = "bans:\n  - {user_id: ABC123def456, rooms: [lobby]}\n  - {user_id: zed, rooms: all}\n"
-    Path("bans.yaml").write_text(rooms + bans)
-    assert reconciler("import", "--auto-approve").code == 0
-    Path("bans.yaml").write_text(rooms + "denylist: dynamodb://us-west-2/denylist\n" + bans)
-    assert reconciler("plan").out == re.sub(r"^    ", "", shown[1].rstrip("\n") + "\n", flags=re.MULTILINE)
+def test_every_page_is_on_the_start_page() -> None:
+    """By a link of its own, so that a reader finds it by what it answers."""
+    start = ROOT / "docs/README.md"
+    linked = {target.partition("#")[0] for target in re.findall(r"\]\(([^)]+)\)", start.read_text())}
+    assert {page.name for page in PAGES[1:]} - {"README.md"} == {name for name in linked if "/" not in name} - {""}
+    assert "](docs/README.md)" in PAGES[0].read_text()
 
 
-def test_the_script_of_the_readme_runs(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (script,) = blocks(ROOT / "README.md", "python")
-    exec(compile(script, "README.md", "exec"), {})
-    assert capsys.readouterr().out == "ban lobby/ABC123def456 new\n"
+# Tables that are kept by hand
 
 
-def test_the_first_example_of_the_readme_bans_somebody(tmp_path: Path) -> None:
-    example = blocks(ROOT / "README.md", "sh")[0]
-    ours = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "HOME": str(tmp_path)}
-    done = subprocess.run(
-        ["sh", "-eu"], input=example, cwd=tmp_path, env=ours, check=False, capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-    assert "\nPlan: 1 to ban, 0 to update, 0 to lift.\n" in done.stdout
-    assert "\nApply complete: 1 banned, 0 updated, 0 lifted.\n" in done.stdout
+def rows(page: str, head: str) -> dict[str, list[str]]:
+    """A table of a page, by the first cell of its head: the rest of each row, by each name in its first cell."""
+    table = re.search(rf"^\| {head} \|.*\n\| ---.*\n((?:\|.*\n)+)", (ROOT / page).read_text(), re.MULTILINE)
+    assert table is not None
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in table[1].splitlines()]
+    return {name: rest for first, *rest in cells for name in re.findall(r"`([^`]+)`", first)}
+
+
+@pytest.mark.parametrize("kind", ["input", "output"])
+def test_the_inputs_and_outputs_of_the_action_are_those_that_are_listed(kind: str) -> None:
+    action = yaml.safe_load((ROOT / "action.yml").read_text())[f"{kind}s"]
+    assert list(rows("docs/github.md", kind)) == list(action)
+
+
+def test_the_defaults_of_the_actions_inputs_are_those_that_are_listed() -> None:
+    """Where they are plain values; others are said in words."""
+    action = yaml.safe_load((ROOT / "action.yml").read_text())["inputs"]
+    for name, (default, _) in rows("docs/github.md", "input").items():
+        plain = str(action[name].get("default", ""))
+        assert default == (f"`{plain}`" if plain and "${{" not in plain else default)
+        assert bool(default) or not plain
+        assert not default or "default" in action[name]
+
+
+def test_every_key_of_the_list_is_explained() -> None:
+    """In the README's example or its table, or in the table of a page of its own."""
+    schema = json.loads((ROOT / "docs/bans.schema.json").read_text())
+    readme = PAGES[0].read_text()
+    example = readme.partition("## `bans.yaml`")[2].partition("```yaml\n")[2].partition("```")[0]
+    explained = set(re.findall(r"^(?:  - |    |)(\w+):", example, re.MULTILINE)) | set(rows("README.md", "key"))
+    explained = {name.rpartition(".")[2] for name in explained}
+    assert schema["properties"].keys() <= explained | {"guardrails"}
+    assert schema["$defs"]["ban"]["properties"].keys() <= explained
+    assert schema["$defs"]["guardrails"]["properties"].keys() <= explained
+    assert list(schema["$defs"]["denylist"]["properties"]) == list(rows("docs/denylist.md", "key"))
+    assert list(schema["$defs"]["accounts"]["properties"]) == list(rows("docs/accounts.md", "key"))
+    for name in schema["$defs"]["discover"]["properties"]:
+        assert name in rows("README.md", "key")["discover"][1]
+
+
+def test_guardrails_have_the_defaults_that_are_listed() -> None:
+    defaults = Guardrails()
+    listed = {name: row[0] for name, row in rows("README.md", "key").items() if name.startswith("guardrails.")}
+    assert set(listed) == {f"guardrails.{each.name}" for each in fields(defaults)}
+    for name, shown in listed.items():
+        value = getattr(defaults, name.removeprefix("guardrails."))
+        assert shown.strip("`") == (str(value) if isinstance(value, int) else json.dumps(list(value)))
