@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from reconciler.cli import service
 from reconciler.cli.main import main
 from reconciler.sandbox import Sandbox, SandboxOptions, running
+from reconciler.views.report import Report
 from tests.command_line import AWS_ARN, AWS_EXAMPLE, FINALS, Reconciler, Result
 from tests.effort import examples
 
@@ -94,11 +96,26 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def time_passes_only_while_bans_settle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the clock that says whether a ban has settled. However slow the machine, the first call comes too early."""
+    passed = 0.0
+    waiting = Report.settling
+
+    def settling(report: Report, bans: int, seconds: float) -> None:
+        nonlocal passed
+        waiting(report, bans, seconds)
+        passed += seconds
+
+    monkeypatch.setattr(Report, "settling", settling)
+    monkeypatch.setattr(service, "monotonic", lambda: passed)
+
+
 @pytest.fixture
 def reconciler(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Reconciler]:
     """Runs the command line in this process."""
+    time_passes_only_while_bans_settle(monkeypatch)
 
     def run(*arguments: str, typed: str | None = None) -> Result:
         stdin = io.StringIO(typed or "")

@@ -151,7 +151,7 @@ def test_a_run_that_is_killed_is_made_good_by_the_next(
     assert (sorted(state.records), state.published) == ([A, B], remembered(table, 3))
     assert head(dynamodb, table) == (3, False)
     assert not list(state.unsettled)
-    assert (AWS_ARN, "b") in sandbox.disconnected  # twice, unless the first call came so late that it settled the ban
+    assert sandbox.disconnected.count((AWS_ARN, "b")) >= 2
     assert reconciler("plan", "--refresh", "--detailed-exitcode").code == 0
 
 

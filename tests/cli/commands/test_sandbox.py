@@ -45,7 +45,7 @@ def test_a_command_with_a_copy_of_the_state_leaves_the_denylist_alone(folder: Pa
     assert "Apply complete: 1 banned" in in_a_process(*command).stdout
     assert not Path("denylist.json").exists()
     environment = os.environ | {"RECONCILER_STATE": "tried.json"}
-    assert "1 settled" in in_a_process(*command, env=environment).stdout
+    assert "Apply complete: 1 banned" in in_a_process(*command, env=environment).stdout
     assert Path("denylist.json").exists()
 
 
