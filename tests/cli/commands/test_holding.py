@@ -647,7 +647,7 @@ def test_an_apply_that_settles_can_be_followed_as_json_lines(reconciler: Reconci
     result = reconciler("apply", "--auto-approve", "--format", "json")
     assert (result.code, result.err) == (0, "")
     start, ban, waiting, settled, summary = map(json.loads, result.out.splitlines())
-    who = {"format_version": 1, "address": "lobby/a", "room_arn": AWS_ARN, "user_id": "a"}
+    who = {"format_version": 1, "address": "lobby/a", "room": "lobby", "room_arn": AWS_ARN, "user_id": "a"}
     assert start == {
         "format_version": 1,
         "type": "apply_start",
