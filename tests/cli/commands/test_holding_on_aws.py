@@ -170,6 +170,34 @@ def test_a_state_that_was_put_back_is_compared(
     assert found(dynamodb, table) == [("head", "bans"), ("user#a", "ban#ROOM#bans"), ("user#b", "ban#ROOM#bans")]
 
 
+def test_an_old_table_that_is_gone_is_retired_and_one_that_is_denied_is_not(
+    reconciler: Reconciler, sandbox: Sandbox, dynamodb: "DynamoDBClient", table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write("a", table=table)
+    reconciler("apply", "--auto-approve", "--no-wait")
+    Path("bans.yaml").write_text(banning("a", extra="denylist: denylist.json\n"))
+    reconciler("apply", "--auto-approve", "--no-wait")
+    dynamodb.delete_table(TableName=table)
+    gone, retire = f"dynamodb://{REGION}/{table}", ("apply", "--auto-approve", "--no-wait", "--retire-denylist")
+    with monkeypatch.context() as denying:
+        denying.setattr("botocore.parsers.ResponseParser.parse", denied)
+        assert "AccessDeniedException" in reconciler(*retire).err
+    assert f"{gone} still holds bans of this list" in reconciler("plan").out
+    result = reconciler(*retire)
+    assert (result.code, result.err) == (
+        0,
+        f"{gone} is not there any more for the credentials of this run, so there was nothing to empty.\n",
+    )
+    assert f"{gone} holds no bans of this list any more.\n" in result.out
+    assert load_state("bans.state.json").published.to_retire == ()
+    assert gone not in reconciler("plan").out
+
+
+def denied(*_arguments: object) -> dict[str, Any]:
+    """What a call gets that is not allowed."""
+    return {"Error": {"Code": "AccessDeniedException", "Message": "no"}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
