@@ -138,7 +138,7 @@ def test_without_waiting_a_ban_is_owed_until_an_apply_finds_it_due(reconciler: R
     assert json.loads(reconciler("plan", "--format", "json").out)["owed"] == [{"room_arn": AWS_ARN, "user_id": "a"}]
 
     not_yet = "settled       not yet: the next apply disconnects the user once more\n"
-    assert reconciler("show").out.endswith(f"\n1 ban in bans.state.json, serial 1.\n{OWED}")
+    assert reconciler("show").out.endswith(f"\n1 ban in bans.state.json, serial 2.\n{OWED}")
     assert reconciler("state", "show", "lobby/a").out.endswith(not_yet)
 
     # The clocks of two runs may differ by a minute, so it is not due yet.
