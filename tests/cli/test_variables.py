@@ -10,10 +10,11 @@ from reconciler.cli.main import cli
 def options(command: click.Command, context: click.Context) -> Iterator[click.Option]:
     """Of a command and of those below it."""
     yield from (parameter for parameter in command.params if isinstance(parameter, click.Option))
-    for name in command.list_commands(context) if isinstance(command, click.Group) else ():
-        below = command.get_command(context, name)
-        assert below is not None
-        yield from options(below, click.Context(below, context, name))
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below is not None
+            yield from options(below, click.Context(below, context, name))
 
 
 def test_a_variable_means_the_same_to_all_commands() -> None:
