@@ -15,7 +15,6 @@ from reconciler.sandbox.service import Service
 
 from .builders import ABSENT, FINALS, HANDLER, LOBBY, LOGGING, NOON, REGION, kick, service
 
-
 BESIDE = LOBBY.replace("g1H2I3j4k5L6", "nobodyMade12")  # in the account of the lobby
 
 
