@@ -6,9 +6,13 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import boto3
 import pytest
+from botocore.config import Config
 from hypothesis import settings
 
 from reconciler.cli import service
@@ -17,6 +21,11 @@ from reconciler.sandbox import Sandbox, SandboxOptions, running
 from reconciler.views.report import Report
 from tests.command_line import AWS_ARN, AWS_EXAMPLE, FINALS, Reconciler, Result
 from tests.effort import examples
+from tests.moto_server import BUCKET
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
 
 # The same examples on every run and every machine, and no test depends on time.
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=examples(30, 200))
@@ -76,6 +85,24 @@ def s3_server() -> Iterator[str]:
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
+
+
+@pytest.fixture
+def s3(s3_server: str, credentials: None, monkeypatch: pytest.MonkeyPatch) -> "Iterator[S3Client]":
+    """A client of the S3 on loopback, to which everybody now turns, with a bucket."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_server)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with closing(boto3.client("s3", config=Config(retries={"total_max_attempts": 1}))) as client:
+        client.create_bucket(Bucket=BUCKET)
+        yield client
+
+
+@pytest.fixture
+def dynamodb(s3_server: str, credentials: None, monkeypatch: pytest.MonkeyPatch) -> "Iterator[DynamoDBClient]":
+    """A client of a DynamoDB in us-west-2, to which everybody now turns: moto's server is many services in one."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", s3_server)
+    with closing(boto3.client("dynamodb", region_name="us-west-2")) as client:
+        yield client
 
 
 @pytest.fixture

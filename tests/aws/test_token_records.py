@@ -34,14 +34,6 @@ TABLE = "dynamodb://us-west-2/tokens"
 
 
 @pytest.fixture
-def dynamodb(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator["DynamoDBClient"]:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", s3_server)
-    client = boto3.client("dynamodb", region_name="us-west-2")
-    yield client
-    client.close()
-
-
-@pytest.fixture
 def table(dynamodb: "DynamoDBClient") -> str:
     """The name of a new table."""
     return make_table(dynamodb, pk="S", sk="S")

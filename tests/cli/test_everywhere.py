@@ -1,12 +1,10 @@
 """A ban everywhere on a platform with very many rooms."""
 
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import boto3
 import pytest
 
 from reconciler.gate import Banned, Gate
@@ -19,13 +17,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 ROOMS = 20_000
-
-
-@pytest.fixture
-def dynamodb(s3_server: str, credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator["DynamoDBClient"]:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", s3_server)
-    with closing(boto3.client("dynamodb", region_name="us-west-2")) as client:
-        yield client
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from reconciler.publishers.document import PAUSES
 from reconciler.publishers.s3 import S3Publisher
 from tests.builders import LINEAGE, TOMORROW
 from tests.denylist.builders import A, B, C, contents, head
-from tests.publishers.places import BUCKET, Place, are_jittered, object_on_s3
+from tests.moto_server import BUCKET
+from tests.publishers.places import Place, are_jittered, object_on_s3
 from tests.publishers.wire import Answer, answering, s3_error
 
 if TYPE_CHECKING:

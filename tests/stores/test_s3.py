@@ -4,15 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from reconciler import Ban, BanKey, Record, State, load_state
 from reconciler.errors import (
@@ -31,6 +28,7 @@ from reconciler.stores.holder import Holder
 from reconciler.stores.s3 import S3Store
 from tests.aws.servers import Behaviour, behaving, dripping, silent
 from tests.builders import LINEAGE, LOBBY, NOW, SANDBOX, ban, recorded
+from tests.moto_server import BUCKET
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -38,19 +36,12 @@ if TYPE_CHECKING:
 HOLDER = Holder("apply", "alice", "build-7", 4242, NOW)
 A, B = BanKey(LOBBY, "a"), BanKey(LOBBY, "b")
 RECORD = Record(Ban("Spam"), NOW, "id")
-BUCKET = "moderation"
 
 
-@pytest.fixture
-def s3(s3_server: str, credentials: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["S3Client"]:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_server)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+@pytest.fixture(autouse=True)
+def _a_machine_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state-home"))
     monkeypatch.chdir(tmp_path)
-    client = boto3.client("s3", config=Config(retries={"total_max_attempts": 1}))
-    client.create_bucket(Bucket=BUCKET)
-    yield client
-    client.close()
 
 
 @pytest.fixture

@@ -1,11 +1,10 @@
 """Bans that hold: `apply` and `plan` with a denylist in DynamoDB or on S3, and runs that are killed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import boto3
 import pytest
 
 from reconciler import load_state
@@ -28,14 +27,6 @@ A, B, EVE = (BanKey(AWS_ARN, user) for user in ("a", "b", "eve"))
 
 class Killed(BaseException):
     """The process ends here."""
-
-
-@pytest.fixture
-def dynamodb(s3_server: str, credentials: None, monkeypatch: pytest.MonkeyPatch) -> "Iterator[DynamoDBClient]":
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", s3_server)
-    client = boto3.client("dynamodb", region_name=REGION)
-    yield client
-    client.close()
 
 
 @pytest.fixture
