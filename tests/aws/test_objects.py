@@ -191,7 +191,8 @@ def test_a_listing_that_goes_in_a_circle_ends(s3: "S3Client", monkeypatch: pytes
 
 
 def test_what_is_wrong_is_said_with_what_to_allow(s3: "S3Client") -> None:
-    with pytest.raises(LogUnreadable, match=r"s3://nobodys/x cannot be read: .*NoSuchBucket.* Make it, or correct its name\.$"):
+    advice = r"s3://nobodys/x cannot be read: .*NoSuchBucket.* Make it, or correct its name\.$"
+    with pytest.raises(LogUnreadable, match=advice):
         list(logs_at("s3://nobodys/x"))
     with pytest.raises(LogUnreadable, match="s3://BUCKET/PREFIX"):
         list(logs_at("s3:///x"))

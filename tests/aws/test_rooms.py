@@ -347,7 +347,7 @@ def test_a_service_that_never_answers_is_given_up(sandbox: Sandbox) -> None:
     sandbox.fault("timeout")
     began = monotonic()
     assert str(failure(sandbox.url, seconds=0.3)) == ("ListRooms: not all was read within 0 s. Try again later.")
-    assert monotonic() - began < 10
+    assert monotonic() - began < 40
 
 
 def test_an_answer_that_never_ends_is_given_up() -> None:

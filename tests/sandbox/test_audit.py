@@ -100,7 +100,7 @@ def test_somebody_who_still_speaks_through_a_hole_is_found(chat: "tuple[Sandbox,
 def test_a_ban_that_holds_leaves_nothing_to_be_found(chat: "tuple[Sandbox, IvschatClient]") -> None:
     say(chat, "zed", "before")
     ban("zed")
-    gate = Gate("denylist.json", max_age=0.1)
+    gate = Gate("denylist.json", max_age=0.1, timeout=20)
     with pytest.raises(Banned):
         gate.admit("zed", LOBBY)
     gate.admit("amy", LOBBY)
