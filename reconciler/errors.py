@@ -41,6 +41,7 @@
     │   └── CallAbandoned          the run was told to stop before the call left, or left again
     └── DenylistError
         ├── DenylistUnreadable     it cannot be opened, or its location is not one we know
+        │   └── DenylistGone       there is no such bucket or table, so it holds nobody
         ├── DenylistUnwritable     it cannot be written
         │   └── DenylistChanged    somebody else has published there meanwhile
         ├── DenylistForeign        it belongs to another state
@@ -319,6 +320,10 @@ class DenylistError(ReconcilerError):
 
 class DenylistUnreadable(DenylistError):
     """The denylist cannot be opened, or its location is not one we know."""
+
+
+class DenylistGone(DenylistUnreadable):
+    """There is no such bucket or table: neither denied, nor in another region."""
 
 
 class DenylistUnwritable(DenylistError):

@@ -6,15 +6,26 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import boto3
 import pytest
+from botocore.config import Config
 from hypothesis import settings
 
+from reconciler.cli import service
 from reconciler.cli.main import main
 from reconciler.sandbox import Sandbox, SandboxOptions, running
+from reconciler.views.report import Report
 from tests.command_line import AWS_ARN, AWS_EXAMPLE, FINALS, Reconciler, Result
 from tests.effort import examples
+from tests.moto_server import BUCKET
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
 
 # The same examples on every run and every machine, and no test depends on time.
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=examples(30, 200))
@@ -77,6 +88,24 @@ def s3_server() -> Iterator[str]:
 
 
 @pytest.fixture
+def s3(s3_server: str, credentials: None, monkeypatch: pytest.MonkeyPatch) -> "Iterator[S3Client]":
+    """A client of the S3 on loopback, to which everybody now turns, with a bucket."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_server)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    with closing(boto3.client("s3", config=Config(retries={"total_max_attempts": 1}))) as client:
+        client.create_bucket(Bucket=BUCKET)
+        yield client
+
+
+@pytest.fixture
+def dynamodb(s3_server: str, credentials: None, monkeypatch: pytest.MonkeyPatch) -> "Iterator[DynamoDBClient]":
+    """A client of a DynamoDB in us-west-2, to which everybody now turns: moto's server is many services in one."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", s3_server)
+    with closing(boto3.client("dynamodb", region_name="us-west-2")) as client:
+        yield client
+
+
+@pytest.fixture
 def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     """Credentials that any sandbox takes."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
@@ -94,11 +123,26 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def time_passes_only_while_bans_settle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the clock that says whether a ban has settled. However slow the machine, the first call comes too early."""
+    passed = 0.0
+    waiting = Report.settling
+
+    def settling(report: Report, bans: int, seconds: float) -> None:
+        nonlocal passed
+        waiting(report, bans, seconds)
+        passed += seconds
+
+    monkeypatch.setattr(Report, "settling", settling)
+    monkeypatch.setattr(service, "monotonic", lambda: passed)
+
+
 @pytest.fixture
 def reconciler(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Reconciler]:
     """Runs the command line in this process."""
+    time_passes_only_while_bans_settle(monkeypatch)
 
     def run(*arguments: str, typed: str | None = None) -> Result:
         stdin = io.StringIO(typed or "")

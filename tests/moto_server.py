@@ -5,6 +5,9 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+BUCKET = "moderation"
+"""The one that tests make."""
+
 _SERVER = (
     "import logging, sys, threading; from moto.server import ThreadedMotoServer\n"
     "logging.getLogger('werkzeug').disabled = True\n"

@@ -150,7 +150,7 @@ def test_only_the_shell_prints_and_asks_the_clock() -> None:
 
 def test_boto3_is_known_to_few() -> None:
     users = {part(module) for module, names in IMPORTS.items() if outside(names) & {"boto3", "botocore"}}
-    assert users == {"aws", "gate", "publishers", "sandbox", "stores"}
+    assert users == {"aws", "gate", "publishers", "sandbox"}
 
 
 def test_no_module_is_long() -> None:

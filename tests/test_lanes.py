@@ -110,7 +110,7 @@ def test_every_call_of_a_parallel_run_is_made_and_recorded_once() -> None:
 
 def test_no_more_calls_are_in_flight_than_allowed() -> None:
     lock, in_flight, most = threading.Lock(), 0, 0
-    gate = threading.Barrier(3, timeout=10)
+    gate = threading.Barrier(3, timeout=60)
 
     def answer(key: BanKey) -> None:
         nonlocal in_flight, most
@@ -287,7 +287,7 @@ def test_when_records_cannot_be_written_nobody_else_is_disconnected() -> None:
 
     def answer(key: BanKey) -> None:
         if key.user_id == "user5":
-            refused.wait(timeout=10)
+            refused.wait(timeout=60)
 
     def keep(_changes: Sequence[tuple[BanKey, Record | None]]) -> None:
         refused.set()

@@ -23,6 +23,8 @@ T = TypeVar("T")
 ERRORS: Final = (boto.BotoCoreError, boto.ClientError)
 """What a call raises."""
 
+# S3 says so of a name that nobody has; another region is PermanentRedirect, another account's bucket AccessDenied.
+NO_SUCH_BUCKET: Final = "NoSuchBucket"
 _DENIED: Final = {"AccessDenied", "AccessDeniedException", "403"}
 # IAM's words: User: arn:… is not authorized to perform: s3:PutObject on resource: "arn:…" because no … policy allows it
 _NOT_AUTHORIZED: Final = re.compile(
@@ -91,13 +93,15 @@ def code_of(error: Exception) -> str:
 
 
 def why(error: Exception, *, needed: str) -> str:
-    """What went wrong, and the permissions to add if these are missing; without a full stop.
+    """What went wrong, and what to do about it, such as which permissions to add; without a full stop.
 
     Args:
         error: one of `ERRORS`.
         needed: what to allow in all, where the service does not say what is missing.
     """
     message = _RETRIES.sub("", str(error))
+    if code_of(error) == NO_SUCH_BUCKET:
+        return f"{message}. Make it, or correct its name"
     if code_of(error) not in _DENIED:
         return message
     denied = _NOT_AUTHORIZED.search(message)
@@ -106,3 +110,8 @@ def why(error: Exception, *, needed: str) -> str:
         if denied
         else f"{message}. Allow {needed}"
     )
+
+
+def late(seconds: float) -> str:
+    """That `answered` has waited so long for nothing; without a full stop."""
+    return f"no whole answer came within {seconds:.0f} s. Check the network and the endpoint URL"

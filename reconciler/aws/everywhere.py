@@ -5,7 +5,7 @@ from datetime import datetime
 from threading import Event
 
 from reconciler.aws.pacing import Pace
-from reconciler.aws.rooms import LIST_ROOMS_RATE, discover
+from reconciler.aws.rooms import LIST_ROOMS_RATE, Means, discover
 from reconciler.aws.sessions import Sessions
 from reconciler.aws.token_records import TokenRecords
 from reconciler.banlist.value import BanList
@@ -37,11 +37,7 @@ class Everywhere:
         self.named: Collection[str] = list(ban_list.rooms.values())
         self._discoveries = ban_list.discover
         self._now = now
-        self._stop = stop
-        self._warn = warn
-        self._endpoint_url = endpoint_url
-        self._sessions = sessions
-        self._pace = Pace(LIST_ROOMS_RATE, sleep=stop.wait)
+        self._means = Means(Pace(LIST_ROOMS_RATE, sleep=stop.wait), stop, warn, sessions, endpoint_url)
         accounts = {account_region_of(room).account for room in self.named}
         accounts |= ban_list.accounts.keys()
         accounts |= {discovery.account for discovery in ban_list.discover if discovery.account is not None}
@@ -63,13 +59,6 @@ class Everywhere:
             return self._records.rooms_of(user_ids, self._now())
         found: Collection[str] = ()
         if self._discoveries:
-            found = discover(
-                self._discoveries,
-                pace=self._pace,
-                stop=self._stop,
-                warn=self._warn,
-                sessions=self._sessions,
-                endpoint_url=self._endpoint_url,
-            )
+            found = discover(self._discoveries, self._means)
         rooms = list(dict.fromkeys([*self.named, *found]))
         return dict.fromkeys(user_ids, rooms)

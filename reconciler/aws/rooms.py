@@ -40,22 +40,11 @@ SECONDS: Final = 1200.0  # for all regions together: at the quota, three passes 
 _THROTTLED: Final = {"ThrottlingException", "TooManyRequestsException"}
 
 
-def discover(
-    discoveries: Sequence[Discovery],
-    *,
-    pace: Pace,
-    stop: Event,
-    warn: Callable[[str], object],
-    sessions: Sessions,
-    endpoint_url: str | None = None,
-    seconds: float = SECONDS,
-) -> tuple[str, ...]:
-    """The ARNs of the rooms that a list asks for, each once.
+@dataclass(frozen=True, slots=True)
+class Means:
+    """What rooms are read with.
 
-    Each region is read once for each account of `sessions`, however many discoveries it has, and all side by side.
-
-    Args:
-        discoveries: which rooms.
+    Attributes:
         pace: lets each attempt leave, at LIST_ROOMS_RATE; keep it for the next time, since the quota is the same. An
             account that is not named counts as "".
         stop: ends it.
@@ -63,19 +52,34 @@ def discover(
         sessions: who calls in which account.
         endpoint_url: what to call in place of AWS.
         seconds: how long all of it may take.
+    """
+
+    pace: Pace
+    stop: Event
+    warn: Callable[[str], object]
+    sessions: Sessions
+    endpoint_url: str | None = None
+    seconds: float = SECONDS
+
+
+def discover(discoveries: Sequence[Discovery], means: Means) -> tuple[str, ...]:
+    """The ARNs of the rooms that a list asks for, each once.
+
+    Each region is read once for each account that has sessions of its own, however many discoveries it has, and all
+    side by side.
 
     Raises:
         RoomsUnknown: they cannot be found; the message says what to do.
         CallAbandoned: the run is to stop.
     """
-    keys = [AccountRegion(sessions.named(discovery.account), discovery.region) for discovery in discoveries]
+    keys = [AccountRegion(means.sessions.named(discovery.account), discovery.region) for discovery in discoveries]
     accounts = {key: discovery.account or "" for key, discovery in zip(keys, discoveries, strict=True)}
-    regions = _read(accounts, sessions, pace, stop, warn, endpoint_url, seconds)
+    regions = _read(accounts, means)
     found: dict[str, None] = {}
     for number, (key, discovery) in enumerate(zip(keys, discoveries, strict=True)):
         matching = regions[key].matching(discovery)
         if not matching:
-            warn(
+            means.warn(
                 f"There is no room in {discovery.region} as `discover[{number}]` wants it. Check its name_prefix, its"
                 " tags, and that the AWS credentials are of the right account."
             )
@@ -84,69 +88,50 @@ def discover(
 
 
 def list_rooms(
-    places: Collection[AccountRegion],
-    *,
-    pace: Pace,
-    stop: Event,
-    warn: Callable[[str], object],
-    sessions: Sessions,
-    endpoint_url: str | None = None,
-    seconds: float = SECONDS,
-    wanted: Collection[str] | None = None,
+    places: Collection[AccountRegion], means: Means, *, wanted: Collection[str] | None = None
 ) -> tuple[Room, ...]:
     """The rooms in these accounts and regions.
 
     Args:
-        places: each is read once, all side by side. Accounts that `sessions` does not name are those of the usual
+        places: each is read once, all side by side. Accounts that have no sessions of their own are those of the usual
             credentials.
-        pace: as for `discover`.
-        stop: ends it.
-        warn: told, in the calling thread, of what may be missing.
-        sessions: who calls in which account.
-        endpoint_url: what to call in place of AWS.
-        seconds: how long all of it may take.
+        means: what they are read with.
         wanted: ARNs; a region is read no further once those in it are found. None reads all.
 
     Raises:
         RoomsUnknown: they cannot be found; the message says what to do.
         CallAbandoned: the run is to stop.
     """
-    accounts = {AccountRegion(sessions.named(place.account), place.region): place.account for place in places}
-    read = _read(accounts, sessions, pace, stop, warn, endpoint_url, seconds, wanted)
+    accounts = {AccountRegion(means.sessions.named(place.account), place.region): place.account for place in places}
+    read = _read(accounts, means, wanted)
     return tuple({room.arn: room for region in read.values() for room in region.rooms.values()}.values())
 
 
 def _read(
-    accounts: Mapping[AccountRegion, str],
-    sessions: Sessions,
-    pace: Pace,
-    stop: Event,
-    warn: Callable[[str], object],
-    endpoint_url: str | None,
-    seconds: float,
-    wanted: Collection[str] | None = None,
+    accounts: Mapping[AccountRegion, str], means: Means, wanted: Collection[str] | None = None
 ) -> "dict[AccountRegion, _Region]":
     """The rooms of regions, by whose credentials read them; `accounts` says for each how the pace knows the account."""
+    sessions, stop = means.sessions, means.stop
     regions = {
         key: _Region(key.region, sessions.accounts.get(key.account), _of_region(wanted, key.region)) for key in accounts
     }
     for key in regions:
         _make_ready(sessions, key, stop)
     # A session is not to be used in several threads, clients may be (boto3 guide, "Multithreading").
-    clients = {key: _client(sessions.of(key.account), key.region, endpoint_url) for key in regions}
+    clients = {key: _client(sessions.of(key.account), key.region, means.endpoint_url) for key in regions}
     over = Event()
 
     def read(key: AccountRegion) -> None:
         where = AccountRegion(accounts[key], key.region)
         with closing(clients[key]) as client:
-            regions[key].read(_paced(client, where, pace, over))
+            regions[key].read(_paced(client, where, means.pace, over))
 
     try:
-        reading.side_by_side(read, regions, threads=REGIONS_MAX, seconds=seconds, stop=stop, what="ListRooms")
+        reading.side_by_side(read, regions, threads=REGIONS_MAX, seconds=means.seconds, stop=stop, what="ListRooms")
     finally:
         over.set()
     for region in regions.values():
-        region.tell(warn)
+        region.tell(means.warn)
     return regions
 
 

@@ -10,7 +10,6 @@ from reconciler.banlist.format import is_ambiguous
 # a digit or `_`, and holds neither `: ` nor ` #`.
 _PLAIN: Final = re.compile(r"\w(?:(?!: | #).)*(?<![\s:])")
 _ONLY_IN_BLOCKS: Final = re.compile(r"[][{},:]")
-_NULLS: Final = frozenset({"null", "~"})
 _ESCAPES: Final = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 
 
@@ -36,7 +35,7 @@ def is_plain(text: str, *, in_flow: bool = False) -> bool:
         return False
     if in_flow and _ONLY_IN_BLOCKS.search(text):
         return False
-    return text.casefold() not in _NULLS and not is_ambiguous(text)
+    return not is_ambiguous(text)
 
 
 def _double(text: str) -> str:
@@ -46,7 +45,7 @@ def _double(text: str) -> str:
 def _escaped(character: str) -> str:
     if character in _ESCAPES:
         return _ESCAPES[character]
-    if character == " " or escape.is_visible(character):
+    if escape.is_visible(character):
         return character
     code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

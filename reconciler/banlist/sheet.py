@@ -30,6 +30,7 @@ _LIKE_A_HEADING: Final = frozenset(
 )
 _LIKE_ANOTHER_FORMAT: Final = re.compile(r"[\[{<].*|---.*|\w+:(?:\s.*)?")  # JSON, HTML, YAML
 _LINE_BREAK: Final = re.compile(r"\r\n|\r|\n")
+_SEPARATED: Final = re.compile(r'"?sep=([^\r\n])"?(?=[\r\n])', re.IGNORECASE)  # what Excel is told in a first line
 _ROOM_BREAK: Final = re.compile(r"[\s,;|]+")
 _SPACE: Final = "the user ID begins or ends with a space; remove it, or ban this user by hand if the ID has one"
 _SHOWN: Final = 100  # characters of the name of a column
@@ -91,11 +92,13 @@ def read(content: bytes, name: str, renamed: Mapping[str, str], otherwise: Other
         raise BanListUnreadable(
             f"{name}:{line}: this is not text in UTF-8. Export it as CSV in UTF-8.", private=[name]
         ) from error
+    said = _SEPARATED.match(text)
+    text = text[said.end() :] if said else text  # without its line break, so that the other lines keep their numbers
     first = next((line.strip() for line in _LINE_BREAK.split(text) if line.strip()), "")
     if not first:
         raise BanListUnreadable(f"{name} is empty.", private=[name])
     user_id = renamed.get("user_id", "user_id")
-    delimiter = _delimiter(first, user_id)
+    delimiter = _said(said[1], name) if said else _delimiter(first, user_id)
     if delimiter is None and _names(first, ",")[0] not in (user_id, *renamed.values()):
         _refuse_heading(first, name, user_id)
         sheet, problems = _plain(text, name, otherwise)
@@ -109,6 +112,14 @@ def read(content: bytes, name: str, renamed: Mapping[str, str], otherwise: Other
 def _delimiter(heading: str, wanted: str) -> str | None:
     """What separates the columns of a heading that names the wanted one; None if it does not."""
     return next((sign for sign in _DELIMITERS if sign in heading and wanted in _names(heading, sign)), None)
+
+
+def _said(sign: str, name: str) -> str:
+    """What a first line says that separates the columns. Raises BanListInvalid."""
+    if sign not in _DELIMITERS:
+        message = f"this says that {escape.quoted(sign)} separates columns; export it with commas, semicolons or tabs"
+        raise BanListInvalid([Problem(name, 1, 0, "", message)])
+    return sign
 
 
 def _names(heading: str, delimiter: str) -> list[str]:
@@ -146,7 +157,7 @@ def _plain(text: str, name: str, otherwise: Otherwise) -> tuple[Sheet, list[Prob
             continue
         if user_id != line:
             problems.append(Problem(name, number, 0, "", _SPACE))
-        elif line.startswith('"'):
+        if user_id.startswith('"'):
             why = "a user ID does not begin with a quote; if this is CSV, put the line `user_id` above the first one"
             problems.append(Problem(name, number, 0, "", why))
         terms = otherwise.reason, otherwise.ends, otherwise.note
@@ -210,14 +221,15 @@ class _Table:
             self._add(line, f"{len(row)} cells, and the first line names {len(heading)} columns; check its quotes")
             return None
         cells = {key: row[number].strip() for key, number in columns.items()}
+        otherwise = self._otherwise
+        ends, told = otherwise.ends, len(self._problems)
         if "user_id" in columns and cells["user_id"] != row[columns["user_id"]]:
             self._add(line, _SPACE)
-            return None
-        otherwise = self._otherwise
         try:
-            ends = self._end(cells["expires_at"]) if "expires_at" in cells else otherwise.ends
+            ends = self._end(cells["expires_at"]) if "expires_at" in cells else ends
         except ValueError as error:
             self._add(line, str(error))
+        if len(self._problems) > told:
             return None
         return Wanted(
             cells.get("user_id", ""),

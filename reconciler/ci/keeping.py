@@ -3,11 +3,16 @@
 import subprocess
 import time
 from pathlib import Path
+from secrets import SystemRandom
 
 from reconciler.ci import planning, runner
 from reconciler.ci.repository import Repository
 
-ATTEMPTS = 5
+# Of several lists that are applied at once, one gets ahead of all others each time: the last of fifty is in time.
+ATTEMPTS = 50
+REFUSALS = 3  # in a row while nobody was faster: the branch does not take it
+PAUSE = 0.3, 2.0  # seconds, by chance, so that two that met do not meet each time
+_CHANCE = SystemRandom()
 
 
 def check() -> int:
@@ -68,20 +73,21 @@ def keep() -> int:
 def _pushed(repository: Repository, state: str, branch: str) -> bool:
     """Whether the branch has taken the commit, after others or at once."""
     base = tip = repository.must("rev-parse", "HEAD^")
-    for attempt in range(1, ATTEMPTS + 1):
+    unmoved = 0
+    for _ in range(ATTEMPTS):
         if repository.push(branch):
             return True
+        time.sleep(_CHANCE.uniform(*PAUSE))
         repository.fetch(branch)
         before, tip = tip, repository.must("rev-parse", "FETCH_HEAD")
-        if attempt > 1 and tip == before:
-            break  # nobody was faster, so the branch does not take it
+        unmoved = unmoved + 1 if tip == before else 0
+        if unmoved == REFUSALS:
+            break
         if repository.differs(state, base, tip):
             break  # somebody else has changed the state, and only people can tell which one is right
         if repository.git("rebase", "--quiet", "--autostash", tip).returncode:
             repository.git("rebase", "--abort")
             break
-        if attempt < ATTEMPTS:
-            time.sleep(attempt)
     return False
 
 

@@ -60,14 +60,9 @@ class Account:
         rooms = import_module("reconciler.aws.rooms")
         stop = Event()
         with busy("Asking for the rooms"):
-            found: tuple[Room, ...] = rooms.list_rooms(
-                places,
-                pace=Pace(rooms.LIST_ROOMS_RATE, sleep=stop.wait),
-                stop=stop,
-                warn=console.diagnostic,
-                sessions=sessions,
-                endpoint_url=self.endpoint_url,
-            )
+            pace = Pace(rooms.LIST_ROOMS_RATE, sleep=stop.wait)
+            means = rooms.Means(pace, stop, console.diagnostic, sessions, self.endpoint_url)
+            found: tuple[Room, ...] = rooms.list_rooms(places, means)
         return found
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from reconciler.aws.caller import Caller
 from reconciler.aws.pacing import Pace
-from reconciler.aws.rooms import LIST_ROOMS_RATE, list_rooms
+from reconciler.aws.rooms import LIST_ROOMS_RATE, Means, list_rooms
 from reconciler.aws.token_records import TokenRecords
 from reconciler.banlist.value import BanList
 from reconciler.bans import AccountRegion
@@ -154,16 +154,15 @@ class _Diagnosis:
         subject = f"{place.account} in {place.region}" if place.account else place.region
 
         def listed(warn: Callable[[str], object], wanted: Collection[str] | None) -> tuple[Room, ...]:
-            return list_rooms(
-                [place],
-                pace=Pace(LIST_ROOMS_RATE, sleep=self._stop.wait),
-                stop=self._stop,
-                warn=warn,
-                sessions=sessions or self._account.sessions(self._list),
-                endpoint_url=self._account.endpoint_url,
-                seconds=_SECONDS_FOR_ROOMS,
-                wanted=wanted,
+            means = Means(
+                Pace(LIST_ROOMS_RATE, sleep=self._stop.wait),
+                self._stop,
+                warn,
+                sessions or self._account.sessions(self._list),
+                self._account.endpoint_url,
+                _SECONDS_FOR_ROOMS,
             )
+            return list_rooms([place], means, wanted=wanted)
 
         look = partial(rooms.examined, place, self._list, listed, account)
         seen = Examination(rooms.REGION, subject, look, rooms.ADVICE, seconds=_SECONDS_FOR_ROOMS + 5)

@@ -225,6 +225,7 @@ class Service:
             denylist: where bans are published.
         """
         settings = self._workspace.ban_list.denylist
+        clock = Clock(_now, monotonic)
 
         def waiting(bans: int, seconds: float) -> bool:
             if self.holding.no_wait:
@@ -240,9 +241,10 @@ class Service:
                 keep=ledger.keep,
                 parallelism=self.calling.parallelism,
                 stop=self.stop.event,
+                clock=clock.monotonic,
             ),
             find_rooms=lambda: self.everywhere,
-            clock=Clock(_now, monotonic),
+            clock=clock,
             stop=self.stop.event,
             denylist=denylist,
             settle_after=settings.settle_after if settings is not None else None,

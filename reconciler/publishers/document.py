@@ -107,6 +107,9 @@ class DocumentPublisher(Publisher, Generic[Version]):
 
     @override
     def retire(self, lineage: str) -> None:
+        if self.read_head() is None:  # nor need there be a folder, in which to take a lock
+            return
+
         def delete() -> None:
             there, version = self._current()
             self.check_owner(there.head, lineage)

@@ -67,7 +67,7 @@ class Publisher(ABC):
         """Everything that is there under this name, and all provisional entries.
 
         Raises:
-            DenylistUnreadable: it cannot be opened.
+            DenylistUnreadable: it cannot be opened. DenylistGone, if there is no such bucket or table.
             DenylistDamaged: something in it is wrong.
             NotADenylist: it is something else.
             DenylistTooNew: a later version wrote it.
@@ -151,6 +151,7 @@ class Publisher(ABC):
         """Leave nothing of ours: no document, or no row and no head of this name. Provisional rows stay in a table.
 
         Raises:
+            DenylistGone: there is nothing that could hold anything of ours.
             DenylistForeign: it is not ours.
             DenylistError: it cannot be read or written.
         """

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from typing_extensions import override  # in typing since Python 3.12
 
-from reconciler.aws.clients import ERRORS, answered, code_of, config, session, why
+from reconciler.aws.clients import ERRORS, NO_SUCH_BUCKET, answered, code_of, config, late, session, why
 from reconciler.aws.endpoint import is_host_of_aws
-from reconciler.errors import CallAbandoned, DenylistUnreadable, DenylistUnwritable
+from reconciler.errors import CallAbandoned, DenylistGone, DenylistUnreadable, DenylistUnwritable
 from reconciler.publishers.document import DocumentPublisher, Overtaken
 from reconciler.publishers.publisher import Means
 
@@ -71,7 +71,8 @@ class S3Publisher(DocumentPublisher[_ETag]):
                     return None, known
                 case "NoSuchKey":
                     return None, None
-            raise DenylistUnreadable(f"{self.location} cannot be read: {self._why(error)}.") from error
+            failed = DenylistGone if code_of(error) == NO_SUCH_BUCKET else DenylistUnreadable
+            raise failed(f"{self.location} cannot be read: {self._why(error)}.") from error
 
     @override
     def _replace(self, content: bytes, version: _ETag) -> _ETag:
@@ -112,7 +113,7 @@ class S3Publisher(DocumentPublisher[_ETag]):
         if isinstance(error, CallAbandoned):
             return "the run was stopped before it was done"
         if isinstance(error, TimeoutError):
-            return f"no whole answer came within {_SECONDS:.0f} s. Check the network and the endpoint URL"
+            return late(_SECONDS)
         return why(
             error,
             needed=f"s3:GetObject, s3:PutObject and s3:DeleteObject on arn:aws:s3:::{self._bucket}/{self._key}, and"

@@ -21,7 +21,7 @@ from reconciler.aws.clients import ERRORS, answered, code_of, config, session, w
 from reconciler.aws.endpoint import is_host_of_aws
 from reconciler.bans import BanKey
 from reconciler.denylist.rows import Row, RowKey, Value
-from reconciler.errors import CallAbandoned, DenylistError, DenylistUnreadable, DenylistUnwritable
+from reconciler.errors import CallAbandoned, DenylistError, DenylistGone, DenylistUnreadable, DenylistUnwritable
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -262,7 +262,8 @@ class Table:
             except (*ERRORS, TimeoutError) as error:
                 pauses = len(PAUSES) if code_of(error) in _THROTTLED else _FAULT_PAUSES if _is_fault(error) else 0
                 if attempt >= pauses:
-                    raise failed(self._said(error)) from error
+                    gone = failed is DenylistUnreadable and code_of(error) == _NO_SUCH_TABLE
+                    raise (DenylistGone if gone else failed)(self._said(error)) from error
             else:
                 if "RequestId" in answer["ResponseMetadata"]:
                     return answer
@@ -291,7 +292,7 @@ class Table:
             what = str(error) or "no whole answer came in time"
             return f"{self._location}: {what.rstrip('.')}. Check the network, the region and the endpoint URL."
         match code_of(error):
-            case "ResourceNotFoundException":
+            case _ if code_of(error) == _NO_SUCH_TABLE:
                 return (
                     f"{self._location}: there is no table {self._table} in {self._region} of this account. Create it"
                     " with the partition key pk and the sort key sk, both of type S."
@@ -323,6 +324,7 @@ class Table:
 ACTIONS: Final = ("GetItem", "PutItem", "DeleteItem", "BatchWriteItem", "Scan", "DescribeTimeToLive")
 """What a `Table` needs to be allowed."""
 
+_NO_SUCH_TABLE: Final = "ResourceNotFoundException"
 _DOES_NOT_HOLD: Final = "ConditionalCheckFailedException"
 
 

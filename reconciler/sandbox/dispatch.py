@@ -134,7 +134,7 @@ class Dispatcher:
             raise errors.unknown_operation(http.method, http.path[:200])
         exchange.operation = operation
         params = exchange.params = _json_object(http.body) | _bound(operation, http)
-        self._service.admit(operation, exchange.region, params, now)
+        self._service.admit(operation, exchange.region, params, now, caller)
         kind = self._faults.next()
         if kind is not None and kind != "cut-after":
             raise self._fault(kind, operation, params, caller)

@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from reconciler.bans import AccountRegion
 from reconciler.sandbox.connections import Connection, Connections
 from reconciler.sandbox.faults import ANSWERS_TO_CLIENTS
 from reconciler.sandbox.feed import Feed
@@ -42,7 +43,7 @@ class Messaging:
     Args:
         rooms: the rooms that exist.
         tokens: what opens them.
-        charge: whether one more call of an operation in a region is within its quota at this time.
+        charge: whether one more call of an operation in an account and region is within its quota at this time.
         feed: told what happens.
         log: called with the ARN of a room and with what it receives, and when.
 
@@ -55,7 +56,7 @@ class Messaging:
         self,
         rooms: Rooms,
         tokens: Tokens,
-        charge: Callable[[str, str, float], bool],
+        charge: Callable[[str, AccountRegion, float], bool],
         feed: Feed,
         log: Log | None = None,
     ) -> None:
@@ -210,7 +211,7 @@ class Messaging:
         problems = check(operation, {"roomIdentifier": room.arn, **params})
         if problems:
             raise ChatError(400, "; ".join(problem.message for problem in problems))
-        if not self._charge(operation, room.region, now):
+        if not self._charge(operation, AccountRegion(room.account, room.region), now):
             raise ChatError(429, f"Rate exceeded: {operation}")
 
     def _deliver(self, room_arn: str, entity: Mapping[str, Any], now: float) -> None:

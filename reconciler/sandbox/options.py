@@ -30,8 +30,9 @@ class SandboxOptions:
         room_names: the names of some of them, by ARN. A name that the service would not take is left out.
         more_rooms: how many rooms exist besides, called `room-1` and so on, in the region of the first of `rooms` or in
             us-west-2.
-        quota: calls of DisconnectUser, SendEvent and DeleteMessage a second in each region, each by itself; 0 means no
-            quota. The defaults of this and the next two are AWS's (documentation page "IVS Chat Service Quotas").
+        quota: calls of DisconnectUser, SendEvent and DeleteMessage a second in each account and region, each by itself;
+            0 means no quota. The defaults of this and the next two are AWS's (documentation page "IVS Chat Service
+            Quotas").
         token_quota: the same for CreateChatToken.
         room_quota: the same for the operations on rooms, each by itself; those on tags have twice as many.
         token_lifetime: seconds in which a chat token is accepted. What CreateChatToken answers says a minute still.

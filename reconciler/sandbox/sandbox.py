@@ -92,7 +92,7 @@ class Sandbox:
 
     @property
     def quota(self) -> int:
-        """Calls of DisconnectUser, SendEvent and DeleteMessage a second in each region; 0 means no quota."""
+        """Calls of DisconnectUser, SendEvent and DeleteMessage a second in each account and region; 0 for no quota."""
         return self._options.quota
 
     @quota.setter

@@ -6,6 +6,7 @@ Sources: service model `ivschat` 2020-07-14 as shipped by botocore for operation
 "IVS Chat Service Quotas" for rates, which hold per account and region.
 """
 
+from reconciler.bans import AccountRegion
 from reconciler.sandbox import errors
 from reconciler.sandbox.attributes import problems_of
 from reconciler.sandbox.feed import Feed
@@ -67,8 +68,10 @@ class Service:
             "UpdateRoom": self.rooms.update,
         }
 
-    def admit(self, operation: str, region: str, params: Params, now: float) -> None:
-        """Check a request against the service model, then charge it to the region's quota.
+    def admit(self, operation: str, region: str, params: Params, now: float, caller: Caller | None = None) -> None:
+        """Check a request against the service model, then charge it to the quota of the account in the region.
+
+        The account is that of the room; where the request names none, it is the caller's.
 
         Which of the two AWS checks first is not documented. Here a malformed request costs nothing of the quota, and
         any other attempt does.
@@ -80,12 +83,14 @@ class Service:
             raise errors.not_in_the_sandbox(operation, list(self._operations))
         if problems := check(operation, params):
             raise errors.invalid(problems)
-        if not self.charge(operation, region, now):
+        room = _room_in(params)
+        account = (caller or self.identities.user).account if room is None else _account_of(room)
+        if not self.charge(operation, AccountRegion(account, region), now):
             raise self.throttled(operation, params)
 
-    def charge(self, operation: str, region: str, now: float) -> bool:
-        """Whether one more call of an operation is within the region's quota."""
-        return self._quotas.take((operation, region), self._limit(operation), now)
+    def charge(self, operation: str, where: AccountRegion, now: float) -> bool:
+        """Whether one more call of an operation is within the quota of an account and region."""
+        return self._quotas.take((operation, where), self._limit(operation), now)
 
     def carry_out(
         self, operation: str, region: str, params: Params, now: float, caller: Caller | None = None
@@ -108,7 +113,7 @@ class Service:
         if room in self.options.deny:
             raise self.access_denied(operation, params, caller)
         if caller is not None and caller.is_role:
-            if room is not None and room.split(":")[4] != caller.account:
+            if room is not None and _account_of(room) != caller.account:
                 raise self.access_denied(operation, params, caller, policy="resource-based")
             match operation:
                 case "CreateRoom":
@@ -167,6 +172,10 @@ def _named(name: str | None) -> Params:
     """The settings of a room with this name, if the service takes it."""
     settings = {"name": name}
     return {} if check("CreateRoom", settings) else settings
+
+
+def _account_of(room_arn: str) -> str:
+    return room_arn.split(":")[4]
 
 
 def _room_in(params: Params) -> str | None:

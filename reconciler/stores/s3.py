@@ -19,13 +19,12 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 from uuid import uuid4
 
-from botocore.exceptions import BotoCoreError, ClientError
 from typing_extensions import override  # in typing since Python 3.12
 
-from reconciler.aws.clients import code_of, config, session, why
+from reconciler.aws.clients import ERRORS, answered, code_of, config, late, session, why
 from reconciler.errors import StateChanged, StateDamaged, StateLocked, StateTooNew, StateUnreadable, StateUnwritable
 from reconciler.operating_system import command_line
 from reconciler.reading import MAX_OWN, MEBIBYTE
@@ -45,8 +44,14 @@ _LOCK_POLL: Final = 1.0  # seconds
 # S3 answers 409 when two conditional writes meet; it is to be tried again.
 _CONFLICT: Final = {"ConditionalRequestConflict", "PreconditionFailed", "412", "409"}
 
+_SECONDS: Final = 300.0  # for one call, with its retries: a million bans are some 100 MB
+_LOCK_SECONDS: Final = 60.0  # the same, for a call that is about the lock
+
+_T = TypeVar("_T")
 _ETag = str | None
 """The version of the object that was read; None where there is none."""
+
+_FAILED: Final = (*ERRORS, TimeoutError)
 
 
 class S3Store(Store[_ETag]):
@@ -93,27 +98,30 @@ class S3Store(Store[_ETag]):
         if who.lock_id != lock_id:
             raise StateLocked(f"{self.location} is locked by {who}, with the lock ID {who.lock_id}.")
         try:
-            self._s3.delete_object(Bucket=self._bucket, Key=self._lock_key)
-        except (BotoCoreError, ClientError) as error:
-            raise StateUnwritable(f"{self.location}.lock cannot be removed: {_why(error)}") from error
+            self._remove_lock()
+        except _FAILED as error:
+            raise StateUnwritable(f"{self.location}.lock cannot be removed: {_why(error, _LOCK_SECONDS)}.") from error
         return who
 
     @override
     def load(self) -> tuple[State, _ETag]:
-        try:
+        def read() -> tuple[bytes, str]:
             answer = self._s3.get_object(Bucket=self._bucket, Key=self._key)
             with closing(answer["Body"]) as body:
                 if answer["ContentLength"] > MAX_OWN:
                     raise StateUnreadable(
-                        f"{self.location}: the state cannot be read: it is larger than {MAX_OWN // MEBIBYTE:,} MiB"
+                        f"{self.location}: the state cannot be read: it is larger than {MAX_OWN // MEBIBYTE:,} MiB."
                     )
-                content = body.read()
-        except (BotoCoreError, ClientError) as error:
+                return body.read(), answer["ETag"]
+
+        try:
+            content, etag = _answered(read, _SECONDS)
+        except _FAILED as error:
             if code_of(error) == "NoSuchKey":
                 return State(), None
-            raise StateUnreadable(f"{self.location}: the state cannot be read: {_why(error)}") from error
+            raise StateUnreadable(f"{self.location}: the state cannot be read: {_why(error, _SECONDS)}.") from error
         try:
-            return state_file.loads(content), answer["ETag"]
+            return state_file.loads(content), etag
         except StateDamaged as error:
             raise StateDamaged(
                 f"{self.location} is not a state file: {error}. Take the last good one from the versions of the bucket"
@@ -126,10 +134,12 @@ class S3Store(Store[_ETag]):
     def replace(self, state: State, version: _ETag) -> _ETag:
         content = state_file.dumps(state)
         try:
-            return self._put(self._key, content, version)
-        except (BotoCoreError, ClientError) as error:
+            return _answered(lambda: self._put(self._key, content, version), _SECONDS)
+        except _FAILED as error:
             if code_of(error) not in _CONFLICT and code_of(error) != "NoSuchKey":
-                raise StateUnwritable(f"{self.location}: the state cannot be written: {_why(error)}.") from error
+                raise StateUnwritable(
+                    f"{self.location}: the state cannot be written: {_why(error, _SECONDS)}."
+                ) from error
             # If an answer is lost on the way, the SDK tries again, and meets what it has just written itself.
             there, etag = self.load()
             if there == state:
@@ -142,8 +152,8 @@ class S3Store(Store[_ETag]):
     def _s3(self) -> "S3Client":
         try:
             return session(self.profile).client("s3", config=config(read_timeout=30))
-        except (BotoCoreError, ValueError) as error:
-            raise StateUnreadable(f"{self.location}: the state cannot be reached: {error}") from error
+        except (*ERRORS, ValueError) as error:
+            raise StateUnreadable(f"{self.location}: the state cannot be reached: {error}.") from error
 
     def _put(self, key: str, content: bytes, version: _ETag) -> str:
         where = {"Bucket": self._bucket, "Key": key, "Body": content, "ContentType": "application/json"}
@@ -154,10 +164,10 @@ class S3Store(Store[_ETag]):
         deadline = monotonic() + timeout
         while True:
             try:
-                self._put(self._lock_key, holder.dumps(who).encode(), None)
-            except (BotoCoreError, ClientError) as error:
+                _answered(lambda: self._put(self._lock_key, holder.dumps(who).encode(), None), _LOCK_SECONDS)
+            except _FAILED as error:
                 if code_of(error) not in _CONFLICT:
-                    raise StateUnwritable(f"{self.location} cannot be locked: {_why(error)}") from error
+                    raise StateUnwritable(f"{self.location} cannot be locked: {_why(error, _LOCK_SECONDS)}.") from error
             else:
                 return
             held_by = self.held_by()
@@ -173,28 +183,35 @@ class S3Store(Store[_ETag]):
 
     @override
     def held_by(self) -> Holder | None:
-        try:
+        def read() -> bytes:
             with closing(self._s3.get_object(Bucket=self._bucket, Key=self._lock_key)["Body"]) as body:
-                return holder.loads(body.read(MEBIBYTE))
+                return body.read(MEBIBYTE)
+
+        try:
+            return holder.loads(_answered(read, _LOCK_SECONDS))
         except ValueError as error:
             raise StateUnreadable(
-                f"{self.location}.lock is not a reconciler lock; inspect it, then remove it"
+                f"{self.location}.lock is not a reconciler lock; inspect it, then remove it."
             ) from error
-        except (BotoCoreError, ClientError) as error:
+        except _FAILED as error:
             if code_of(error) == "NoSuchKey":
                 return None
-            raise StateUnreadable(f"{self.location}.lock cannot be read: {_why(error)}") from error
+            raise StateUnreadable(f"{self.location}.lock cannot be read: {_why(error, _LOCK_SECONDS)}.") from error
 
     def _unlock(self, who: Holder) -> None:
         try:
             held_by = self.held_by()
             if held_by is not None and held_by.lock_id == who.lock_id:
-                self._s3.delete_object(Bucket=self._bucket, Key=self._lock_key)
-        except (StateUnreadable, BotoCoreError, ClientError) as error:
+                self._remove_lock()
+        except (StateUnreadable, *_FAILED) as error:
+            said = str(error) if isinstance(error, StateUnreadable) else _why(error, _LOCK_SECONDS)
             self.warn(
-                f"The lock of {self.location} could not be removed ({error}). Remove it with"
+                f"The lock of {self.location} could not be removed ({said.rstrip('.')}). Remove it with"
                 f" `{self._force_unlock(who)}`."
             )
+
+    def _remove_lock(self) -> None:
+        _answered(lambda: self._s3.delete_object(Bucket=self._bucket, Key=self._lock_key), _LOCK_SECONDS)
 
     def _force_unlock(self, who: Holder | None) -> str:
         """The command that removes somebody's lock."""
@@ -215,7 +232,14 @@ class S3Store(Store[_ETag]):
         return Journal(folder / f"{name}.journal")
 
 
-def _why(error: BotoCoreError | ClientError) -> str:
+def _answered(call: Callable[[], _T], seconds: float) -> _T:
+    """What a call gives, which nothing interrupts: what was done is to be saved also when the run is to stop."""
+    return answered(call, seconds=seconds, stopped=lambda: False)
+
+
+def _why(error: Exception, seconds: float) -> str:
+    if isinstance(error, TimeoutError):
+        return late(seconds)
     return why(
         error,
         needed="s3:GetObject, s3:PutObject and s3:DeleteObject on the key and on key.lock, and s3:ListBucket on the"

@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Final, Generic, Self
 
 from reconciler.bans import BanKey, Record
-from reconciler.errors import EndpointMixed, PushRefused, StateChanged, StateError, StateUnwritable
+from reconciler.errors import EndpointMixed, PushRefused, RunError, StateChanged, StateError, StateUnwritable
 from reconciler.operating_system import command_line
 from reconciler.state import file as state_file
 from reconciler.state.endpoints import mixed, recorded
@@ -149,7 +149,7 @@ class Session(Generic[Version]):
         except StateChanged as error:
             again = "The next apply may disconnect the same users again, which does no harm."
             raise StateChanged(f"{error} {self._recover()} {again}") from error
-        except StateError as error:
+        except (StateError, RunError) as error:
             if self._journal_stays and self._journal_whole:
                 where = f"Nothing is lost: what was done is in {self._journal.path}, and the next apply takes it in."
             else:

@@ -10,7 +10,7 @@ from typing import Final
 from typing_extensions import override  # in typing since Python 3.12
 
 from reconciler import escape
-from reconciler.bans import AccountRegion, address
+from reconciler.bans import AccountRegion, address, room_name
 from reconciler.errors import BanListInvalid, PlanRefused, Problem, ReconcilerError
 from reconciler.plan.change import Action, Because, Change, Plan
 from reconciler.plan.outcome import Outcome, Tally, Trouble
@@ -130,4 +130,6 @@ def _problem(problem: Problem) -> dict[str, object]:
 
 
 def _ban(change: Change, room_names: Mapping[str, str]) -> dict[str, object]:
-    return {"address": address(change.key, room_names), "room_arn": change.key.room_arn, "user_id": change.key.user_id}
+    room_arn, user_id = change.key
+    room = room_name(room_arn, room_names)
+    return {"address": address(change.key, room_names), "room": room, "room_arn": room_arn, "user_id": user_id}

@@ -245,7 +245,9 @@ def state(
     lapsed = sum(not record.ban.in_force(now) for _, record in recorded)
     total = f"{count(len(recorded), 'ban')} in {escape.terminal(location)}, serial {state.serial}"
     total += f"; {lapsed:,} of them expired, to be lifted by the next apply." if lapsed else "."
-    foot = [total, *([wording.A_DATE] if any(dated for _, dated in shown) else [])]
+    owed = sum(state.records[key].ban.in_force(now) for key in state.unsettled)
+    foot = [total, *([wording.owed(owed)] if owed else [])]
+    foot += [wording.A_DATE] if any(dated for _, dated in shown) else []
     lines = [line for line, _ in shown]
     return "\n".join([*lines, *([""] if lines else []), *(wrapped(line, width) for line in foot)]) + "\n"
 
@@ -276,6 +278,8 @@ def record(
         "disconnected": wording.disconnected(record),
         "request ID": escape.terminal(record.request_id or "none"),
     }
+    if record.published_at is not None and ban.in_force(now):
+        rows["settled"] = "not yet: the next apply disconnects the user once more"
     lines = [f"{name:14}{value}" for name, value in rows.items()]
     if width is not None:
         lines = [part for line in lines for part in broken(line, width, " " * 14)]

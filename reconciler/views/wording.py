@@ -268,6 +268,11 @@ def retired(place: str) -> str:
     return f"{place} holds no bans of this list any more."
 
 
+def gone(place: str) -> str:
+    """Why an old denylist need not be emptied."""
+    return f"{place} is not there any more for the credentials of this run, so there was nothing to empty."
+
+
 def not_retired(places: str) -> str:
     """Why old denylists stay as they are for now."""
     return (

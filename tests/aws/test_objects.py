@@ -7,30 +7,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
 
 from reconciler.aws import objects
 from reconciler.aws.objects import Object, Objects
 from reconciler.chatlogs import logs_at
 from reconciler.errors import LogUnreadable
+from tests.moto_server import BUCKET
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-
-BUCKET = "chat-logs"
-
-
-@pytest.fixture
-def s3(s3_server: str, credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator["S3Client"]:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_server)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    client = boto3.client("s3", config=Config(retries={"total_max_attempts": 1}))
-    client.create_bucket(Bucket=BUCKET)
-    yield client
-    client.close()
 
 
 @pytest.fixture
@@ -204,7 +191,8 @@ def test_a_listing_that_goes_in_a_circle_ends(s3: "S3Client", monkeypatch: pytes
 
 
 def test_what_is_wrong_is_said_with_what_to_allow(s3: "S3Client") -> None:
-    with pytest.raises(LogUnreadable, match=r"s3://nobodys/x cannot be read: .*NoSuchBucket"):
+    advice = r"s3://nobodys/x cannot be read: .*NoSuchBucket.* Make it, or correct its name\.$"
+    with pytest.raises(LogUnreadable, match=advice):
         list(logs_at("s3://nobodys/x"))
     with pytest.raises(LogUnreadable, match="s3://BUCKET/PREFIX"):
         list(logs_at("s3:///x"))

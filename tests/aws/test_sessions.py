@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from reconciler.aws.chat import Chat, Limits
 from reconciler.aws.pacing import Pace
-from reconciler.aws.rooms import discover
+from reconciler.aws.rooms import Means, discover
 from reconciler.aws.sessions import Sessions
 from reconciler.banlist.value import Access, BanList, Discovery
 from reconciler.bans import BanKey, account_region_of
@@ -514,14 +514,7 @@ def find(url: str, *discoveries: Discovery) -> tuple[set[str], list[str]]:
     stop = threading.Event()
     sessions = Sessions(listing(), endpoint_url=url)
     try:
-        found = discover(
-            discoveries,
-            pace=Pace(0, sleep=stop.wait),
-            stop=stop,
-            warn=warned.append,
-            sessions=sessions,
-            endpoint_url=url,
-        )
+        found = discover(discoveries, Means(Pace(0, sleep=stop.wait), stop, warned.append, sessions, url))
     finally:
         sessions.close()
     return set(found), warned

@@ -34,14 +34,6 @@ TABLE = "dynamodb://us-west-2/tokens"
 
 
 @pytest.fixture
-def dynamodb(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator["DynamoDBClient"]:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", s3_server)
-    client = boto3.client("dynamodb", region_name="us-west-2")
-    yield client
-    client.close()
-
-
-@pytest.fixture
 def table(dynamodb: "DynamoDBClient") -> str:
     """The name of a new table."""
     return make_table(dynamodb, pk="S", sk="S")
@@ -231,7 +223,7 @@ def test_reading_is_consistent_and_asks_for_no_more_than_it_needs(monkeypatch: p
 
 
 def test_users_are_read_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
-    together = threading.Barrier(8, timeout=10)  # breaks if fewer than eight are asked for at once
+    together = threading.Barrier(8, timeout=60)  # breaks if fewer than eight are asked for at once
 
     def answer(_content: dict[str, Any]) -> tuple[int, object]:
         together.wait()
@@ -342,7 +334,7 @@ def test_an_answer_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) 
     with dripping() as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
         assert str(failure(seconds=0.3)) == f"{TABLE}: not all was read within 0 s. Try again later."
-    assert monotonic() - began < 10
+    assert monotonic() - began < 40
 
 
 def test_a_run_that_is_to_stop_waits_for_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:

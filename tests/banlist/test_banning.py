@@ -209,3 +209,19 @@ def test_durations(text: str, duration: timedelta) -> None:
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="such as 90m, 12h, 7d or 2w"):
         parse_duration(text)
+
+
+def test_a_ban_for_good_that_becomes_an_entry_of_its_own_does_not_take_the_end_of_the_defaults() -> None:
+    text = (
+        HEAD
+        + """\
+defaults: {expires_at: 2026-12-01T00:00:00Z}
+bans:
+  - user_id: zed
+    rooms: all
+    expires_at: never
+"""
+    )
+    decided = decide(Wanted("zed", ("lobby",), "Rude"), text=text)
+    assert decided.new == [NewEntry("zed", ("lobby",), "Rude", "never")]
+    assert new_bans(decided, text) == {BanKey(LOBBY, "zed"): Ban("Rude")}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from reconciler.banlist import edit
 from reconciler.banlist.edit import NewEntry
 from reconciler.banlist.read import parse
-from reconciler.banlist.splice import spliced
+from reconciler.banlist.splice import Edit, spliced
 from reconciler.banlist.survey import Survey, survey
 from reconciler.bans import Ban, BanKey
 from reconciler.yamltext import read as yamltext
@@ -178,3 +178,35 @@ def test_a_list_without_some_entries_means_the_others(listed: tuple[str, Sequenc
     left = {key: ban for key, ban in bans(text).items() if key.user_id not in {users[index] for index in gone}}
     assert bans(changed) == left
     assert is_subsequence([line for line in changed.splitlines() if line != "bans: []"], text.splitlines())
+
+
+A, B, C = (f"  - user_id: {user}\n    rooms: [lobby]\n" for user in "abc")
+ZED_IN_LOBBY = "  - user_id: zed\n    rooms: [lobby]\n"
+
+
+@pytest.mark.parametrize(
+    ("entries", "new"),
+    [
+        (A, ZED_IN_LOBBY),
+        (A + B, ZED_IN_LOBBY),
+        (f"{A}\n{B}", f"\n{ZED_IN_LOBBY}"),
+        (f"{A}  \n{B}", f"\n{ZED_IN_LOBBY}"),
+        (f"{A}  # why b\n\n  # who\n{B}", f"\n{ZED_IN_LOBBY}"),
+        (f"{A}  # why b\n{B}", ZED_IN_LOBBY),
+        (f"{A}\n{B}{C}", ZED_IN_LOBBY),  # the last two count
+        (f"{A}{B}\n{C}", f"\n{ZED_IN_LOBBY}"),
+        (f"\n{A}", ZED_IN_LOBBY),
+    ],
+)
+def test_new_entries_are_set_apart_as_the_last_two_are(entries: str, new: str) -> None:
+    text = f"{HEAD}bans:\n{entries}"
+    assert with_entries(text, NewEntry("zed", ("lobby",))) == text + new
+    two = with_entries(text, NewEntry("zed", ("lobby",)), NewEntry("amy", ("lobby",)))
+    assert two == text + new + new.replace("zed", "amy")
+
+
+def test_of_pieces_that_overlap_the_longest_goes() -> None:
+    text = "0123456789"
+    assert spliced(text, [Edit(1, 8, ""), Edit(2, 4, "")]) == "089"
+    assert spliced(text, [Edit(1, 4, ""), Edit(2, 6, ""), Edit(9, 9, "x")]) == "0678x9"
+    assert spliced(text, [Edit(3, 3, "a"), Edit(3, 3, "b")]) == "012ab3456789"

@@ -52,6 +52,28 @@ def test_lines_that_say_nothing_take_what_the_command_line_says() -> None:
     )
 
 
+@pytest.mark.parametrize("sign", [",", ";", "\t"])
+@pytest.mark.parametrize("first", ["sep={}", "SEP={}", '"sep={}"'])
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+def test_a_first_line_may_say_what_separates_the_columns(first: str, sign: str, newline: str) -> None:
+    text = f"\ufeff{first.format(sign)}\nplayer{sign}a,b;c\td\nzed{sign}\n".replace("\n", newline)
+    other = "".join(each for each in "a,b;c\td" if each != sign)
+    found = read(text.replace("a,b;c\td", other), {"user_id": "player"})
+    assert found.bans == (Wanted("zed", file="raid.csv", line=3),)
+    assert found.ignored == [other]
+
+
+def test_a_first_line_that_names_what_separates_columns_is_no_user() -> None:
+    assert problems("sep=|\nuser_id|note\nzed|x\n") == [
+        'raid.csv:1: this says that "|" separates columns; export it with commas, semicolons or tabs'
+    ]
+    assert problems("sep=;\nzed\n") == [
+        "raid.csv:2: no column is called user_id; say which one it is: --map user_id=COLUMN"
+    ]
+    with pytest.raises(BanListUnreadable):
+        read("sep=;\n")
+
+
 @pytest.mark.parametrize("endless", ["", "null", "never", "NULL", "Never"])
 def test_no_end_is_for_good(endless: str) -> None:
     assert read(f"user_id,expires_at\na,{endless}\n").bans[0].ends == "never"
@@ -119,6 +141,18 @@ def test_every_problem_is_told_with_its_line() -> None:
     many = problems("user_id,note\n" + "a\n" * 1000)
     assert len(many) == 50
     assert many[-1].endswith("(and 950 more like this)")
+
+
+def test_every_fault_of_a_line_is_told() -> None:
+    faults = problems("user_id,expires_at\nzed ,soon\n")
+    assert [fault[:40] for fault in faults] == [
+        "raid.csv:2: the user ID begins or ends w",
+        "raid.csv:2: expires_at: write a time suc",
+    ]
+    assert [fault[:40] for fault in problems('amy\n"zed" \n')] == [
+        "raid.csv:2: the user ID begins or ends w",
+        "raid.csv:2: a user ID does not begin wit",
+    ]
 
 
 def test_a_space_is_never_dropped_from_a_user_id() -> None:

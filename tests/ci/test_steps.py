@@ -320,7 +320,7 @@ def test_a_cancelled_run_ends_the_apply_once_and_keeps_what_was_done(runner: Run
         while len(sandbox.requests) < 2 and step.poll() is None:
             time.sleep(0.02)
         os.killpg(step.pid, signal.SIGTERM)  # as a runner does, or a terminal
-        log = step.communicate(timeout=30)[0]
+        log = step.communicate(timeout=60)[0]
         called = len(sandbox.requests)
     assert step.returncode == 143, log
     assert 2 <= called < 50

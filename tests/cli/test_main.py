@@ -9,7 +9,6 @@ import struct
 import subprocess
 import sys
 import termios
-import time
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
@@ -203,15 +202,29 @@ def test_a_signal_lets_the_calls_in_flight_end_and_records_them(
     assert not Path("bans.state.json.journal").exists()
 
 
+SAYING_THAT_IT_WAITS = """
+import filelock
+acquire = filelock.FileLock.acquire
+def told(*arguments, **options):
+    print("waits", flush=True)
+    return acquire(*arguments, **options)
+filelock.FileLock.acquire = told
+from reconciler.__main__ import main
+main()
+"""
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_the_wait_for_the_lock(folder: Path, sandbox: Sandbox, number: signal.Signals, code: int) -> None:
     who = Holder("apply", "alice", "here", 1, datetime.now(UTC))
     with open_store("bans.state.json").locked(who, 0, str(uuid4())):
-        command = [sys.executable, "-m", "reconciler", "apply", "--auto-approve", "--lock-timeout", "60"]
+        command = [sys.executable, "-c", SAYING_THAT_IT_WAITS, "apply", "--auto-approve", "--lock-timeout", "600"]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-            time.sleep(1)  # until it waits; a signal before that has the same end
+            assert process.stdout is not None
+            while "waits" not in (line := process.stdout.readline()):
+                assert line
             process.send_signal(number)
-            _, err = process.communicate(timeout=30)
+            _, err = process.communicate(timeout=60)
     assert process.returncode == code
     assert "Nothing was done." in err
     assert sandbox.requests == ()
@@ -227,7 +240,7 @@ def test_a_signal_at_the_prompt_does_nothing(folder: Path, sandbox: Sandbox, num
         while "goes ahead: " not in shown:
             shown += process.stdout.read(1)
         process.send_signal(number)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     os.close(ours)
     os.close(theirs)
     assert process.returncode == code
@@ -253,7 +266,7 @@ def test_a_signal_while_modules_are_imported_is_no_traceback(
         assert process.stdout is not None
         process.stdout.readline()
         process.send_signal(number)
-        _, err = process.communicate(timeout=30)
+        _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (code, f"{said}. Nothing was done.\n")
 
 

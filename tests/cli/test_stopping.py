@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from reconciler import load_state
+from reconciler.views.report import Report
 from tests.aws.servers import Behaviour, answering, behaving, dripping, silent
 from tests.command_line import Reconciler, banning_many
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-SECONDS_TO_STOP = 5 + 10  # what is promised, and what a busy machine adds
+    from reconciler.plan.outcome import Trouble
+
+SECONDS_TO_STOP = 5 + 30  # what is promised, and what a busy machine adds
 
 
 @contextmanager
@@ -119,10 +122,18 @@ def test_what_holds_up_the_calls_is_said_to_programs(
 ) -> None:
     monkeypatch.setattr("reconciler.plan.outcome.SECONDS_TO_STALL", 0.0)
 
+    told, waiting = threading.Event(), Report.waiting
+
+    def tell(report: Report, troubles: "Iterable[Trouble]") -> None:
+        waiting(report, troubles)
+        if any(trouble.stalled for trouble in troubles):
+            told.set()
+
     def late(connection: socket.socket) -> None:
-        time.sleep(1)
+        told.wait(60)
         answering(connection)
 
+    monkeypatch.setattr(Report, "waiting", tell)
     with behaving(late) as port:
         result = reconciler("apply", "--auto-approve", "--format", "json", "--endpoint-url", f"http://127.0.0.1:{port}")
     assert result.code == 0

@@ -74,7 +74,7 @@ class Clock:
         self.wall += seconds
 
 
-def eventually(holds: Callable[[], Any], seconds: float = 20) -> None:
+def eventually(holds: Callable[[], Any], seconds: float = 60) -> None:
     """Wait for something that another thread does."""
     end = time.monotonic() + seconds
     while not holds():
@@ -87,7 +87,7 @@ def within(seconds: float) -> Iterator[None]:
     """Fail if it takes much longer; machines that run tests are slow, so there is some room."""
     start = time.monotonic()
     yield
-    assert time.monotonic() - start < seconds + 6
+    assert time.monotonic() - start < seconds + 30
 
 
 def admitted(gate: Gate, user_id: str, room_arn: str = LOBBY) -> str:

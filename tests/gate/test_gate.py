@@ -59,7 +59,7 @@ def test_limits_that_make_no_sense_are_refused(arguments: Any, tmp_path: Path) -
 
 @pytest.mark.parametrize("user_id", ["", "a" * 129, None, 5, b"zed"])
 def test_what_is_no_user_is_refused(user_id: Any, tmp_path: Path) -> None:
-    gate = Gate(publish(tmp_path / "bans.json"))
+    gate = Gate(publish(tmp_path / "bans.json"), timeout=20)
     for ask in (gate.check, gate.admit):
         with pytest.raises(ValueError, match="a user ID is a text of 1 to 128 characters"):
             ask(user_id, LOBBY)
@@ -70,7 +70,7 @@ def test_what_is_no_user_is_refused(user_id: Any, tmp_path: Path) -> None:
     ["", "lobby", "*", None, f"{LOBBY}\n", f"{LOBBY}#bans", f"x{LOBBY}", [LOBBY], LOBBY.encode(), LOBBY + "a" * 128],
 )
 def test_what_is_no_room_is_refused_rather_than_open(room: Any, tmp_path: Path) -> None:
-    gate = Gate(publish(tmp_path / "bans.json", "zed"))
+    gate = Gate(publish(tmp_path / "bans.json", "zed"), timeout=20)
     for ask in (gate.check, gate.admit):
         with pytest.raises(ValueError, match="a room is given as its ARN"):
             ask("zed", room)

@@ -11,10 +11,9 @@ from uuid import uuid4
 
 import boto3
 import pytest
-from botocore.config import Config
 from moto.s3.responses import S3Response
 
-from tests.publishers.places import BUCKET, REGION, Place, object_on_s3, table
+from tests.publishers.places import REGION, Place, object_on_s3, table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -33,7 +32,7 @@ def _one_session(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def s3(s3_server: str, credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator["S3Client"]:
+def s3(s3: "S3Client", monkeypatch: pytest.MonkeyPatch) -> "S3Client":
     one_at_a_time, put_object = Lock(), S3Response.put_object
 
     def put(response: S3Response) -> Any:  # moto looks at the condition, and writes afterwards; S3 does both at once
@@ -41,21 +40,7 @@ def s3(s3_server: str, credentials: None, monkeypatch: pytest.MonkeyPatch) -> It
             return put_object(response)
 
     monkeypatch.setattr(S3Response, "put_object", put)
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_server)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    client = boto3.client("s3", config=Config(retries={"total_max_attempts": 1}))
-    client.create_bucket(Bucket=BUCKET)
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def dynamodb(s3_server: str, credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator["DynamoDBClient"]:
-    """A DynamoDB by moto, whose server is many services in one."""
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", s3_server)
-    client = boto3.client("dynamodb", region_name=REGION)
-    yield client
-    client.close()
+    return s3
 
 
 @pytest.fixture(scope="session")

@@ -10,13 +10,13 @@ from reconciler.denylist.value import Contents
 from reconciler.publishers import open_publisher
 from reconciler.publishers.publisher import Publisher
 from tests.builders import NOW
+from tests.moto_server import BUCKET
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mypy_boto3_dynamodb import DynamoDBClient
 
-BUCKET = "moderation"
 REGION = "us-west-2"
 
 

@@ -12,7 +12,8 @@ from reconciler.publishers.publisher import Publisher
 from tests.aws.servers import behaving, dripping, silent
 from tests.builders import LINEAGE, NOW
 from tests.denylist.builders import A
-from tests.publishers.places import BUCKET, REGION
+from tests.moto_server import BUCKET
+from tests.publishers.places import REGION
 
 TABLE = f"dynamodb://{REGION}/denylist"
 OBJECT = f"s3://{BUCKET}/denylist.json"

@@ -107,9 +107,9 @@ def test_what_a_gate_does_is_what_the_policies_of_its_callers_allow(
 
     monkeypatch.setattr(BaseClient, "_make_api_call", note)
     name = place.location.rpartition("/")[2]
-    assert Gate(place.location).check(A.user_id, A.room_arn).banned
+    assert Gate(place.location, timeout=20).check(A.user_id, A.room_arn).banned
     assert {(action, "denylist") for action, _ in asked} == set(allowed(REVIEW_HANDLER))
-    Gate(place.location, token_records=place.location).admit("somebody else", A.room_arn)
+    Gate(place.location, token_records=place.location, timeout=20).admit("somebody else", A.room_arn)
     assert asked == {("dynamodb:Query", name), ("dynamodb:PutItem", name)}
     assert set(allowed(TOKEN_SERVICE)) == {
         ("ivschat:CreateChatToken", "room/*"),

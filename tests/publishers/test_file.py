@@ -148,6 +148,12 @@ def test_what_is_no_place_is_said_so(place: Place, location: str) -> None:
         publish(place, {A: None})
 
 
+def test_where_the_folder_is_gone_there_is_nothing_to_retire(place: Place, path: Path) -> None:
+    place.location = str(path.parent / "missing" / "denylist.json")
+    place.publisher().retire(LINEAGE)
+    assert not (path.parent / "missing").exists()
+
+
 def test_a_missing_folder_is_not_made(place: Place, path: Path) -> None:
     place.location = str(path.parent / "missing" / "denylist.json")
     publisher = place.publisher()

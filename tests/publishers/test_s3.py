@@ -7,12 +7,13 @@ import pytest
 from reconciler.bans import BanKey
 from reconciler.denylist import document
 from reconciler.denylist.value import Contents, End
-from reconciler.errors import DenylistChanged, DenylistUnreadable, DenylistUnwritable, NotADenylist
+from reconciler.errors import DenylistChanged, DenylistGone, DenylistUnreadable, DenylistUnwritable, NotADenylist
 from reconciler.publishers.document import PAUSES
 from reconciler.publishers.s3 import S3Publisher
 from tests.builders import LINEAGE, TOMORROW
 from tests.denylist.builders import A, B, C, contents, head
-from tests.publishers.places import BUCKET, Place, are_jittered, object_on_s3
+from tests.moto_server import BUCKET
+from tests.publishers.places import Place, are_jittered, object_on_s3
 from tests.publishers.wire import Answer, answering, s3_error
 
 if TYPE_CHECKING:
@@ -193,8 +194,19 @@ def test_what_s3_denies_without_a_reason_is_said_with_all_that_is_needed(place: 
 
 def test_a_missing_bucket_is_an_error_and_not_an_empty_denylist(s3: "S3Client", place: Place) -> None:
     place.location = "s3://nobody-made-it/denylist.json"
-    with pytest.raises(DenylistUnreadable, match="bucket does not exist"):
+    with pytest.raises(DenylistGone, match=r"bucket does not exist\. Make it, or correct its name\.$"):
         place.publisher().read()
+    with pytest.raises(DenylistGone):
+        place.publisher().retire(LINEAGE)
+
+
+@pytest.mark.parametrize(("status", "code"), [(403, "AccessDenied"), (301, "PermanentRedirect")])
+def test_a_bucket_that_is_denied_or_in_another_region_is_not_gone(place: Place, status: int, code: str) -> None:
+    publisher = publisher_at(place)
+    answering(publisher._s3, "GetObject", lambda _body: s3_error(status, code))
+    with pytest.raises(DenylistUnreadable) as caught:
+        publisher.retire(LINEAGE)
+    assert type(caught.value) is DenylistUnreadable
 
 
 @pytest.mark.parametrize("location", ["s3://", "s3://bucket", "s3://bucket/", "s3://bucket/folder/", "s3:///key"])

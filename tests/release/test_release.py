@@ -170,7 +170,7 @@ def test_what_cannot_be_prepared_changes_nothing(project: Path, version: str, un
 def script(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-I", str(project / ".ci/release.py"), *arguments],
-        check=False, capture_output=True, text=True, timeout=30,
+        check=False, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
 
 

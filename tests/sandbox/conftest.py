@@ -35,7 +35,7 @@ def chat_for() -> Iterator[ChatFor]:
     with ExitStack() as stack:
 
         def make(sandbox: Sandbox, *, region: str = REGION, attempts: int = 1) -> "IvschatClient":
-            retries = Config(retries={"total_max_attempts": attempts, "mode": "standard"}, read_timeout=5)
+            retries = Config(retries={"total_max_attempts": attempts, "mode": "standard"}, read_timeout=60)
             client = boto3.client("ivschat", region_name=region, endpoint_url=sandbox.url, config=retries)
             stack.callback(client.close)
             return client

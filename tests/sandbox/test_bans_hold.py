@@ -23,8 +23,8 @@ import pytest
 from reconciler.gate import Banned, DenylistUnavailable, Gate
 from reconciler.sandbox import Sandbox, SandboxOptions, running
 from tests.effort import examples
-from tests.moto_server import moto_server
-from tests.publishers.places import BUCKET, make_table, object_on_s3
+from tests.moto_server import BUCKET, moto_server
+from tests.publishers.places import make_table, object_on_s3
 
 from .builders import FINALS, LOBBY, REGION
 from .conftest import ChatFor

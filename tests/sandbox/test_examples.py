@@ -7,12 +7,11 @@ the room has the review handler: all that a platform has, each part as it is run
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 
 from reconciler.sandbox import SandboxOptions, handlers, running
@@ -82,11 +81,9 @@ class Platform:
 
 
 @pytest.fixture
-def dynamodb(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator["DynamoDBClient"]:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", s3_server)
+def dynamodb(dynamodb: "DynamoDBClient", monkeypatch: pytest.MonkeyPatch) -> "DynamoDBClient":
     monkeypatch.setenv("AWS_REGION", REGION)
-    with closing(boto3.client("dynamodb", region_name=REGION)) as client:
-        yield client
+    return dynamodb
 
 
 @pytest.fixture

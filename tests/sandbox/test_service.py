@@ -4,14 +4,18 @@ from typing import Any
 
 import pytest
 
+from reconciler.bans import account_region_of
 from reconciler.sandbox import SandboxOptions
 from reconciler.sandbox.errors import ServiceError
+from reconciler.sandbox.identities import Caller
 from reconciler.sandbox.model import service_model
 from reconciler.sandbox.quota import TokenBucket
 from reconciler.sandbox.rooms import Answer
 from reconciler.sandbox.service import Service
 
 from .builders import ABSENT, FINALS, HANDLER, LOBBY, LOGGING, NOON, REGION, kick, service
+
+BESIDE = LOBBY.replace("g1H2I3j4k5L6", "nobodyMade12")  # in the account of the lobby
 
 
 def answer(to: Service, operation: str, params: dict[str, Any], region: str = REGION, now: float = NOON) -> Answer:
@@ -239,16 +243,29 @@ def test_each_region_has_a_quota_of_its_own() -> None:
     assert refused(chat, "DisconnectUser", kick()).code == "ThrottlingException"
 
 
-def test_rooms_of_one_region_share_its_quota() -> None:
-    chat = service(LOBBY, ABSENT, quota=1)
+def test_each_account_has_a_quota_of_its_own() -> None:
+    other = LOBBY.replace(account_region_of(LOBBY).account, "999999999999")
+    chat = service(LOBBY, other, quota=1, room_quota=1)
+    role = Caller("arn:aws:sts::999999999999:assumed-role/bans/x", "999999999999", "AROA:x", is_role=True)
     call(chat, "DisconnectUser", kick())
-    assert refused(chat, "DisconnectUser", kick(room=ABSENT)).code == "ThrottlingException"
+    call(chat, "DisconnectUser", kick(room=other))
+    assert refused(chat, "DisconnectUser", kick()).code == "ThrottlingException"
+    chat.admit("ListRooms", REGION, {}, NOON)
+    chat.admit("ListRooms", REGION, {}, NOON, role)
+    with pytest.raises(ServiceError, match="Rate exceeded"):
+        chat.admit("ListRooms", REGION, {}, NOON, role)
+
+
+def test_rooms_of_one_region_share_its_quota() -> None:
+    chat = service(LOBBY, BESIDE, quota=1)
+    call(chat, "DisconnectUser", kick())
+    assert refused(chat, "DisconnectUser", kick(room=BESIDE)).code == "ThrottlingException"
 
 
 def test_an_attempt_on_an_absent_room_counts_and_a_malformed_one_does_not() -> None:
     chat = service(LOBBY, quota=1)
     assert refused(chat, "DisconnectUser", kick("")).code == "ValidationException"
-    assert refused(chat, "DisconnectUser", kick(room=ABSENT)).code == "ResourceNotFoundException"
+    assert refused(chat, "DisconnectUser", kick(room=BESIDE)).code == "ResourceNotFoundException"
     assert refused(chat, "DisconnectUser", kick()).code == "ThrottlingException"
 
 

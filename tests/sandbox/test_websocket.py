@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ivschat import IvschatClient
 
 Socket = aiohttp.ClientWebSocketResponse
-LIMIT = 20
+LIMIT = 60
 
 
 def token(chat: "IvschatClient", user_id: str, *capabilities: Any, **params: Any) -> str:

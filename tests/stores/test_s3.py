@@ -4,14 +4,12 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from reconciler import Ban, BanKey, Record, State, load_state
 from reconciler.errors import (
@@ -28,7 +26,9 @@ from reconciler.state import file as state
 from reconciler.stores import holder
 from reconciler.stores.holder import Holder
 from reconciler.stores.s3 import S3Store
+from tests.aws.servers import Behaviour, behaving, dripping, silent
 from tests.builders import LINEAGE, LOBBY, NOW, SANDBOX, ban, recorded
+from tests.moto_server import BUCKET
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -36,19 +36,12 @@ if TYPE_CHECKING:
 HOLDER = Holder("apply", "alice", "build-7", 4242, NOW)
 A, B = BanKey(LOBBY, "a"), BanKey(LOBBY, "b")
 RECORD = Record(Ban("Spam"), NOW, "id")
-BUCKET = "moderation"
 
 
-@pytest.fixture
-def s3(s3_server: str, credentials: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["S3Client"]:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_server)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+@pytest.fixture(autouse=True)
+def _a_machine_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state-home"))
     monkeypatch.chdir(tmp_path)
-    client = boto3.client("s3", config=Config(retries={"total_max_attempts": 1}))
-    client.create_bucket(Bucket=BUCKET)
-    yield client
-    client.close()
 
 
 @pytest.fixture
@@ -196,8 +189,67 @@ def test_a_damaged_object_is_never_an_empty_state(s3: "S3Client", key: str) -> N
 
 
 def test_a_missing_bucket_is_an_error(s3: "S3Client") -> None:
-    with pytest.raises(StateUnreadable, match="bucket does not exist"):
+    with pytest.raises(StateUnreadable, match=r"bucket does not exist\. Make it, or correct its name\.$"):
         load_state("s3://nobody-made-it/key")
+    with (
+        pytest.raises(StateUnwritable, match=r"cannot be locked: .* Make it, or correct its name\.$"),
+        S3Store("s3://nobody-made-it/key", print).locked(HOLDER, 0, LINEAGE),
+    ):
+        pytest.fail("locked")
+
+
+NO_ANSWER = r"no whole answer came within 0 s\. Check the network and the endpoint URL\.$"
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        silent,
+        dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\nETag: e\r\n\r\n"),
+        dripping(b"HTTP/1.1 200 OK\r\n"),
+    ],
+    ids=["silent", "body", "headers"],
+)
+def test_an_s3_that_never_answers_or_never_ends_to_is_given_up(
+    behaviour: Behaviour, s3: "S3Client", key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with store(key).locked(HOLDER, 0, LINEAGE) as opened, behaving(behaviour) as port, monkeypatch.context() as later:
+        opened.keep([(A, RECORD)])
+        for seconds in ("_SECONDS", "_LOCK_SECONDS"):
+            later.setattr(f"reconciler.stores.s3.{seconds}", 0.3)
+        later.setenv("AWS_ENDPOINT_URL_S3", f"http://127.0.0.1:{port}")
+        opened._store = elsewhere = store(key)
+        with pytest.raises(StateUnreadable, match=f"the state cannot be read: {NO_ANSWER}"):
+            elsewhere.read()
+        with pytest.raises(StateUnreadable, match=rf"\.lock cannot be read: {NO_ANSWER}"):
+            elsewhere.force_unlock("an-id")
+        with (
+            pytest.raises(StateUnwritable, match=f"cannot be locked: {NO_ANSWER}"),
+            elsewhere.locked(HOLDER, 0, LINEAGE),
+        ):
+            pytest.fail("locked")
+        with pytest.raises(StateUnwritable, match=r"cannot be written: no whole answer .* What was done is in"):
+            opened.save()
+        elsewhere._unlock(HOLDER)
+        assert warned[-1].startswith(f"The lock of s3://{BUCKET}/{key} could not be removed (s3://")
+    [recovered] = Path.cwd().glob("bans.state.recovered-*.json")
+    assert load_state(str(recovered)).records == {A: RECORD}
+
+
+def test_what_a_machine_without_threads_cannot_save_is_left_in_a_recovery_file(
+    s3: "S3Client", key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_thread: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with store(key).locked(HOLDER, 0, LINEAGE) as opened:
+        opened.keep([(A, RECORD)])
+        with monkeypatch.context() as starved:
+            starved.setattr(Thread, "start", refuse)
+            with pytest.raises(StateUnwritable, match=r"cannot start more threads\. What was done is in"):
+                opened.save()
+    [recovered] = Path.cwd().glob("bans.state.recovered-*.json")
+    assert load_state(str(recovered)).records == {A: RECORD}
 
 
 def test_without_credentials_there_is_one_sentence(s3: "S3Client", key: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,15 @@ from reconciler.cli.progress import busy
 from reconciler.cli.service import Calling, Holding, Service, with_calling, with_holding
 from reconciler.cli.stopping import stopping
 from reconciler.cli.workspace import Selection, Workspace, with_selection, with_workspace_on_aws
-from reconciler.errors import BanListInvalid, ChatError, DenylistError, PlanRefused, ReconcilerError, StateError
+from reconciler.errors import (
+    BanListInvalid,
+    ChatError,
+    DenylistError,
+    DenylistGone,
+    PlanRefused,
+    ReconcilerError,
+    StateError,
+)
 from reconciler.plan.change import Plan
 from reconciler.plan.diff import still_valid
 from reconciler.plan.drifting import is_whole, without_denylist
@@ -205,7 +213,8 @@ def _carry_out(
 def _retire(session: "Session[Any]", service: Service) -> Iterator[str]:
     """Empty the denylists that the list no longer names, and forget them; yields where they were.
 
-    Nothing is emptied before the denylist that the list names holds everybody who is banned.
+    What is gone holds nobody, and is forgotten too. Nothing is emptied before the denylist that the list names holds
+    everybody who is banned.
 
     Raises:
         DenylistError: one of them cannot be emptied, or is not ours.
@@ -216,6 +225,9 @@ def _retire(session: "Session[Any]", service: Service) -> Iterator[str]:
         console.diagnostic(wording.not_retired(", ".join(place.location for place, _ in retiring)))
         return
     for place, publisher in retiring:
-        publisher.retire(session.lineage)
+        try:
+            publisher.retire(session.lineage)
+        except DenylistGone:
+            console.diagnostic(wording.gone(place.location))
         session.save(session.state.published.without(place))
         yield place.location

@@ -54,7 +54,10 @@ class Since(click.ParamType[datetime]):
 )
 @click.argument("logs", nargs=-1, required=True, type=FilePath(), metavar="LOG...")
 @together(
-    option("--room", metavar="ROOM", help="The room of logs whose names tell none: a name in the list, or an ARN."),
+    # Reads no variable: of which room a log is, is no setting, and `sandbox --room` reads that one.
+    click.option(
+        "--room", metavar="ROOM", help="The room of logs whose names tell none: a name in the list, or an ARN."
+    ),
     option(
         "--since",
         type=Since(),

@@ -142,13 +142,16 @@ class _Command(click.Command):
     @override
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         before_options = bool(args) and not args[0].startswith("-")
-        for option, _, word in zip(args, args[1:], args[2:], strict=False):
-            if option in ("--reason", "--note") and before_options and not word.startswith("-"):
+        for number, argument in enumerate(args):
+            option, equals, _ = argument.partition("=")
+            following = number + (1 if equals else 2)
+            more = any(not word.startswith("-") for word in args[following : following + 1])
+            if option in ("--reason", "--note") and before_options and more:
                 raise Misuse(
                     f"{option} is followed by more than one word: put the text in quotes, as in"
                     f' {option} "Insulted other viewers", and user IDs before the options'
                 )
-            if option == "--":
+            if argument == "--":
                 break
         return super().parse_args(ctx, args)
 

@@ -84,8 +84,8 @@ _with_settings = gathered(
         default=100,
         show_default=True,
         metavar="N",
-        help="Calls of DisconnectUser, SendEvent and DeleteMessage a second in each region, each by itself; 0 for no"
-        " quota.",
+        help="Calls of DisconnectUser, SendEvent and DeleteMessage a second in each account and region, each by"
+        " itself; 0 for no quota.",
     ),
     option(
         "--token-quota",

@@ -58,7 +58,7 @@ def command(workspace: Workspace, plan: str | None, format: str, everything: boo
 
 
 def _no_such_plan(typed: str, workspace: Workspace) -> PlanUnreadable:
-    """Why nothing is shown, and how to see the record of a user, who may be what was meant."""
+    """Why nothing is shown, and how to ask about a user, who may be what was meant."""
     keys: list[BanKey] = []
     with suppress(ReconcilerError):  # then it is not known who is recorded
         keys = _recorded_as(typed, workspace)
@@ -66,13 +66,13 @@ def _no_such_plan(typed: str, workspace: Workspace) -> PlanUnreadable:
     shown = [text.address(workspace.redact.key(key), names) for key in keys]
     said = f"There is no file {typed}. `show` takes a plan that `reconciler plan --out PLAN` has saved."
     if keys and not workspace.redact:
-        said += f" For the record of this user, run `{_command(shown[0])}`."
-        if others := shown[1:]:
-            said += f" There are more: {wording.some(others, _MOST)}."
+        said += f" For this user, run `{_command(escape.user_id(keys[0].user_id))}`."
     else:
         if keys:
+            names = workspace.ban_list.room_names
+            shown = [text.address(workspace.redact.key(key), names) for key in keys]
             said += f" This user is recorded as {wording.some(shown, _MOST)}."
-        said += f" For the record of a user, run `{_command('ROOM/USER_ID')}`."
+        said += f" For a user, run `{_command('USER_ID')}`."
     return PlanUnreadable(said, private=[typed])
 
 
@@ -86,8 +86,8 @@ def _recorded_as(typed: str, workspace: Workspace) -> list[BanKey]:
     )
 
 
-def _command(address: str) -> str:
-    """A command that shows a record from where this one is run."""
+def _command(user_id: str) -> str:
+    """A command that tells everything about a user from where this one is run."""
     context = click.get_current_context()
     options = [
         word
@@ -95,4 +95,4 @@ def _command(address: str) -> str:
         if context.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
         for word in (option, context.params[name])
     ]
-    return command_line(["reconciler", "state", "show", address, *options])
+    return command_line(["reconciler", "why", *options, *(["--"] if user_id.startswith("-") else []), user_id])

@@ -266,6 +266,7 @@ def test_bans_that_expired_since_the_plan_was_made_are_lines_of_json(
             "format_version": 1,
             "type": kind,
             "address": f"lobby/{name(user)}",
+            "room": "lobby",
             "room_arn": AWS_ARN,
             "user_id": name(user),
             "because": "expired",

@@ -106,6 +106,8 @@ def test_problems_are_told_and_nothing_is_written(reconciler: Reconciler, folder
             ["ban", "a", "--reason", "Bad", "words", "--room", "lobby"],
             "--reason is followed by more than one word: put",
         ),
+        (["ban", "a", "--room", "lobby", "--reason=two", "words"], "--reason is followed by more than one word: put"),
+        (["ban", "a", "--note=see", "TS-1", "--room", "lobby"], "--note is followed by more than one word: put"),
         (
             ["ban", "a", "b", "--room", "lobby", "--note", "see", "TS-1"],
             "--note is followed by more than one word: put",

@@ -24,7 +24,8 @@ from tests.aws.wire import answering
 from tests.ci.loopback import serving
 from tests.command_line import FINALS, Reconciler, write_a_state
 from tests.hostile import TEXTS
-from tests.publishers.places import BUCKET, REGION, make_table
+from tests.moto_server import BUCKET
+from tests.publishers.places import REGION, make_table
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -45,24 +46,6 @@ def sandbox(credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sand
         monkeypatch.setenv("AWS_ENDPOINT_URL_IVSCHAT", sandbox.url)
         monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sandbox.url)
         yield sandbox
-
-
-@pytest.fixture
-def dynamodb(s3_server: str, credentials: None, monkeypatch: pytest.MonkeyPatch) -> "Iterator[DynamoDBClient]":
-    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", s3_server)
-    client = boto3.client("dynamodb", region_name=REGION)
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def s3(s3_server: str, credentials: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", s3_server)
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    client = boto3.client("s3")
-    client.create_bucket(Bucket=BUCKET)
-    yield client
-    client.close()
 
 
 def write(*users: str, extra: str = "", rooms: str = f"  lobby: {LOBBY}\n  finals: {FINALS}\n") -> None:

@@ -137,6 +137,10 @@ def test_without_waiting_a_ban_is_owed_until_an_apply_finds_it_due(reconciler: R
     assert (planned.code, planned.out) == (0, f"{SHORT}\n{NOTHING}{OWED}{calls}")
     assert json.loads(reconciler("plan", "--format", "json").out)["owed"] == [{"room_arn": AWS_ARN, "user_id": "a"}]
 
+    not_yet = "settled       not yet: the next apply disconnects the user once more\n"
+    assert reconciler("show").out.endswith(f"\n1 ban in bans.state.json, serial 2.\n{OWED}")
+    assert reconciler("state", "show", "lobby/a").out.endswith(not_yet)
+
     # The clocks of two runs may differ by a minute, so it is not due yet.
     early = reconciler("apply", "--auto-approve", "--no-wait")
     assert (early.code, applied(early)) == (0, f"Apply complete: 0 banned, 0 updated, 0 lifted.\n{OWED}")
@@ -147,6 +151,19 @@ def test_without_waiting_a_ban_is_owed_until_an_apply_finds_it_due(reconciler: R
     assert (due.code, applied(due)) == (0, "Apply complete: 0 banned, 0 updated, 0 lifted, 1 settled.\n")
     assert (len(sandbox.requests), recorded()) == (2, {"a": False})
     assert reconciler("plan").out == f"{SHORT}\n{NOTHING}"
+    assert OWED not in reconciler("show").out
+    assert "settled" not in reconciler("state", "show", "lobby/a").out
+
+
+def test_a_ban_that_ended_before_it_settled_is_owed_nothing(reconciler: Reconciler, sandbox: Sandbox) -> None:
+    write("a")
+    reconciler("apply", "--auto-approve", "--no-wait")
+    path = Path("bans.state.json")
+    path.write_text(path.read_text().replace('"expires_at":null', '"expires_at":"2026-01-01T00:00:00Z"'))
+    assert reconciler("show").out.endswith("; 1 of them expired, to be lifted by the next apply.\n")
+    assert reconciler("state", "show", "lobby/a").out.endswith(
+        f"request ID    {state().records[BanKey(AWS_ARN, 'a')].request_id}\n"
+    )
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -630,7 +647,7 @@ def test_an_apply_that_settles_can_be_followed_as_json_lines(reconciler: Reconci
     result = reconciler("apply", "--auto-approve", "--format", "json")
     assert (result.code, result.err) == (0, "")
     start, ban, waiting, settled, summary = map(json.loads, result.out.splitlines())
-    who = {"format_version": 1, "address": "lobby/a", "room_arn": AWS_ARN, "user_id": "a"}
+    who = {"format_version": 1, "address": "lobby/a", "room": "lobby", "room_arn": AWS_ARN, "user_id": "a"}
     assert start == {
         "format_version": 1,
         "type": "apply_start",

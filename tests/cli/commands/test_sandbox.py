@@ -45,7 +45,7 @@ def test_a_command_with_a_copy_of_the_state_leaves_the_denylist_alone(folder: Pa
     assert "Apply complete: 1 banned" in in_a_process(*command).stdout
     assert not Path("denylist.json").exists()
     environment = os.environ | {"RECONCILER_STATE": "tried.json"}
-    assert "1 settled" in in_a_process(*command, env=environment).stdout
+    assert "Apply complete: 1 banned" in in_a_process(*command, env=environment).stdout
     assert Path("denylist.json").exists()
 
 
@@ -107,7 +107,7 @@ def test_the_sandbox_serves_until_it_is_stopped(folder: Path) -> None:
         assert applied.returncode == 0, applied.stderr
         line = process.stdout.readline()
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
     assert line == 'DisconnectUser in us-west-2   lobby/ABC123def456   reason="Violated terms of service"   → 200\n'
     assert process.returncode == 130
 
@@ -121,7 +121,7 @@ def test_the_sandbox_says_that_its_page_is_not_redacted(folder: Path) -> None:
         assert process.stdout is not None
         lines = [process.stdout.readline() for _ in range(4)]
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
     assert lines[3].endswith("and to join as any user; it shows user IDs as they are.\n")
 
 

@@ -1,12 +1,12 @@
 """`reconciler show`: a state or a saved plan, as it stands."""
 
+import json
 import re
 import shlex
 from pathlib import Path
 
 import pytest
 
-from reconciler import escape
 from reconciler.sandbox import Sandbox
 from tests.command_line import AWS_ARN, REDACT, Reconciler, banning, banning_many, with_reasons
 
@@ -72,35 +72,31 @@ def test_a_user_in_place_of_a_plan_is_told_how_to_see_that_user(
     no_plan = "Error: There is no file {}. `show` takes a plan that `reconciler plan --out PLAN` has saved."
     for typed in ("alice", "lobby/alice", "finals/alice"):
         shown = reconciler("show", typed)
-        more = "" if "/" in typed else " There are more: lobby/alice."
-        address = typed if "/" in typed else "finals/alice"
         assert (shown.code, shown.out) == (1, "")
-        assert shown.err == (
-            f"{no_plan.format(typed)} For the record of this user, run `reconciler state show {address}`.{more}\n"
-        )
+        assert shown.err == f"{no_plan.format(typed)} For this user, run `reconciler why alice`.\n"
     for typed in ("nobody", "plan.json"):
-        said = f"{no_plan.format(typed)} For the record of a user, run `reconciler state show ROOM/USER_ID`.\n"
+        said = f"{no_plan.format(typed)} For a user, run `reconciler why USER_ID`.\n"
         assert reconciler("show", typed).err == said
     redacted = reconciler("show", "alice", "--redact")
     users = [f"{room}/{REDACT.user('alice')}" for room in ("finals", "lobby")]
     assert redacted.err == (
         f"{no_plan.format('…')} This user is recorded as {', '.join(users)}."
-        " For the record of a user, run `reconciler state show ROOM/USER_ID`.\n"
+        " For a user, run `reconciler why USER_ID`.\n"
     )
 
 
 @pytest.mark.parametrize("user", ["a b", "it's", 'say "so"', "a\\nb", "\u202eolleh", "$(reboot)", "-rf"])
-def test_the_command_that_shows_a_user_works_when_it_is_pasted(
+def test_the_command_that_tells_about_a_user_works_when_it_is_pasted(
     reconciler: Reconciler, sandbox: Sandbox, user: str
 ) -> None:
     Path("my bans.yaml").write_text(with_reasons(user))
     reconciler("apply", "--auto-approve", "-f", "my bans.yaml", "--state", "my.state.json")
     said = reconciler("show", f"lobby/{user}", "--state", "my.state.json", "-f", "my bans.yaml").err
-    [command] = re.findall("run `(reconciler state show .*)`", said)
-    program, *arguments = shlex.split(command)
-    shown = reconciler(*arguments)
-    assert (program, shown.code) == ("reconciler", 0)
-    assert f"user          {escape.user_id(user)}\n" in shown.out
+    [command] = re.findall("run `(reconciler why .*)`", said)
+    program, why, *arguments = shlex.split(command)
+    told = reconciler(why, "--format", "json", *arguments)
+    assert (program, told.code) == ("reconciler", 0)
+    assert [json.loads(told.out)[key] for key in ("user_id", "banned")] == [user, True]
 
 
 def test_a_state_that_cannot_be_read_hides_nothing_of_the_advice(reconciler: Reconciler) -> None:
