@@ -142,9 +142,9 @@ def _is_committed(path: str) -> bool:
 
 
 def _forget() -> None:
-    """Leave the later steps no plan: there is none yet, or none that counts."""
-    for name in (PLAN, BODY, OUTPUTS, REDACTED, runner.FAILURES):
-        runner.scratch(name).unlink(missing_ok=True)
+    """Leave the later steps no plan, and nothing of an earlier apply: there is none yet, or none that counts."""
+    for path in runner.scratch(OUTPUTS).parent.iterdir():
+        path.unlink()
 
 
 def _figures() -> dict[str, object]:
