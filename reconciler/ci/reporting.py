@@ -127,7 +127,7 @@ def _with_found(run: Run) -> Run:
 def _failure() -> Failure:
     applied = _applied()
     failures = runner.scratch(runner.FAILURES)
-    why = failures.read_text(encoding="utf-8").splitlines() if failures.exists() else []
+    why = list(dict.fromkeys(failures.read_text(encoding="utf-8").splitlines() if failures.exists() else []))
     if applied is None:
         return Failure(begun=False, why=why, left=_left())
     code, output = applied
