@@ -131,7 +131,7 @@ def _failure() -> Failure:
     if applied is None:
         return Failure(begun=False, why=why, left=_left())
     code, output = applied
-    if runner.setting("RECONCILER_REDACT"):
+    if runner.setting("RECONCILER_REDACT") or _told_to_redact():
         # A traceback may quote anything.
         output = output.partition("Traceback (most recent call last)")[0]
     return Failure(begun=True, code=code, why=why, output=output, left=_left())
@@ -154,8 +154,7 @@ def _left() -> str:
     Without a plan of this run there is none now: the list may be one that is not to be read. If that plan was redacted
     otherwise than this step would, the user IDs in this one might be for nobody's eyes.
     """
-    told = runner.scratch(planning.REDACTED)
-    if not _planned() or told.read_text(encoding="utf-8") != runner.setting("RECONCILER_REDACT"):
+    if not _planned() or _told_to_redact() != runner.setting("RECONCILER_REDACT"):
         return ""
     try:
         with runner.plain_output():
@@ -167,6 +166,14 @@ def _left() -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return _without_marker(done.stdout.decode(errors="replace"))
+
+
+def _told_to_redact() -> str:
+    """What the step that planned was told of redaction; empty if nothing."""
+    try:
+        return runner.scratch(planning.REDACTED).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
 
 
 def _planned() -> str:

@@ -103,7 +103,7 @@ def found(run: Run, plan: str) -> str:
 
 def works(run: Run) -> str:
     """What is said before the issue is closed."""
-    return f"{run.marker}\n\n{_opening(run, f'{_code(run.ban_list)} is applied.', 'has done what was left')}\n"
+    return f"{run.marker}\n\n**{_code(run.ban_list)} is applied.** [This run]({run.url}) has done what was left.\n"
 
 
 def _headline(run: Run, failure: Failure) -> str:
@@ -132,7 +132,7 @@ def _advice(failure: Failure) -> str:
 
 
 def _opening(run: Run, headline: str, has: str = "has failed") -> str:
-    return " ".join(filter(None, [f"**{headline}**", f"[This run]({run.url}) {has}.", run.mentions]))
+    return f"**{headline}** [This run]({run.url}) {has}. {run.mentions}".rstrip()
 
 
 def _changes(number: int) -> str:

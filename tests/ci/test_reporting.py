@@ -109,7 +109,7 @@ def test_an_apply_that_works_closes_it_and_says_by_what(job: Runner, api: Github
     assert (issue["state"], issue["state_reason"]) == ("closed", "completed")
     run = RUN.replace("42", "43")
     assert api.said(issue) == [
-        f"<!-- run: 43-1 -->\n\n**`bans.yaml` is applied.** [This run]({run}) has done what was left. @alice\n"
+        f"<!-- run: 43-1 -->\n\n**`bans.yaml` is applied.** [This run]({run}) has done what was left.\n"
     ]
     apply(job, banning("zed") + DENIED, GITHUB_RUN_ID="44")
     assert [issue["state"] for issue in api.issues] == ["closed", "open"]
@@ -543,10 +543,12 @@ def test_a_step_that_is_not_told_to_redact_shows_no_plan(job: Runner, api: Githu
     assert "What is left could not be found out here." in body
 
 
-def test_a_traceback_is_left_out_if_user_ids_are(job: Runner, api: Github) -> None:
+@pytest.mark.parametrize(("redacted", "told"), [("", REDACTED), ("true", {})])
+def test_a_traceback_is_left_out_if_user_ids_are(job: Runner, api: Github, redacted: str, told: dict[str, str]) -> None:
     output = "Begun.\nTraceback (most recent call last):\nKeyError: 'yan'\n"
     job.hand_on("applied.json", json.dumps({"code": 1, "output": output}))
-    report(job, "failure", **REDACTED)
+    job.hand_on("redacted", redacted)
+    report(job, "failure", **told)
     assert "Begun." in bodies(api)[0]
     assert "yan" not in bodies(api)[0]
 
