@@ -82,8 +82,20 @@ def test_a_job_that_fails_before_the_apply_is_heard_of(project: Project, reposit
 def test_a_job_that_is_cancelled_before_the_apply_says_nothing(project: Project, repository: Repository) -> None:
     repository.push("main", bans__yaml=banning("zed"))
     project.status = "canceled"
-    assert project.apply(CI_COMMIT_BRANCH="gone").code == 1
+    cancelled = project.apply(CI_COMMIT_BRANCH="gone")
+    assert cancelled.code == 1
+    assert "How the job has ended" not in cancelled.log
     assert not project.server.issues
+
+
+def test_a_job_that_is_cancelled_in_the_middle_of_the_apply_says_what_is_left(
+    project: Project, repository: Repository
+) -> None:
+    repository.push("main", bans__yaml=banning("zed") + DENIED)
+    project.status = "canceled"
+    assert project.apply().code == 1
+    [issue] = project.server.issues
+    assert "`yan`" in issue["description"]
 
 
 @pytest.mark.parametrize(("token", "status"), [(READ_TOKEN, "403"), ("old", "401"), ("", "")])

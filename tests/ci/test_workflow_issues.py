@@ -72,6 +72,19 @@ def test_credentials_that_fail_open_an_issue_too(actions: Actions, repository: R
     assert issue["state"] == "closed"
 
 
+def test_a_state_that_cannot_be_pushed_opens_one_too(actions: Actions, repository: Repository, api: Github) -> None:
+    repository.push("main", bans__yaml=banning("zed"))
+    hook = repository.origin / "hooks/pre-receive"
+    hook.write_text("#!/bin/sh\nwhile read -r _ _ ref; do [ $ref != refs/heads/main ] || exit 1; done\n")
+    hook.chmod(0o755)
+    assert actions.push().code == 1
+    [issue] = api.issues
+    assert "**`bans.yaml` was applied, but that could not be recorded.**" in issue["body"]
+    assert "It is on the branch reconciler-state-" in issue["body"]
+    assert "No changes" in issue["body"]
+    assert not api.comments
+
+
 def test_a_schedule_that_applies_what_was_merged_says_so_once(
     actions: Actions, repository: Repository, api: Github
 ) -> None:
