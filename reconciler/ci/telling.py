@@ -76,7 +76,7 @@ def failed(run: Run, failure: Failure) -> str:
     parts += [f"- {why}" for why in failure.why[:_FAILURES]]
     parts.append(f"**What to do:** {_advice(failure)} {_CLOSES}")
     if failure.output.strip():
-        parts.append(f"The end of the output:\n\n{fenced(_end(failure.output, _OUTPUT))}")
+        parts.append(f"The end of the output:\n\n{fenced(_end(failure.output, _OUTPUT)).rstrip()}")
     if not failure.left:
         return "\n\n".join([*parts, "What is left could not be found out here. `reconciler plan` shows it.\n"])
     return _with_plan([*parts, "**What is left:**"], failure.left)
@@ -93,9 +93,9 @@ def found(run: Run, plan: str) -> str:
     headline = f"The schedule found {_changes(run.found)} in {name} that had been merged, and never applied."
     parts = [
         run.marker,
-        _opening(run, headline, "has applied them, so nothing is left to do"),
-        "**What to do:** Find out why they were not applied when they were merged. That run may have failed or been"
-        " cancelled, or it never began.",
+        _opening(run, headline, "has applied what it found, so nothing is left to do"),
+        "**What to do:** Find out why the run of the merge has not applied it. It may have failed or been cancelled, or it"
+        " never began.",
         "**What was found:**",
     ]
     return _with_plan(parts, plan)

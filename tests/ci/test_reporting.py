@@ -308,7 +308,7 @@ def test_a_schedule_that_applies_what_was_merged_says_so(job: Runner, api: Githu
     assert (issue["state"], issue["state_reason"]) == ("closed", "completed")
     assert issue["body"].startswith(
         f"{MARKER}\n<!-- run: 42-1 -->\n\n**The schedule found 2 changes in `bans.yaml` that had been merged, and never"
-        f" applied.** [This run]({RUN}) has applied them, so nothing is left to do. @alice\n"
+        f" applied.** [This run]({RUN}) has applied what it found, so nothing is left to do. @alice\n"
     )
     assert "Plan: 2 to ban, 0 to update, 0 to lift." in issue["body"]
     assert not api.comments
