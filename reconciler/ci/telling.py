@@ -94,8 +94,8 @@ def found(run: Run, plan: str) -> str:
     parts = [
         run.marker,
         _opening(run, headline, "has applied what it found, so nothing is left to do"),
-        "**What to do:** Find out why the run of the merge has not applied it. It may have failed or been cancelled, or it"
-        " never began.",
+        "**What to do:** Find out why the run of the merge has not applied it. It may have failed or been cancelled, or"
+        " never have begun.",
         "**What was found:**",
     ]
     return _with_plan(parts, plan)

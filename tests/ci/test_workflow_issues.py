@@ -124,6 +124,9 @@ def test_a_repository_with_a_list_alone_hears_of_it_even_if_nothing_is_installed
     assert actions.push().code == 1
     assert len(api.issues) == 1
     assert len(api.said(issue)) == 1
+    actions.variables["RECONCILER_ROLE_ARN"] = f"{ROLE}-that-fails"
+    assert actions.push().code == 1
+    assert "**Nothing in `bans.yaml` was applied.**" in api.said(issue)[1]
 
 
 def test_a_failure_that_nobody_can_be_told_of_stays_a_failure(
