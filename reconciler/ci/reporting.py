@@ -55,9 +55,9 @@ def report() -> int:
             elif ended == "failure" or (ended == "cancelled" and _applied() is not None):
                 _failed(issues, run)
     except ApiFailed as failure:
-        runner.annotate("notice" if ended == "success" else "warning", f"No issue tells of this run: {_why(failure)}.")
+        _not_told(ended, _why(failure))
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        runner.annotate("warning", f"No issue tells of this run: the API answers nonsense ({type(error).__name__}).")
+        _not_told(ended, f"the API answers nonsense ({type(error).__name__})")
     else:
         reported.touch()
     return 0
@@ -202,6 +202,13 @@ def _mentions() -> str:
     if len(names) > MENTIONS:
         runner.annotate("error", f"{platform.words.notify} has {len(names)} names. Only the first {MENTIONS} are told.")
     return " ".join(dict.fromkeys(found))
+
+
+def _not_told(ended: str, why: str) -> None:
+    if ended == "success":
+        runner.annotate("notice", f"If an issue says that the list is not applied, it could not be closed: {why}.")
+    else:
+        runner.annotate("warning", f"No issue tells of this run: {why}.")
 
 
 def _why(failure: ApiFailed) -> str:

@@ -1,6 +1,7 @@
 """A list that is not applied is heard of: the issue that one run opens, others comment on, and the last one closes."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from threading import Timer
@@ -17,6 +18,7 @@ from tests.ci.github import Github
 
 MARKER = "<!-- reconciler-apply: bans.yaml -->"
 RUN = "https://github.com/OWNER/REPOSITORY/actions/runs/42"
+NOT_CLOSED = "If an issue says that the list is not applied, it could not be closed"
 SAFE = "That is always safe: what is done is recorded, and is not done twice."
 DENIED = "  - user_id: yan\n    rooms: [finals]\n    reason: Spam\n"
 REDACTED = {"RECONCILER_REDACT": "true", "RECONCILER_REDACT_KEY": "0123456789abcdef"}
@@ -179,7 +181,7 @@ def test_what_could_not_be_said_or_closed_is_done_by_the_next_apply(job: Runner,
     api.fails = fails
     told = apply(job, banning("zed"), GITHUB_RUN_ID="43")
     assert told.code == 0
-    assert "::notice title=reconciler::No issue tells of this run: GitHub answers 502." in told.log
+    assert f"::notice title=reconciler::{NOT_CLOSED}: GitHub answers 502." in told.log
     assert api.issues[0]["state"] == "open"
     api.fails = ""
     apply(job, banning("zed"), GITHUB_RUN_ID="44")
@@ -281,11 +283,11 @@ def test_a_run_that_was_cancelled_in_the_middle_says_what_is_left(
 def test_an_apply_that_is_killed_has_begun(job: Runner, api: Github) -> None:
     (job.folder / "bans.yaml").write_text(banning("zed"))
     job.run("plan")
-    with job.start("apply", AWS_ENDPOINT_URL_IVSCHAT="http://127.0.0.1:9") as process:
-        while not list(job.temporary.rglob("applied.json")) and process.poll() is None:
-            pass
-        process.kill()
-        process.communicate()
+    killer = job.folder.parent / "programs" / "reconciler"
+    killer.parent.mkdir()
+    killer.write_text("#!/bin/sh\nkill -9 $PPID\n")
+    killer.chmod(0o755)
+    assert job.run("apply", PATH=f"{killer.parent}{os.pathsep}{os.environ['PATH']}").code == -9
     report(job, "cancelled")
     assert "was stopped half-way" in bodies(api)[0]
 
@@ -426,7 +428,7 @@ def test_an_apply_that_works_stays_green_whatever_github_says(job: Runner, api: 
     api.failures = [403, 403]
     told = apply(job, banning("zed"))
     assert told.code == 0
-    assert "::notice title=reconciler::No issue tells of this run: the token may not write issues (403)" in told.log
+    assert f"::notice title=reconciler::{NOT_CLOSED}: the token may not write issues (403)" in told.log
     api.issues.append({"state": "open", "user": {"type": "Bot"}})
     told = apply(job, banning("zed"))
     assert told.code == 0
