@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any, TypeAlias
 from urllib.error import HTTPError
+from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 PAGE = 100
@@ -44,17 +45,23 @@ class Api:
     url: str
     headers: Mapping[str, str]
 
-    def listed(self, path: str) -> Iterator[Json]:
+    def listed(self, path: str, *, pages: int = PAGES, **query: str) -> Iterator[Json]:
         """Every item of a list that comes in pages, up to 50,000.
 
         Whether there is another page is in the header `Link`. GitLab may leave items out of a page that the caller may
         not see, so a short page is no sign of the last one.
 
+        Args:
+            path: the path below the address of the API.
+            pages: how many pages to read at most.
+            query: which items to list, and in which order.
+
         Raises:
             ApiFailed: a page cannot be read.
         """
-        for page in range(1, PAGES + 1):
-            items, links = self._answer("GET", f"{path}?per_page={PAGE}&page={page}")
+        for page in range(1, pages + 1):
+            asked = urlencode({**query, "per_page": PAGE, "page": page})
+            items, links = self._answer("GET", f"{path}?{asked}")
             yield from items
             if 'rel="next"' not in links and (links or len(items) < PAGE):
                 return

@@ -4,7 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
 from typing import ClassVar
 
-from reconciler.ci.api import Api, ApiFailed, Json
+from reconciler.ci import us
+from reconciler.ci.api import Api, Json
 
 
 class Comments(ABC):
@@ -84,21 +85,11 @@ class GithubComments(Comments):
     _update = "PATCH"
 
     def __init__(self, url: str, repository: str, token: str) -> None:
-        headers = {
-            "Accept": "application/vnd.github+json",
-            "Authorization": f"Bearer {token}",
-            "X-GitHub-Api-Version": "2022-11-28",
-        }
-        self._api = Api("GitHub", url, headers)
+        self._api = us.github(url, token)
         self._issues = f"repos/{repository}/issues"
 
     def _recogniser(self) -> Callable[[Json], bool]:
-        try:
-            login = str(self._api.call("GET", "user")["login"])
-        except (ApiFailed, KeyError):
-            # A token of the run or of an app comments as a bot, and cannot ask whose it is.
-            return lambda author: bool(author) and author.get("type") == "Bot"
-        return lambda author: bool(author) and author.get("login") == login
+        return us.on_github(self._api)
 
     def _paths(self, number: int) -> tuple[str, str]:
         return f"{self._issues}/{number}/comments", f"{self._issues}/comments"
@@ -120,13 +111,13 @@ class GitlabNotes(Comments):
     _update = "PUT"
 
     def __init__(self, url: str, project: str, page: str, token: str) -> None:
-        self._api = Api("GitLab", url, {"PRIVATE-TOKEN": token})
+        self._api = us.gitlab(url, token)
         self._requests = f"projects/{project}/merge_requests"
         self._page = page
 
     def _recogniser(self) -> Callable[[Json], bool]:
-        us = self._api.call("GET", "user")["id"]
-        return lambda author: bool(author) and author.get("id") == us
+        ours = us.id_on_gitlab(self._api)
+        return lambda author: bool(author) and author.get("id") == ours
 
     def _paths(self, number: int) -> tuple[str, str]:
         notes = f"{self._requests}/{number}/notes"

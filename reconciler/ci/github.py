@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from reconciler.ci.comments import Comments, GithubComments
+from reconciler.ci.issues import GithubIssues, Issues
 from reconciler.ci.platform import Platform, Server, StepFailed, Target, Words, setting
 
 # Characters: a step may write 1 MiB of summary, and GitHub drops a longer one as a whole.
@@ -26,8 +28,15 @@ class Github(Platform):
         cannot_fetch="its checkout needs a remote `origin` and a token",
         check_out="Check out the branch itself: actions/checkout with `ref: ${{ github.ref }}`.",
         let_push="Let the workflow push (`contents: write`)",
+        no_issue="the token may not write issues ({status}); give the job `issues: write`",
+        issues_are_off="the repository has no issues; turn them on in its settings",
+        notify="the input `notify`",
+        names="a login or a team",
     )
     problems = "github"  # annotations
+    # A login, that of a managed user (`login_company`), or a team (`organisation/team`). (GitHub, "Username
+    # considerations for external authentication", and the form for a new account.)
+    mentioned = re.compile("[A-Za-z0-9][A-Za-z0-9-]{0,38}(?:_[A-Za-z0-9]{1,38}|/[A-Za-z0-9_-]{1,255})?")
 
     @property
     def workspace(self) -> str:
@@ -85,6 +94,23 @@ class Github(Platform):
         if setting("INPUT_COMMENT") != "true":
             return None
         return GithubComments(setting("GITHUB_API_URL"), setting("GITHUB_REPOSITORY"), setting("GITHUB_TOKEN"))
+
+    def issues(self) -> Issues | None:
+        if setting("INPUT_ISSUE") != "true":
+            return None
+        return GithubIssues(setting("GITHUB_API_URL"), setting("GITHUB_REPOSITORY"), setting("GITHUB_TOKEN"))
+
+    @property
+    def scheduled(self) -> bool:
+        return setting("GITHUB_EVENT_NAME") == "schedule"
+
+    @property
+    def ended(self) -> str:
+        return setting("OUTCOME")
+
+    @property
+    def notify(self) -> str:
+        return setting("INPUT_NOTIFY")
 
     @property
     def planned(self) -> bool:

@@ -5,11 +5,13 @@ script, one after the other, and leave what the next ones need in a folder besid
 """
 
 import os
+import re
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from reconciler.ci.comments import Comments, GitlabNotes
+from reconciler.ci.issues import GitlabIssues, Issues
 from reconciler.ci.platform import OUTPUTS, Platform, Server, StepFailed, Target, Words, setting
 
 PAGE = "bans-report.md"
@@ -31,8 +33,16 @@ class Gitlab(Platform):
         cannot_fetch="RECONCILER_PUSH_TOKEN may have expired, or lack the scope `write_repository`",
         check_out="Run `reconciler ci checkout` before the plan.",
         let_push="Let the bot of RECONCILER_PUSH_TOKEN push to the branch, with the scope `write_repository`",
+        no_issue=(
+            "RECONCILER_NOTE_TOKEN may not write issues ({status}): it needs the role Reporter and the scope `api`, and"
+            " may have expired; or the project has no issues"
+        ),
+        issues_are_off="",
+        notify="the variable RECONCILER_NOTIFY",
+        names="a user or a group",
     )
     problems = "text"
+    mentioned = re.compile("[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}(?:/[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}){0,20}")
 
     @property
     def workspace(self) -> str:
@@ -90,6 +100,23 @@ class Gitlab(Platform):
             return None
         project, page = setting("CI_MERGE_REQUEST_PROJECT_ID"), setting("CI_MERGE_REQUEST_PROJECT_URL")
         return GitlabNotes(setting("CI_API_V4_URL"), project, page, token)
+
+    def issues(self) -> Issues | None:
+        token = setting("RECONCILER_NOTE_TOKEN")
+        return GitlabIssues(setting("CI_API_V4_URL"), setting("CI_PROJECT_ID"), token) if token else None
+
+    @property
+    def scheduled(self) -> bool:
+        return setting("CI_PIPELINE_SOURCE") == "schedule"
+
+    @property
+    def ended(self) -> str:
+        status = setting("CI_JOB_STATUS")
+        return {"failed": "failure", "canceled": "cancelled"}.get(status, status)
+
+    @property
+    def notify(self) -> str:
+        return setting("RECONCILER_NOTIFY")
 
     @property
     def planned(self) -> bool:

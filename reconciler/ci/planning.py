@@ -12,6 +12,8 @@ from reconciler.ci.platform import OUTPUTS
 ACTIONS = ("ban", "update", "lift", "repeat")
 PLAN = "plan.json"
 BODY = "plan.md"
+REDACTED = "redacted"
+"""How the plan was redacted, so that a step that was told otherwise shows nobody's ID."""
 
 
 def plan() -> int:
@@ -23,12 +25,14 @@ def plan() -> int:
     _forget()
     try:
         _refuse_a_list_from_elsewhere()
+        runner.scratch(REDACTED).write_text(runner.setting("RECONCILER_REDACT"), encoding="utf-8")
         code = _plan()
         _refuse_a_committed_journal()
     except runner.StepFailed as failure:
         _forget()
         runner.output(exit_code=1)
         runner.annotate("error", str(failure))
+        runner.remember(failure)
         return 0
     runner.output(exit_code=code, **_figures())
     return 0
@@ -50,11 +54,11 @@ def state_file() -> str | None:
     Raises:
         StepFailed: there is no plan.
     """
-    location = str(_saved()["state"]["location"])
+    location = str(saved()["state"]["location"])
     return None if "://" in location else location
 
 
-def _saved() -> dict[str, Any]:
+def saved() -> dict[str, Any]:
     """The plan of this run.
 
     Raises:
@@ -138,15 +142,15 @@ def _is_committed(path: str) -> bool:
 
 
 def _forget() -> None:
-    """Leave the later steps no plan: there is none yet, or none that counts."""
-    for name in (PLAN, BODY, OUTPUTS):
-        runner.scratch(name).unlink(missing_ok=True)
+    """Leave the later steps no plan, and nothing of an earlier apply: there is none yet, or none that counts."""
+    for path in runner.scratch(OUTPUTS).parent.iterdir():
+        path.unlink()
 
 
 def _figures() -> dict[str, object]:
     """What the plan would do, as outputs of the step; none without a plan."""
     try:
-        summary = _saved()["summary"]
+        summary = saved()["summary"]
     except runner.StepFailed:
         return {}
     changes = sum(summary[action] for action in ACTIONS)

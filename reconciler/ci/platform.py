@@ -1,6 +1,7 @@
 """The CI system that runs a step: where the step finds what it has to know, and where people read what it says."""
 
 import os
+import re
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from reconciler.ci.comments import Comments
+from reconciler.ci.issues import Issues
 
 OUTPUTS = "outputs"
 """The file in `Platform.folder` that holds the outputs of steps, where the CI system has no place for them."""
@@ -33,6 +35,10 @@ class Words:
         cannot_fetch: what a job needs to fetch the branch.
         check_out: how to plan and apply the branch as it is now.
         let_push: how to let a job push to the branch.
+        no_issue: why a token may not open issues; `{status}` stands for the answer of the API.
+        issues_are_off: what to do where there are no issues; empty if the API does not tell that.
+        notify: where the names of those stand who are mentioned in an issue.
+        names: what these are.
     """
 
     page: str
@@ -41,6 +47,10 @@ class Words:
     cannot_fetch: str
     check_out: str
     let_push: str
+    no_issue: str
+    issues_are_off: str
+    notify: str
+    names: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,8 @@ class Platform(ABC):
     words: ClassVar[Words]
     problems: ClassVar[str]
     """The format in which `reconciler validate` says in the log what is wrong."""
+    mentioned: ClassVar[re.Pattern[str]]
+    """Whom an issue can mention: a name without `@`."""
 
     @property
     @abstractmethod
@@ -133,6 +145,25 @@ class Platform(ABC):
     @abstractmethod
     def comments(self) -> Comments | None:
         """Where the plan of a proposed change is shown; None if the run is to leave it on its page."""
+
+    @abstractmethod
+    def issues(self) -> Issues | None:
+        """Where an apply that has failed is told of; None if the run is to leave that to its log."""
+
+    @property
+    @abstractmethod
+    def scheduled(self) -> bool:
+        """Whether a schedule has started the run."""
+
+    @property
+    @abstractmethod
+    def ended(self) -> str:
+        """How what is to be told of has ended: `success`, `failure` or `cancelled`; empty if nobody says."""
+
+    @property
+    @abstractmethod
+    def notify(self) -> str:
+        """Whom an issue is to mention, as people have written it."""
 
     @property
     @abstractmethod

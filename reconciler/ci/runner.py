@@ -10,9 +10,12 @@ from reconciler.ci.gitlab import Gitlab
 from reconciler.ci.platform import Platform, StepFailed, setting
 
 __all__ = [
-    "StepFailed", "annotate", "ban_list", "fenced", "list_id", "options", "output", "plain_output", "platform",
-    "run_url", "scratch", "setting", "summarise",
+    "FAILURES", "StepFailed", "annotate", "ban_list", "fenced", "list_id", "options", "output", "plain_output",
+    "platform", "remember", "run_url", "scratch", "setting", "summarise",
 ]  # fmt: skip
+
+FAILURES = "failures"
+"""What the steps of a run leave: why they failed, a line each."""
 
 
 def platform() -> Platform:
@@ -47,6 +50,12 @@ def scratch(name: str) -> Path:
     folder = platform().folder / list_id()
     folder.mkdir(exist_ok=True)
     return folder / name
+
+
+def remember(failure: StepFailed) -> None:
+    """Leave for the steps after this one why it failed."""
+    with scratch(FAILURES).open("a", encoding="utf-8") as file:
+        file.write(f"{failure}\n")
 
 
 def run_url() -> str:

@@ -2,9 +2,10 @@
 
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
-from reconciler.ci import applying, checkout, keeping, planning, runner, showing, touched
+from reconciler.ci import applying, checkout, keeping, planning, reporting, runner, showing, touched
 
 STEPS: Final[dict[str, Callable[[], int]]] = {
     "checkout": checkout.checkout,
@@ -15,6 +16,7 @@ STEPS: Final[dict[str, Callable[[], int]]] = {
     "check": keeping.check,
     "apply": applying.apply,
     "keep": keeping.keep,
+    "report": reporting.report,
 }
 
 
@@ -31,4 +33,6 @@ def run(name: str) -> int:
     except runner.StepFailed as failure:
         runner.annotate("error", str(failure))
         runner.summarise(f"**{failure}**\n")
+        with suppress(runner.StepFailed, OSError):
+            runner.remember(failure)
         return 1

@@ -9,6 +9,8 @@ It answers in the documented shapes, and refuses what GitLab refuses. From the d
   fewer than `per_page` on a page that is not the last.
 - `lib/api/helpers/notes_helpers.rb`: a note that is not valid is a 400 with what is wrong with it; only its author (or
   a maintainer) may change a note.
+- `doc/api/issues.md`: an issue is made of a `title` and a `description`, has an `iid`, is `opened` or `closed`, is
+  closed by `state_event`, and is listed by `state` and `author_id`.
 - `doc/api/rest/_index.md`, "Pagination": `per_page` is 20 unless given, and 100 at most; `Link` and `x-next-page`.
 - `doc/api/rest/authentication.md`: 401 and its body without a good token, 403 `insufficient_scope` for a token that
   may do less.
@@ -52,6 +54,7 @@ class Gitlab:
     notes: list[dict[str, Any]] = field(default_factory=list)  # oldest first
     hidden: set[int] = field(default_factory=set)  # notes that the caller may not read
     requests: list[str] = field(default_factory=list)
+    issues: list[dict[str, Any]] = field(default_factory=list)
     refuses: int | None = None  # the status for each note that is to be made
     public: bool = False
 
@@ -90,6 +93,10 @@ class Gitlab:
             return 403, {"error": "insufficient_scope", "error_description": text, "scope": "api"}, {}
         if address.path == "/user":
             return 200, BOT, {}
+        if issues := re.fullmatch(rf"/projects/{PROJECT}/issues(?:/(\d+)(/notes)?)?", address.path):
+            if self.refuses is not None:
+                return self.refuses, {"message": f"{self.refuses} refused"}, {}
+            return self._issues(method, parse_qs(address.query), int(issues[1] or 0), issues[2], content)
         match = re.fullmatch(r"/projects/(\d+)/merge_requests/(\d+)/notes(?:/(\d+))?", address.path)
         if match is None or int(match[1]) != PROJECT:
             return 404, {"message": "404 Project Not Found"}, {}
@@ -100,6 +107,38 @@ class Gitlab:
         if self.refuses is not None:
             return self.refuses, {"message": f"{self.refuses} refused"}, {}
         return self._write(method, int(match[3] or 0), content)
+
+    def add_issue(self, title: str, description: str, author: dict[str, Any] = SOMEBODY) -> dict[str, Any]:
+        """Somebody opens an issue."""
+        iid = len(self.issues) + 1
+        issue = {
+            "id": iid + 70, "iid": iid, "project_id": PROJECT, "title": title, "description": description,
+            "state": "opened", "author": author, "web_url": f"https://gitlab.example.com/group/project/-/issues/{iid}",
+            "said": [],
+        }  # fmt: skip
+        self.issues.append(issue)
+        return issue
+
+    def _issues(
+        self, method: str, query: dict[str, list[str]], iid: int, notes: str | None, content: dict[str, Any]
+    ) -> Answer:
+        if method == "GET":
+            asked = {name: query.get(name, [""])[0] for name in ("scope", "order_by", "sort")}
+            if asked != {"scope": "all", "order_by": "updated_at", "sort": "desc"}:
+                return 400, {"error": "this stand-in lists issues in no other order"}, {}
+            state, author = query["state"][0], int(query["author_id"][0])
+            there = [issue for issue in self.issues if issue["state"] == state and issue["author"]["id"] == author]
+            return 200, list(reversed(there)), {}
+        if not iid:
+            return 201, self.add_issue(content["title"], content["description"], BOT), {}
+        [issue] = [issue for issue in self.issues if issue["iid"] == iid]
+        if notes:
+            issue["said"].append(content["body"])
+            return 201, {"id": 1, "body": content["body"]}, {}
+        if content != {"state_event": "close"}:
+            return 400, {"error": "state_event does not have a valid value"}, {}
+        issue["state"] = "closed"
+        return 200, issue, {}
 
     def _list(self, path: str, query: dict[str, list[str]]) -> Answer:
         size, page = min(int(query.get("per_page", ["20"])[0]), 100), int(query.get("page", ["1"])[0])

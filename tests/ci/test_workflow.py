@@ -58,6 +58,7 @@ runs:
       env:
         ROLE: ${{ inputs.role-to-assume }}
       run: |
+        case $ROLE in *-that-fails) exit 1 ;; esac
         echo "signed in as $ROLE"
         echo AWS_ACCESS_KEY_ID=AKIDEXAMPLE >> "$GITHUB_ENV"
         echo AWS_SECRET_ACCESS_KEY=any-will-do >> "$GITHUB_ENV"
@@ -114,6 +115,7 @@ class Actions:
     secrets: dict[str, str] = field(default_factory=lambda: {"GITHUB_TOKEN": TOKEN})
     installed: bool = True
     more: list[str] = field(default_factory=list)
+    runs: int = 0
 
     def pull_request(self, branch: str) -> Run:
         return self._proposed(*self.repository.propose(branch), branch)
@@ -170,6 +172,7 @@ class Actions:
         self.more.append(f"--local-repository={EXAMPLE_USES}={ours}")
 
     def _run(self, event: str, content: Mapping[str, object], branch: str) -> Run:
+        self.runs += 1
         workspace = self.folder / "workspace"
         shutil.rmtree(workspace, ignore_errors=True)
         git(self.folder, "clone", "--quiet", self.repository.origin.as_uri(), str(workspace))
@@ -195,6 +198,7 @@ class Actions:
                 *(f"--secret={name}={value}" for name, value in self.secrets.items()),
                 f"--env=GITHUB_API_URL={self.api.url}",
                 f"--env=GITHUB_REPOSITORY={REPOSITORY}",
+                f"--env=GITHUB_RUN_ID={self.runs}",
                 f"--env=ORIGIN={self.repository.origin.as_uri()}",
                 f"--env=AWS_ENDPOINT_URL_IVSCHAT={self.sandbox.url}",
                 *(f"--env={name}={value}" for name, value in self.environment.items()),

@@ -194,7 +194,8 @@ def test_the_workflow_of_another_list_goes_to_the_root_and_names_it(reconciler: 
     assert [step["with"] for step in ours] == [
         {"command": "touched", "file": "chat/banned.yaml\n"},
         {"command": "plan", "file": "${{ matrix.list }}"},
-        {"command": "apply", "file": "${{ matrix.list }}"},
+        {"command": "apply", "file": "${{ matrix.list }}", "notify": "${{ vars.RECONCILER_NOTIFY }}"},
+        {"command": "report", "file": "${{ matrix.list }}", "notify": "${{ vars.RECONCILER_NOTIFY }}"},
     ]
     assert sorted(files()) == sorted(
         [
