@@ -4,7 +4,7 @@ import signal
 from collections.abc import Callable
 from typing import Final
 
-from reconciler.ci import applying, checkout, keeping, planning, runner, showing, touched
+from reconciler.ci import applying, at_once, checkout, keeping, planning, proposing, runner, showing, touched
 
 STEPS: Final[dict[str, Callable[[], int]]] = {
     "checkout": checkout.checkout,
@@ -15,6 +15,8 @@ STEPS: Final[dict[str, Callable[[], int]]] = {
     "check": keeping.check,
     "apply": applying.apply,
     "keep": keeping.keep,
+    "propose": proposing.propose,
+    "at-once": at_once.at_once,
 }
 
 
