@@ -46,7 +46,7 @@ def propose() -> int:
     repository.must("add", "--update", "--", ".")
     repository.must("commit", "--quiet", "--no-verify", "--message", message)
     branch = _branch()
-    _push(repository, github, branch, message)
+    _push(repository, github, branch, message, now=form.now)
     runner.output(branch=branch)
     return _open(form, branch, base, _body(github, form, _plan(environment)))
 
@@ -104,7 +104,7 @@ def _again() -> bool:
     return setting("GITHUB_RUN_ATTEMPT") not in ("", "1")
 
 
-def _push(repository: Repository, github: Github, branch: str, message: str) -> None:
+def _push(repository: Repository, github: Github, branch: str, message: str, *, now: bool) -> None:
     """Push the commit as the branch, in place of the one that this run has pushed before.
 
     Raises:
@@ -124,8 +124,8 @@ def _push(repository: Repository, github: Github, branch: str, message: str) -> 
             return  # made on the list as it is
     if not repository.push(branch, replacing=before):
         raise StepFailed(
-            f"The branch {branch} could not be pushed, so there is no pull request. {github.words.let_push}, or run"
-            " this again."
+            f"The branch {branch} could not be pushed, so there is no pull request. {github.words.let_push}, and run"
+            f" this again.{' Whether anything was done at once is said apart, on this page; it ends by itself.' * now}"
         )
 
 
@@ -192,5 +192,5 @@ def _next(form: Form, opened: Opened) -> str:
 def _not_yet(form: Form) -> str:
     """What holds until the merge."""
     if form.now:
-        return "What was done at once is said apart, on this page."
+        return "Whether it was done at once is said apart, on this page."
     return "The bans hold until it is merged." if form.what == LIFT else "Nobody is banned before it is merged."

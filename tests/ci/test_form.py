@@ -227,7 +227,7 @@ def test_of_several_lists_the_one_that_is_chosen_is_changed(
 # What anybody may write
 
 
-@pytest.mark.parametrize("users", [HOSTILE, *([user] for user in HOSTILE[::8])])
+@pytest.mark.parametrize("users", [HOSTILE, *([user] for user in HOSTILE[::16])])
 def test_any_user_id_is_banned_as_it_is_and_is_nothing_else(
     moderator: Moderator, api: Github, repository: Repository, users: list[str]
 ) -> None:
@@ -260,7 +260,7 @@ def test_any_reason_is_a_reason_and_is_nothing_else(moderator: Moderator, api: G
     assert obeyed(step.log) == []
 
 
-@pytest.mark.parametrize("room", [" ".join(HOSTILE), *HOSTILE[::8], "lobby/zed", "bans.yaml"])
+@pytest.mark.parametrize("room", [" ".join(HOSTILE), *HOSTILE[::16], "lobby/zed", "bans.yaml"])
 def test_a_room_that_is_none_is_refused_where_a_phone_shows_it(moderator: Moderator, api: Github, room: str) -> None:
     step = moderator.fill_in(room=room)
     assert step.code == 1
@@ -300,7 +300,7 @@ def test_a_room_that_is_none_is_refused_where_a_phone_shows_it(moderator: Modera
     ],
 )
 def test_what_cannot_be_done_is_said_on_the_page_and_changes_nothing(
-    moderator: Moderator, repository: Repository, api: Github, inputs: dict[str, object], says: str
+    moderator: Moderator, repository: Repository, api: Github, inputs: dict[str, Any], says: str
 ) -> None:
     repository.push("main", bans__yaml=banning().replace("bans:", f"{PROTECTED}bans:"))
     step = moderator.fill_in(**inputs)
@@ -389,7 +389,7 @@ def test_a_pull_request_that_was_opened_without_an_answer_is_found(moderator: Mo
         def __bool__(self) -> bool:
             return not api.pulls
 
-        def pop(self, _index: object = 0) -> int:  # type: ignore[override]
+        def pop(self, _index: object = 0) -> int:
             api.pulls.append({"head": BRANCH, "number": 8, "state": "open", "user": {"login": "x"}})
             return 502
 
@@ -476,7 +476,7 @@ def test_at_once_the_user_is_disconnected_and_nothing_is_pushed(
 ) -> None:
     step = at_once.fill_in("at-once", now="true", users="zed $(touch${IFS}pwned)", duration="7 days")
     assert step.code == 0, step.log
-    assert sorted(request.content["userId"] for request in sandbox.requests) == ["$(touch${IFS}pwned)", "zed"]
+    assert sorted(str(request.params["userId"]) for request in sandbox.requests) == ["$(touch${IFS}pwned)", "zed"]
     assert re.match(
         r"\*\*Banned at once\.\*\* \n\n```text\nlobby/zed was disconnected at .* UTC\.\n"
         r"lobby/\$\(touch\$\{IFS\}pwned\) was disconnected at .* UTC\.\n```\n\nThe bans were not published",
@@ -502,9 +502,10 @@ def test_at_once_says_until_when_it_holds(at_once: Moderator, sandbox: Sandbox, 
     assert nothing.code == 1
     assert nothing.summary.startswith("**Nothing was done at once.**\n\n```text\nlobby/zed: There is no denylist")
 
+    git(at_once.runner.folder, "checkout", "--quiet", "bans.yaml")
     at_once.runner.run("plan")
     at_once.runner.run("apply")
-    sandbox.requests.clear()
+    before = len(sandbox.requests)
     long = at_once.fill_in("at-once", now="true", duration="7 days")
     assert long.code == 0, long.log
     assert re.match(
@@ -512,7 +513,7 @@ def test_at_once_says_until_when_it_holds(at_once: Moderator, sandbox: Sandbox, 
         r" request has to be merged\.\n\n```text\nlobby/zed was disconnected at .*\n```\n",
         long.summary,
     ), long.summary
-    assert len(sandbox.requests) == 2
+    assert len(sandbox.requests) == before + 2
     short = at_once.fill_in("at-once", now="true", users="amy", duration="1 hour")
     assert short.summary.startswith("**Banned at once.** That holds until the ban's own end.\n")
 
@@ -548,7 +549,7 @@ def test_a_pull_request_for_what_was_done_at_once_says_so(moderator: Moderator, 
     step = moderator.fill_in(now="true")
     assert "It was also asked for **at once**" in api.pulls[0]["body"]
     assert "the merge makes it last" in api.pulls[0]["body"]
-    assert "What was done at once is said apart" in step.summary
+    assert "Whether it was done at once is said apart, on this page." in step.summary
 
 
 # The command
