@@ -33,8 +33,16 @@ class Ended:
     @property
     def said(self) -> str:
         """What went wrong, in a fence for the page of the run; empty if nothing did."""
-        lines = [line for line in self.err.splitlines() if line and not _USAGE.match(line)]
-        return runner.fenced("\n".join(lines)[-SHOWN:]) if lines else ""
+        return _fenced([line for line in self.err.splitlines() if line and not _USAGE.match(line)])
+
+    @property
+    def warnings(self) -> str:
+        """What looks wrong about the list, in such a fence too."""
+        return _fenced([line for line in self.err.splitlines() if ": warning: " in line])
+
+
+def _fenced(lines: Sequence[str]) -> str:
+    return runner.fenced("\n".join(lines)[-SHOWN:]) if lines else ""
 
 
 def call(command: Sequence[str], environment: Mapping[str, str]) -> Ended:

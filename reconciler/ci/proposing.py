@@ -48,7 +48,10 @@ def propose() -> int:
     branch = _branch()
     _push(repository, github, branch, message, now=form.now)
     runner.output(branch=branch)
-    return _open(form, branch, base, _body(github, form, _plan(environment)))
+    code = _open(form, branch, base, description(github, form, _plan(environment)))
+    if done.warnings:
+        runner.summarise(done.warnings)
+    return code
 
 
 def default_branch(github: Github) -> str:
@@ -131,13 +134,21 @@ def _push(repository: Repository, github: Github, branch: str, message: str, *, 
 
 def _plan(environment: dict[str, str]) -> str:
     """The plan with the change, as Markdown; empty if there is none, as where the state is on S3."""
-    done = calling.call(["reconciler", "plan", "--format", "markdown"], environment)
-    marker, _, plan = done.out.partition("\n")
-    return plan if marker.startswith("<!--") else ""
+    kept = runner.scratch("form.json")
+    kept.unlink(missing_ok=True)
+    done = calling.call(["reconciler", "plan", "--format", "markdown", "--out", str(kept)], environment)
+    # The first line is the marker of a comment, which this is not.
+    return done.out.partition("\n")[2] if kept.exists() else ""
 
 
-def _body(github: Github, form: Form, plan: str) -> str:
-    """The description of the pull request: our own words, and the plan, which escapes what it shows."""
+def description(github: Github, form: Form, plan: str) -> str:
+    """The description of the pull request: our own words, and the plan, which escapes what it shows.
+
+    Args:
+        github: the run.
+        form: what was asked for.
+        plan: what the change would do, as Markdown; it is left out if there is no room for it.
+    """
     login = setting("GITHUB_TRIGGERING_ACTOR") or setting("GITHUB_ACTOR")
     who = f"`{login}`" if _LOGIN.fullmatch(login) else "Somebody"
     intro = f"{who} asked for this with the form, in [this run]({github.run_url}). Let somebody else approve it.\n\n"

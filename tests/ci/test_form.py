@@ -14,6 +14,8 @@ from cmarkgfm.cmark import Options
 from ruamel.yaml import YAML
 
 from reconciler.ci.form import MAX_USERS, Form, filled_in
+from reconciler.ci.github import Github as Platform
+from reconciler.ci.proposing import description, environment_for
 from reconciler.sandbox import Sandbox, SandboxOptions, running
 from tests.ci.conftest import FINALS, LOBBY, Repository, Runner, Step, banning, git
 from tests.ci.github import TOKEN, Github
@@ -262,7 +264,7 @@ def test_any_reason_is_a_reason_and_is_nothing_else(moderator: Moderator, api: G
 
 @pytest.mark.parametrize("room", [" ".join(HOSTILE), *HOSTILE[::16], "lobby/zed", "bans.yaml"])
 def test_a_room_that_is_none_is_refused_where_a_phone_shows_it(moderator: Moderator, api: Github, room: str) -> None:
-    step = moderator.fill_in(room=room)
+    step = moderator.fill_in(users="::error::x zed", room=room)
     assert step.code == 1
     assert step.summary.startswith("**Nothing was changed, and there is no pull request.**\n\n```")
     assert "zed: " in step.summary
@@ -320,6 +322,23 @@ def test_as_much_as_a_form_takes_goes_through(moderator: Moderator, api: Github)
     assert [ban["user_id"] for ban in moderator.listed()] == users
     assert len(api.pulls) == 1
     assert_harmless(api.pulls[0]["body"])
+
+
+def test_a_user_id_that_looks_wrong_is_pointed_out(moderator: Moderator, repository: Repository) -> None:
+    step = moderator.fill_in(users="zed\u200b")
+    assert step.code == 0
+    assert "contains U+200B, which is an invisible character" in step.summary
+
+
+def test_without_a_plan_there_is_a_pull_request_all_the_same(
+    moderator: Moderator, repository: Repository, api: Github
+) -> None:
+    """A state on S3 needs credentials, which the job that opens pull requests does not have."""
+    repository.push("main", bans__yaml=f"state: s3://bucket/bans.state.json\n{banning()}")
+    step = moderator.fill_in()
+    assert step.code == 0, step.log
+    assert "plan" not in api.pulls[0]["body"].lower()
+    assert "credentials" not in step.summary + api.pulls[0]["body"]
 
 
 @pytest.mark.parametrize(
@@ -568,3 +587,18 @@ def test_nothing_in_a_form_becomes_an_option(what: str) -> None:
 def test_users_are_named_once() -> None:
     form = filled_in({"inputs": {"users": "zed,zed amy\u2028bob\u00a0", "room": "lobby"}})
     assert form == Form("ban", ("zed", "amy", "bob"), ("lobby",), "", "", False, "bans.yaml")
+
+
+def test_the_command_gets_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GITHUB_TOKEN", TOKEN)
+    monkeypatch.setenv("INPUT_FILE", "eu/bans.yaml\nus/bans.yaml\n")
+    environment = environment_for(filled_in({"inputs": {"users": "zed", "room": "lobby", "list": "us/bans.yaml"}}))
+    assert "GITHUB_TOKEN" not in environment
+    assert environment["RECONCILER_FILE"] == "us/bans.yaml"
+
+
+def test_a_plan_that_github_has_no_room_for_is_left_out() -> None:
+    form = filled_in({"inputs": {"users": "zed", "room": "lobby"}})
+    short, whole, long = (description(Platform(), form, "\U0001f600" * length) for length in (0, 32_000, 32_700))
+    assert len(whole.encode("utf-16-le")) // 2 > 64_000
+    assert long == short
