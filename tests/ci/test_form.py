@@ -13,6 +13,7 @@ import pytest
 from cmarkgfm.cmark import Options
 from ruamel.yaml import YAML
 
+from reconciler.ci.calling import call
 from reconciler.ci.form import MAX_USERS, Form, filled_in
 from reconciler.ci.github import Github as Platform
 from reconciler.ci.platform import StepFailed
@@ -593,6 +594,18 @@ def test_nothing_in_a_form_becomes_an_option(what: str) -> None:
 def test_users_are_named_once() -> None:
     form = filled_in({"inputs": {"users": "zed,zed amy\u2028bob\u00a0", "room": "lobby"}})
     assert form == Form("ban", ("zed", "amy", "bob"), ("lobby",), "", "", False, "bans.yaml")
+
+
+def test_a_ban_for_good_is_one_whatever_the_list_says_of_others() -> None:
+    assert "--until=never" in filled_in({"inputs": {"users": "zed", "room": "lobby", "duration": "for good"}}).command()
+
+
+def test_what_a_command_prints_is_no_command_of_the_runner(capfd: pytest.CaptureFixture[str]) -> None:
+    ended = call(["sh", "-c", "echo ::error::x; echo ::error::y >&2; exit 3"], {})
+    log = capfd.readouterr().out
+    assert (ended.code, ended.said) == (3, "```text\n::error::y\n```\n")
+    assert "::error::x" in log
+    assert obeyed(log) == []
 
 
 def test_the_command_gets_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
