@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+import signal
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -520,17 +522,20 @@ def test_without_being_asked_nobody_is_disconnected(at_once: Moderator, sandbox:
     assert not sandbox.requests
 
 
+def published_in(denylist: Path, *, settle_after: int) -> str:
+    """The lines of a list that say where it is published."""
+    return f"denylist:\n  location: {denylist}\n  settle_after: {settle_after}\n"
+
+
 def test_at_once_says_until_when_it_holds(at_once: Moderator, sandbox: Sandbox, repository: Repository) -> None:
     denylist = at_once.event.with_name("denied.json")
-    settings = f"denylist:\n  location: {denylist}\n  settle_after: 1\n"
-    repository.push("main", bans__yaml=f"{banning('old')}{settings}")
+    repository.push("main", bans__yaml=f"{banning('old')}{published_in(denylist, settle_after=1)}")
     nothing = at_once.fill_in("at-once", now="true", duration="7 days")
     assert nothing.code == 1
     assert nothing.summary.startswith("**Nothing was done at once.**\n\n```text\nlobby/zed: There is no denylist")
 
     git(at_once.runner.folder, "checkout", "--quiet", "bans.yaml")
-    at_once.runner.run("plan")
-    at_once.runner.run("apply")
+    assert [at_once.runner.run(step).code for step in ("plan", "apply")] == [0, 0]
     before = len(sandbox.requests)
     long = at_once.fill_in("at-once", now="true", duration="7 days")
     assert long.code == 0, long.log
@@ -548,6 +553,26 @@ def test_at_once_says_until_when_it_holds(at_once: Moderator, sandbox: Sandbox, 
         0, "**Done at once.** The denylist holds no provisional ban of them any more.\n\n",
     )  # fmt: skip
     assert '"zed"' not in denylist.read_text()
+
+
+def test_at_once_that_is_cancelled_says_what_was_done(
+    at_once: Moderator, sandbox: Sandbox, repository: Repository
+) -> None:
+    denylist = published_in(at_once.event.with_name("denied.json"), settle_after=3600)
+    repository.push("main", bans__yaml=f"{banning()}{denylist}")
+    at_once.fill_in(now="true", room="nope")  # for the checkout
+    assert [at_once.runner.run(step).code for step in ("plan", "apply")] == [0, 0]
+    at_once.event.write_text(at_once.event.read_text().replace("nope", "lobby"))
+    with at_once.runner.start("at-once") as process:
+        while not sandbox.requests:
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.send_signal(signal.SIGTERM)
+        log, _ = process.communicate(timeout=60)
+    summary = (at_once.runner.temporary / "GITHUB_STEP_SUMMARY").read_text()
+    assert process.returncode == 143, log
+    assert summary.startswith("**Not all of it was done at once.** That holds until "), summary
+    assert "lobby/zed was disconnected at" in summary
 
 
 def test_at_once_in_part_says_what_was_done_and_fails(at_once: Moderator, sandbox: Sandbox) -> None:
