@@ -46,9 +46,15 @@ class Repository:
         """Whether a server gives a ref; it is then FETCH_HEAD."""
         return self.git("fetch", "--quiet", "--no-tags", *options, remote, ref, signed_in=True).returncode == 0
 
-    def push(self, branch: str) -> bool:
-        """Whether a branch takes the commit that is checked out."""
-        options = [f"--push-option={option}" for option in self._server.push_options]
+    def push(self, branch: str, *, replacing: str | None = None) -> bool:
+        """Whether a branch takes the commit that is checked out.
+
+        Args:
+            branch: its name.
+            replacing: the commit that the branch has now, if the new one is to take its place.
+        """
+        lease = [f"--force-with-lease=refs/heads/{branch}:{replacing}"] if replacing else []
+        options = lease + [f"--push-option={option}" for option in self._server.push_options]
         pushed = self.git("push", "--quiet", *options, self._server.remote, f"HEAD:refs/heads/{branch}", signed_in=True)
         return pushed.returncode == 0
 

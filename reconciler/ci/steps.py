@@ -5,7 +5,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from reconciler.ci import applying, checkout, keeping, planning, reporting, runner, showing, touched
+from reconciler.ci import (
+    applying,
+    at_once,
+    checkout,
+    keeping,
+    planning,
+    proposing,
+    reporting,
+    runner,
+    showing,
+    touched,
+)  # fmt: skip
 
 STEPS: Final[dict[str, Callable[[], int]]] = {
     "checkout": checkout.checkout,
@@ -17,6 +28,8 @@ STEPS: Final[dict[str, Callable[[], int]]] = {
     "apply": applying.apply,
     "keep": keeping.keep,
     "report": reporting.report,
+    "propose": proposing.propose,
+    "at-once": at_once.at_once,
 }
 
 

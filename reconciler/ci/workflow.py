@@ -1,22 +1,23 @@
-"""The workflow for GitHub of a repository that holds only lists: `bans.yml` beside this module.
+"""The workflows for GitHub of a repository that holds only lists: `bans.yml`, and the form, `ban.yml`.
 
-`docs/examples/github/bans.yml` is a copy of it.
+They are beside this module, and `docs/examples/github/` has copies of them.
 """
 
 import re
 from importlib.resources import files
 from typing import Final
 
-PLACE: Final = ".github/workflows/bans.yml"
-"""Where it goes, from the root of the repository."""
+NAMES: Final = ("bans.yml", "ban.yml")
+FOLDER: Final = ".github/workflows"
+"""Where they go, from the root of the repository."""
 
 _USUAL: Final = "bans.yaml"
 _LISTS: Final = "          file: | # your lists, one a line\n            "
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*(?:/[A-Za-z0-9_][A-Za-z0-9_.-]*)*")
 
 
-def workflow(ban_list: str = _USUAL) -> str:
-    """The workflow for a list.
+def workflows(ban_list: str = _USUAL) -> dict[str, str]:
+    """The workflows for a list, by where they go.
 
     Args:
         ban_list: its path from the root of the repository.
@@ -26,5 +27,7 @@ def workflow(ban_list: str = _USUAL) -> str:
     """
     if not _PLAIN.fullmatch(ban_list):
         raise ValueError("a workflow can only name a path of letters, digits, `_`, `-`, `.` and `/`")
-    text = files("reconciler.ci").joinpath("bans.yml").read_text(encoding="utf-8")
-    return text.replace(f"{_LISTS}{_USUAL}\n", f"{_LISTS}{ban_list}\n")
+    texts = {name: files("reconciler.ci").joinpath(name).read_text(encoding="utf-8") for name in NAMES}
+    return {
+        f"{FOLDER}/{name}": text.replace(f"{_LISTS}{_USUAL}\n", f"{_LISTS}{ban_list}\n") for name, text in texts.items()
+    }

@@ -37,6 +37,8 @@ class Github:
     failures: list[int] = field(default_factory=list)
     fails: str = ""  # what of a request that makes GitHub fail
     login: str | None = None
+    pulls: list[dict[str, Any]] = field(default_factory=list)
+    may_open: bool = True
 
     def add(self, body: str, *, login: str = "github-actions[bot]", kind: str = "Bot", number: int = 7) -> None:
         """Somebody comments."""
@@ -77,6 +79,8 @@ class Github:
         issue = _ISSUE.fullmatch(address.path)
         if issue is not None:
             return self._issues(method, issue["number"], parse_qs(address.query), content)
+        if address.path == f"/repos/{REPOSITORY}/pulls":
+            return self._pulls(method, parse_qs(address.query), content)
         match = _PATH.fullmatch(address.path)
         if match is None:
             return 404, {}
@@ -123,6 +127,20 @@ class Github:
         [issue] = [issue for issue in self.issues if issue["number"] == int(number or 0)]
         issue |= content
         return 200, issue
+
+    def _pulls(self, method: str, query: dict[str, list[str]], content: dict[str, Any]) -> tuple[int, object]:
+        """Pull requests are listed by their branch, and opened; a branch has one that is open."""
+        there = [pull for pull in self.pulls if pull["state"] == "open"]
+        if method == "GET":
+            return 200, [pull for pull in there if query["head"] == [f"OWNER:{pull['head']}"]]
+        if not self.may_open:
+            return 403, {"message": "GitHub Actions is not permitted to create or approve pull requests."}
+        taken = content["head"] in [pull["head"] for pull in there]
+        if taken or len(content["title"]) > 256 or len(content["body"].encode("utf-16-le")) > 2 * 65_536:
+            return 422, {"message": "Validation Failed"}
+        login = self.login or "github-actions[bot]"
+        self.pulls.append({**content, "number": len(self.pulls) + 8, "state": "open", "user": {"login": login}})
+        return 201, self.pulls[-1]
 
 
 @contextmanager

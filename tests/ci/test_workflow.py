@@ -98,7 +98,7 @@ class Run:
 
     def result(self, job: str) -> str:
         """How a job ended: `succeeded` or `failed`; `skipped` if it did not run."""
-        found = re.findall(rf"^\[Bans/{job}[^\]]*\].*Job (succeeded|failed)$", self.log, re.MULTILINE)
+        found = re.findall(rf"^\[Bans?/{job}[^\]]*\].*Job (succeeded|failed)$", self.log, re.MULTILINE)
         return "failed" if "failed" in found else found[0] if found else "skipped"
 
 
@@ -114,6 +114,7 @@ class Actions:
     environment: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=lambda: {"GITHUB_TOKEN": TOKEN})
     installed: bool = True
+    workflow: str = "bans.yml"
     more: list[str] = field(default_factory=list)
     runs: int = 0
 
@@ -149,9 +150,9 @@ class Actions:
         }
         return self._run("push", event, "main")
 
-    def dispatch(self, branch: str) -> Run:
+    def dispatch(self, branch: str, **inputs: str) -> Run:
         """Started by hand, for a branch."""
-        content = {"ref": f"refs/heads/{branch}", "repository": {"default_branch": "main"}}
+        content = {"ref": f"refs/heads/{branch}", "repository": {"default_branch": "main"}, "inputs": inputs}
         return self._run("workflow_dispatch", content, branch)
 
     def schedule(self) -> Run:
@@ -166,8 +167,10 @@ class Actions:
         for path in ("constraints.txt", ".gitignore"):
             (self.repository.clone / path).unlink()
         (self.repository.clone / ".github/workflows").mkdir(parents=True)
-        example = re.sub("( +)command: (?:plan|apply)\n", r"\g<0>\1install: 'false'\n", EXAMPLE.read_text())
-        (self.repository.clone / ".github/workflows/bans.yml").write_text(example)
+        for name in ("bans.yml", "ban.yml"):
+            text = (EXAMPLE.parent / name).read_text()
+            example = re.sub("( +)command: (?:plan|apply|ban|ban-now)\n", r"\g<0>\1install: 'false'\n", text)
+            (self.repository.clone / ".github/workflows" / name).write_text(example)
         self.repository.push("main")
         self.more.append(f"--local-repository={EXAMPLE_USES}={ours}")
 
@@ -187,7 +190,7 @@ class Actions:
             [
                 ACT or "", event,
                 "--directory", str(workspace),
-                "--workflows", str(workspace / ".github/workflows/bans.yml"),
+                "--workflows", str(workspace / ".github/workflows" / self.workflow),
                 "--eventpath", str(payload),
                 "--platform", "ubuntu-latest=-self-hosted",
                 "--action-cache-path", str(self.folder / "act"),
@@ -210,7 +213,7 @@ class Actions:
 
     def _stand_ins(self) -> list[str]:
         """`act` takes these for the actions that the workflow names, in the very versions that it names."""
-        workflow = (self.repository.clone / ".github/workflows/bans.yml").read_text()
+        workflow = (self.repository.clone / ".github/workflows" / self.workflow).read_text()
         options = []
         for used in sorted({*re.findall(r"uses: ([\w-]+/[\w-]+@[0-9a-f]{40}) ", workflow)} - {EXAMPLE_USES}):
             name = used.split("/")[1].split("@")[0]

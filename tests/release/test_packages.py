@@ -46,7 +46,7 @@ def test_the_packages_are_fit_to_be_published(built: Path) -> None:
 
 def test_the_wheel_has_what_it_needs_and_nothing_else(built: Path) -> None:
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "reconciler").rglob("*.py")}
-    data = {"reconciler/py.typed", "reconciler/ci/bans.yml", "reconciler/sandbox/page.html"}
+    data = {*("reconciler/py.typed", "reconciler/ci/bans.yml", "reconciler/ci/ban.yml", "reconciler/sandbox/page.html")}
     info = {f"{INFO}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")}
     with zipfile.ZipFile(built / WHEEL) as wheel:
         assert set(wheel.namelist()) == modules | data | info

@@ -27,6 +27,7 @@ def test_all_that_names_the_version_of_this_project_agrees() -> None:
     assert {pin.path for pin in release.pins(ROOT)} >= {
         *("reconciler/__init__.py", "README.md", "docs/list.md", "docs/examples/gitlab/.gitlab-ci.yml"),
         *("docs/examples/github/bans.yml", "reconciler/ci/bans.yml"),
+        *("docs/examples/github/ban.yml", "reconciler/ci/ban.yml"),
     }
 
 
@@ -42,6 +43,7 @@ def test_version_tag_and_changelog_that_agree_are_ready(project: Path) -> None:
         ("docs/examples/gitlab/.gitlab-ci.yml", "ivschat-reconciler==", "0.3.10"),
         ("docs/examples/github/bans.yml", "# v", "0.31"),
         ("reconciler/ci/bans.yml", "# v", "1.3.1"),
+        ("docs/examples/github/ban.yml", "# v", "0.3.2"),
     ],
 )
 def test_one_place_with_another_version_stops_it(project: Path, path: str, before: str, after: str) -> None:

@@ -10,7 +10,7 @@ from reconciler.errors import ReconcilerError
 @click.command("ci")
 @click.argument("step", type=click.Choice(list(STEPS)), metavar="STEP")
 def command(step: str) -> int:
-    """Run one step of a CI job: checkout, touched, plan, show, finish, check, apply, keep, report.
+    """Run one step of a CI job: checkout, touched, plan, show, finish, check, apply, keep, report, propose or at-once.
 
     Everything that a step needs comes from the variables that GitHub Actions or GitLab CI/CD sets.
     """

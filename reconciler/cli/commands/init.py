@@ -57,7 +57,11 @@ _ASK: Final = "gh api repos/{repository}/actions/oidc/customization/sub --jq .su
     metavar="REGION",
     help="Write the rooms that there are in this region into the list. May be given several times.",
 )
-@option("--github", is_flag=True, help="Write the workflow for GitHub, too.")
+@option(
+    "--github",
+    is_flag=True,
+    help="Write the workflows for GitHub, too: one plans and applies, one is a form to ban with.",
+)
 @option(
     "--subject",
     metavar="SUBJECT",
@@ -83,19 +87,19 @@ def command(
         if regions:
             raise Misuse("--rooms-in writes a list, and --subject alone does not. Leave one out, or add --github.")
         return _trust_alone(policies)
-    workflow = _workflow(path) if github else {}
-    _refuse([path, *workflow, *policies])
+    workflows = _workflows(path) if github else {}
+    _refuse([path, *workflows, *policies])
     starter = import_module("reconciler.starter")  # which needs pydantic_core, and the help does not
     names: Mapping[str, str] = starter.named(_rooms(account, regions)) if regions else {}
     schema = path.with_name(starter.SCHEMA_FILE)
     # The list comes last: with it, all is there.
     new = {} if os.path.lexists(schema) else {schema: _schema()}
-    new |= {**workflow, **policies, path: starter.starter(names).encode()}
+    new |= {**workflows, **policies, path: starter.starter(names).encode()}
     ignoring = _ignoring(path.with_name(".gitignore"))
     _write(new, ignoring)
     written = [path, *(file for file in new if file != path)]
     roles = _about_roles(path, policies) if github else None
-    _say(written, ignoring, rooms=len(names) if regions else None, workflow=next(iter(workflow), None), roles=roles)
+    _say(written, ignoring, rooms=len(names) if regions else None, workflows=list(workflows), roles=roles)
     return 0
 
 
@@ -104,16 +108,16 @@ def _rooms(account: Account, regions: Collection[str]) -> "Sequence[Room]":
     return account.rooms([AccountRegion("", region) for region in dict.fromkeys(regions)], account.sessions())
 
 
-def _workflow(ban_list: Path) -> Mapping[Path, bytes]:
-    """The workflow for a list, by where it goes. Raises Misuse."""
+def _workflows(ban_list: Path) -> Mapping[Path, bytes]:
+    """The workflows for a list, by where they go. Raises Misuse."""
     module = import_module("reconciler.ci.workflow")
     folder, root = _folders(ban_list)
     inside = os.path.relpath(os.path.join(folder, ban_list.name), os.path.realpath(root))
     try:
-        text: str = module.workflow(inside)
+        written: Mapping[str, str] = module.workflows(inside)
     except ValueError as error:
         raise Misuse(f"--github cannot be used with this list: {error}. Give the list another name.") from error
-    return {_at(root, module.PLACE): text.encode()}
+    return {_at(root, place): text.encode() for place, text in written.items()}
 
 
 def _folders(ban_list: Path) -> tuple[str, str]:
@@ -249,7 +253,7 @@ def _unwritable(path: Path, error: Exception) -> BanListUnwritable:
 
 
 def _say(
-    written: Sequence[Path], ignoring: _Ignoring, *, rooms: int | None, workflow: Path | None, roles: str | None
+    written: Sequence[Path], ignoring: _Ignoring, *, rooms: int | None, workflows: Collection[Path], roles: str | None
 ) -> None:
     """What was written, the list first, and what to do next."""
     names = [escape.terminal(str(path)) for path in written]
@@ -258,10 +262,11 @@ def _say(
     if ignoring.added:
         said += f" Added {count(ignoring.added, 'line')} to {escape.terminal(str(ignoring.path))}."
     steps = [_about_rooms(shown, rooms)]
-    if workflow is not None:
+    if workflows:
+        both = listed([escape.terminal(str(workflow)) for workflow in workflows])
         steps.append(
-            f"In {escape.terminal(str(workflow))}, write the repository and the commit of reconciler in place of"
-            " OWNER/REPOSITORY and the zeros. docs/github.md says how."
+            f"In {both}, write the repository and the commit of reconciler in place of OWNER/REPOSITORY and the zeros."
+            " docs/github.md says how."
         )
         steps.append(roles or "")
         steps.append("Run `reconciler doctor`, which checks the rest. Then commit, and ban in pull requests.")

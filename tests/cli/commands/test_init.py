@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from reconciler import load_ban_list
-from reconciler.ci.workflow import workflow
+from reconciler.ci.workflow import workflows
 from reconciler.cli.commands.init import IGNORED
 from reconciler.sandbox import Sandbox, SandboxOptions, running
 from tests.ci.loopback import serving
@@ -104,13 +104,14 @@ def test_what_there_is_stays_as_it_is(reconciler: Reconciler) -> None:
     assert files() == before
 
 
-def test_a_workflow_that_there_is_keeps_the_list_from_being_written(reconciler: Reconciler) -> None:
-    place = Path(".github/workflows/bans.yml")
+@pytest.mark.parametrize("name", ["bans.yml", "ban.yml"])
+def test_a_workflow_that_there_is_keeps_the_list_from_being_written(reconciler: Reconciler, name: str) -> None:
+    place = Path(".github/workflows", name)
     place.parent.mkdir(parents=True)
     place.symlink_to("nowhere")  # also one that leads nowhere
     result = reconciler("init", "--github")
     assert result.code == 1
-    assert "There is a .github/workflows/bans.yml already, so nothing was written." in result.err
+    assert f"There is a .github/workflows/{name} already, so nothing was written." in result.err
     assert files() == {}
 
 
@@ -174,13 +175,16 @@ def test_git_ignores_what_lies_beside_the_state_and_not_the_state(reconciler: Re
 # With the workflow
 
 
-def test_the_workflow_is_that_of_the_documentation(reconciler: Reconciler) -> None:
+def test_the_workflows_are_those_of_the_documentation(reconciler: Reconciler) -> None:
     result = reconciler("init", "--github")
     assert result.code == 0
-    written = Path(".github/workflows/bans.yml").read_text()
-    assert written == (ROOT / "docs/examples/github/bans.yml").read_text()
-    assert written == workflow()
-    assert "\n2. In .github/workflows/bans.yml, write the repository and the commit of reconciler" in result.out
+    for place, text in workflows().items():
+        assert Path(place).read_text() == text == (ROOT / "docs/examples/github" / Path(place).name).read_text()
+    assert sorted(path.name for path in Path(".github/workflows").iterdir()) == ["ban.yml", "bans.yml"]
+    assert (
+        "\n2. In .github/workflows/bans.yml and .github/workflows/ban.yml, write the repository and the commit of"
+        " reconciler" in result.out
+    )
 
 
 def test_the_workflow_of_another_list_goes_to_the_root_and_names_it(reconciler: Reconciler) -> None:
@@ -189,17 +193,25 @@ def test_the_workflow_of_another_list_goes_to_the_root_and_names_it(reconciler: 
     os.chdir("chat")
     assert reconciler("init", "--github", "-f", "banned.yaml").code == 0
     os.chdir("..")
-    made = YAML(typ="safe").load(Path(".github/workflows/bans.yml").read_text())
-    ours = [step for job in made["jobs"].values() for step in job["steps"] if "command" in step.get("with", {})]
+    made = [YAML(typ="safe").load(Path(f".github/workflows/{name}.yml").read_text()) for name in ("bans", "ban")]
+    jobs = [job for workflow in made for job in workflow["jobs"].values()]
+    ours = [step for job in jobs for step in job["steps"] if "command" in step.get("with", {})]
     assert [step["with"] for step in ours] == [
         {"command": "touched", "file": "chat/banned.yaml\n"},
         {"command": "plan", "file": "${{ matrix.list }}"},
         {"command": "apply", "file": "${{ matrix.list }}", "notify": "${{ vars.RECONCILER_NOTIFY }}"},
         {"command": "report", "file": "${{ matrix.list }}", "notify": "${{ vars.RECONCILER_NOTIFY }}"},
+        {"command": "ban-now", "file": "chat/banned.yaml\n"},
+        {
+            "command": "ban",
+            "file": "chat/banned.yaml\n",
+            "token": "${{ secrets.RECONCILER_FORM_TOKEN || github.token }}",
+        },
     ]
     assert sorted(files()) == sorted(
         [
-            *(".github/workflows/bans.yml", "chat/.gitignore", "chat/banned.yaml", "chat/bans.schema.json"),
+            *(".github/workflows/ban.yml", ".github/workflows/bans.yml"),
+            *("chat/.gitignore", "chat/banned.yaml", "chat/bans.schema.json"),
             *(name for name in files() if name.startswith(".git/")),
         ]
     )

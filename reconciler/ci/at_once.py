@@ -1,0 +1,53 @@
+"""Do at once what a form asks for, in the one job that has credentials of AWS, and say what holds until when."""
+
+import re
+from typing import Final
+
+from reconciler.ci import calling, runner
+from reconciler.ci.form import LIFT, filled_in
+from reconciler.ci.github import Github
+from reconciler.ci.proposing import default_branch, environment_for, refused
+
+_DONE: Final = re.compile(r"(?P<user>[^\s+@-].* was disconnected at .*)|That holds until (?P<until>[0-9: -]+UTC)\..*")
+_ONLY_A_KICK: Final = "this is only a kick"
+_TAKEN_BACK: Final = "The denylist holds no provisional ban of them any more."
+
+
+def at_once() -> int:
+    """Run `reconciler ban --now`, or `lift --now`, in a checkout that nobody keeps.
+
+    Returns:
+        The exit code of the command.
+
+    Raises:
+        StepFailed: the form cannot be understood, and nobody was disconnected.
+    """
+    github = Github()
+    form = filled_in(github.event)
+    default_branch(github)
+    if not form.now:
+        raise runner.StepFailed("The form does not ask for anything at once, so nobody was disconnected.")
+    done = calling.call(form.command("--now", "--auto-approve"), environment_for(form))
+    runner.output(exit_code=done.code)
+    lines = [match for line in done.out.splitlines() if (match := _DONE.fullmatch(line))]
+    users = [match["user"] for match in lines if match["user"]]
+    until = next((match["until"] for match in lines if match["until"]), None)
+    if done.code and not users:
+        return refused(form, done, "Nothing was done at once.")
+    if form.what == LIFT:
+        runner.summarise(f"**Done at once.** {_TAKEN_BACK}\n")
+        return 0
+    headline = "Not all of it was done at once." if done.code else "Banned at once."
+    again = "Start this job again with *Re-run failed jobs*.\n\n" if done.code else ""
+    if done.code:
+        runner.annotate("error", f"{headline} The page of the run says what was, and what to do.")
+    shown = runner.fenced("\n".join(users)[: calling.SHOWN])
+    runner.summarise(f"**{headline}** {_holds(until, done)}\n\n{shown}\n{again}{done.said}")
+    return done.code
+
+
+def _holds(until: str | None, done: calling.Ended) -> str:
+    """Until when that holds. What was only a kick, the command has said."""
+    if until is not None:
+        return f"That holds until **{until}**. For longer, the pull request has to be merged."
+    return "" if _ONLY_A_KICK in done.err else "That holds until the ban's own end."
