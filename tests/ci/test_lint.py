@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from reconciler.ci.workflow import workflow
+
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = [*sorted((ROOT / ".github/workflows").glob("*.yml")), ROOT / "docs/examples/github/bans.yml"]
 GITLAB = ROOT / "docs/examples/gitlab/.gitlab-ci.yml"
@@ -34,6 +36,17 @@ def installed(name: str) -> str | None:
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.skipif(installed("zizmor") is None, reason="zizmor is not installed")
+def test_zizmor_finds_nothing_in_the_workflow_for_a_state_on_s3(tmp_path: Path) -> None:
+    path = tmp_path / ".github/workflows/bans.yml"
+    path.parent.mkdir(parents=True)
+    path.write_text(workflow(state_on_s3=True))
+    done = run(str(installed("zizmor")), "--offline", "--no-progress", str(path))
+    assert done.returncode == 0, done.stdout
+    done = run(str(installed("check-jsonschema")), "--builtin-schema", "vendor.github-workflows", str(path))
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.skipif(installed("zizmor") is None, reason="zizmor is not installed")
