@@ -9,16 +9,16 @@ github.com/gitlabhq/gitlabhq):
 - `lib/api/notes.rb`: a page is filled first, and then loses the notes that the caller may not read. So there may be
   fewer than `per_page` on a page that is not the last.
 - `lib/api/helpers/notes_helpers.rb`: a note that is not valid is a 400 with what is wrong with it; only its author (or
-  a maintainer) may change a note. A merge request that is not there, and one that may not be seen, are 404.
-- `lib/api/api_guard.rb`: what a token is told that has expired.
-- `lib/api/helpers/rate_limiter.rb`: what whoever makes too many notes is told.
-- `app/controllers/repositories/git_http_client_controller.rb`: what git is told without a good token.
-- `doc/api/rest/_index.md`, "Pagination": `per_page` is 20 unless given, and 100 at most.
-- `lib/gitlab/pagination/offset_header_builder.rb`: `Link` and the other headers of a page.
+  a maintainer) may change a note.
+- `doc/api/rest/_index.md`, "Pagination": `per_page` is 20 unless given, and 100 at most; `Link` and `x-next-page`.
 - `doc/api/rest/authentication.md`: 401 and its body without a good token, 403 `insufficient_scope` for a token that
   may do less.
 - `doc/api/rest/troubleshooting.md`: the other status codes.
 - `doc/user/project/settings/project_access_tokens.md`: any user name goes with a token in git.
+- `lib/api/api_guard.rb`: what a token is told that has expired.
+- `lib/api/helpers/rate_limiter.rb`: what whoever makes too many notes is told.
+- `lib/gitlab/pagination/offset_header_builder.rb`: the headers of a page.
+- `app/controllers/repositories/git_http_client_controller.rb`: what git is told without a good token.
 - `doc/ci/jobs/ci_job_token.md`: the token of a job signs in as `gitlab-ci-token`, and may not push unless the project
   lets it.
 """
@@ -46,7 +46,6 @@ SITE = "https://gitlab.example.com"
 
 
 def _user(id_: int, username: str, name: str) -> dict[str, Any]:
-    """Somebody, as the author of a note."""
     return {
         "id": id_,
         "username": username,
@@ -59,9 +58,8 @@ def _user(id_: int, username: str, name: str) -> dict[str, Any]:
     }
 
 
-BOT = _user(11, "project_3_bot_4ffca233d8298ea1", "reconciler")
 SOMEBODY = _user(1, "pipin", "Pip")
-ME = BOT | {
+BOT = _user(11, "project_3_bot_4ffca233d8298ea1", "reconciler") | {
     **dict.fromkeys(("bio", "job_title", "linkedin", "twitter", "discord", "website_url", "github"), ""),
     **dict.fromkeys(("location", "organization", "pronouns", "work_information", "local_time"), None),
     **dict.fromkeys(("last_sign_in_at", "current_sign_in_at", "theme_id"), None),
@@ -79,7 +77,17 @@ ME = BOT | {
     "scim_identities": [],
     "private_profile": False,
 }
-"""The bot, as it is told about itself."""
+"""The bot of the token, with all that it is told of itself."""
+
+
+def _shown(body: Any) -> Any:
+    """What is said, with no more about an author than is said of one."""
+    if isinstance(body, list):
+        return [_shown(each) for each in body]
+    if isinstance(body, dict) and "author" in body:
+        return body | {"author": {name: body["author"][name] for name in SOMEBODY}}
+    return body
+
 
 Answer = tuple[int, object, dict[str, str]]
 UNAUTHORISED: Answer = (401, {"message": "401 Unauthorized"}, {})
@@ -104,10 +112,10 @@ class Gitlab:
     notes: list[dict[str, Any]] = field(default_factory=list)  # oldest first
     hidden: set[int] = field(default_factory=set)  # notes that the caller may not read
     requests: list[str] = field(default_factory=list)
-    git_requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)  # with their headers
-    exchanges: list[Exchange] = field(default_factory=list)  # requests to the API, with what it has answered
     refuses: int | None = None  # the status for each note that is to be made
     public: bool = False
+    exchanges: list[Exchange] = field(default_factory=list)  # requests to the API, with what it has answered
+    git_requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)  # with their headers
 
     def add(self, body: str, author: dict[str, Any] = SOMEBODY) -> dict[str, Any]:
         """Somebody comments."""
@@ -149,7 +157,7 @@ class Gitlab:
             text = "The request requires higher privileges than provided by the access token."
             return 403, {"error": "insufficient_scope", "error_description": text, "scope": "api"}, {}
         if address.path == "/user":
-            return 200, ME, {}
+            return 200, BOT, {}
         match = re.fullmatch(r"/projects/(\d+)/merge_requests/(\d+)/notes(?:/(\d+))?", address.path)
         if match is None or int(match[1]) != PROJECT:
             return 404, {"message": "404 Project Not Found"}, {}
@@ -233,7 +241,7 @@ def gitlab(repositories: Path) -> Iterator[Gitlab]:
             content = json.loads(given or b"{}") if self.headers.get("Content-Type") == "application/json" else {}
             token = self.headers.get("PRIVATE-TOKEN", "")
             status, body, headers = state.answer(self.command, self.path.removeprefix("/api/v4"), token, content)
-            encoded = json.dumps(body).encode()
+            encoded = json.dumps(_shown(body)).encode()
             exchange = Exchange(
                 self.command, self.path, dict(self.headers), content or None, status, headers, json.loads(encoded)
             )

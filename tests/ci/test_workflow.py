@@ -60,8 +60,8 @@ runs:
       env:
         ROLE: ${{ inputs.role-to-assume }}
       run: |
-        [ -n "$ROLE" ] || { echo 'Could not load credentials from any providers'; exit 1; }
         echo "signed in as $ROLE"
+        [ -n "$ROLE" ] || { echo 'Could not load credentials from any providers'; exit 1; }
         echo AWS_ACCESS_KEY_ID=AKIDEXAMPLE >> "$GITHUB_ENV"
         echo AWS_SECRET_ACCESS_KEY=any-will-do >> "$GITHUB_ENV"
 """
@@ -174,7 +174,6 @@ class Actions:
         self.more.append(f"--local-repository={EXAMPLE_USES}={ours}")
 
     def _run(self, event: str, content: Mapping[str, object], branch: str) -> Run:
-        assert problems(f"github-{event}", dict(content)) == []
         workspace = self.folder / "workspace"
         shutil.rmtree(workspace, ignore_errors=True)
         git(self.folder, "clone", "--quiet", self.repository.origin.as_uri(), str(workspace))
@@ -182,6 +181,7 @@ class Actions:
         git(workspace, "checkout", "--quiet", branch)
         payload = self.folder / "event.json"
         payload.write_text(json.dumps(content))
+        assert problems(f"github-{event}", dict(content)) == []
         summary = self.folder / "summary.md"
         summary.write_text("")
         variables = {"RECONCILER_INSTALL": "false"} | self.variables
