@@ -27,7 +27,7 @@ _NUMBERS = r"(?P<version>\d+(?:\.\d+)*\w*)"
 # Where a version is named: the files, and what the line looks like. Each has to be there at least once.
 PINS = (
     ((PACKAGE,), rf'^__version__ = "{_NUMBERS}"$'),
-    (("README.md",), rf"\bivschat-reconciler(?:\[\w+\])?=={_NUMBERS}"),
+    (("README.md", "docs/ci.md"), rf"\bivschat-reconciler(?:\[\w+\])?=={_NUMBERS}"),
     (("docs/examples/gitlab/.gitlab-ci.yml",), rf"\bivschat-reconciler=={_NUMBERS}$"),
     (("docs/list.md",), rf"^ +rev: v{_NUMBERS}$"),
     (

@@ -19,7 +19,7 @@ _LIST: Final = """\
 # Who is banned from which chat room. Change this file in a pull request, which shows the plan; merging it applies it.
 # A ban disconnects the user once. Without a denylist that your token service asks, they come back with the next token.
 version: 1
-
+{state}
 # Publish everybody who is banned where token services read it; docs/denylist.md of reconciler says how to begin.
 # denylist: dynamodb://us-west-2/denylist
 
@@ -46,15 +46,17 @@ bans: []
 """
 
 
-def starter(rooms: Mapping[str, str]) -> str:
+def starter(rooms: Mapping[str, str], state: str | None = None) -> str:
     """A list that bans nobody.
 
     Args:
         rooms: name → ARN, as `named` gives them; without any, the list shows how to write one.
+        state: where it keeps the state, as YAML; None for a file beside it.
     """
     shown = "".join(f"  {_key(name)}: {arn}\n" for name, arn in rooms.items()) or f"  # lobby: {EXAMPLE_ARN}\n"
     room = _key(next(iter(rooms), "lobby"))
-    return _LIST.format(schema=SCHEMA_FILE, rooms=shown, room=room, time=EXAMPLE_TIME)
+    kept = "" if state is None else f"state: {state} # who has been disconnected already\n"
+    return _LIST.format(state=kept, schema=SCHEMA_FILE, rooms=shown, room=room, time=EXAMPLE_TIME)
 
 
 def named(rooms: Iterable[Room]) -> dict[str, str]:

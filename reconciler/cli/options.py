@@ -103,6 +103,23 @@ class AccountId(click.ParamType[str]):
         return value
 
 
+class StateOnS3(click.ParamType[str]):
+    """Where a state is on S3, in characters that mean the same in YAML, in a policy and in a shell."""
+
+    name = "location"
+
+    @override
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not re.fullmatch("s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/[A-Za-z0-9_-][A-Za-z0-9_./-]*", value):
+            self.fail(
+                f"{value!r} is not s3://BUCKET/KEY, with a key of letters, digits, `_`, `-`, `.` and `/`."
+                " A state in a file needs no option: it is bans.state.json, beside the list.",
+                param,
+                ctx,
+            )
+        return value
+
+
 class FilePath(click.ParamType[str]):
     """A path as it was typed, with slashes on every system. Completion offers files."""
 

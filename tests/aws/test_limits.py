@@ -137,9 +137,8 @@ def test_all_addresses_of_a_host_together_take_no_longer_than_one(monkeypatch: p
         (b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n", b"x" * MEGABYTE),
         (b"HTTP/1.1 500 Oh\r\nContent-Length: 100000000000\r\n\r\n", b"x" * MEGABYTE),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b"x" * 65536 + b"\r\n"),
-        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000),
     ],
-    ids=["body", "body of a known length", "chunks", "100 Continue"],
+    ids=["body", "body of a known length", "chunks"],
 )
 @pytest.mark.usefixtures("credentials")
 def test_what_is_longer_than_an_answer_can_be_is_not_read(beginning: bytes, more: bytes) -> None:
@@ -152,10 +151,16 @@ def test_what_is_longer_than_an_answer_can_be_is_not_read(beginning: bytes, more
     assert sent[0] < 64 * MEGABYTE  # what the buffers of two sockets take
 
 
+@pytest.mark.parametrize(
+    ("beginning", "more"),
+    [(b"HTTP/1.1 200 OK\r\n", b"x: y\r\n" * 1000), (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)],
+    ids=["headers", "100 Continue"],
+)
 @pytest.mark.usefixtures("credentials")
-def test_endless_headers_are_no_answer() -> None:
+def test_what_never_gets_to_its_body_is_no_answer(beginning: bytes, more: bytes) -> None:
+    """Python has enough after a hundred headers, and in newer versions of `100 Continue`; before those we have."""
     sent: list[int] = []
-    with behaving(endless(b"HTTP/1.1 200 OK\r\n", b"x: y\r\n" * 1000, sent)) as port:
+    with behaving(endless(beginning, more, sent)) as port:
         caught = failure(f"http://127.0.0.1:{port}", limits=Limits())
     assert isinstance(caught, ServiceFailed)
     assert max(sent) < 64 * MEGABYTE

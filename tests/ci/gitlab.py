@@ -1,7 +1,8 @@
 """A GitLab on loopback: the part of its API that shows a plan, and its repositories over HTTP.
 
-It answers in the documented shapes, and refuses what GitLab refuses. From the documentation and the source of GitLab
-(gitlab.com/gitlab-org/gitlab, mirrored as github.com/gitlabhq/gitlabhq):
+It answers in the shapes in which gitlab.com has been recorded (`shapes.py`), which is checked of every answer, and
+refuses what GitLab refuses. From the documentation and the source of GitLab (gitlab.com/gitlab-org/gitlab, mirrored as
+github.com/gitlabhq/gitlabhq):
 
 - `doc/api/notes.md`, "Merge requests": the paths, the fields of a note, and its limit of 1,000,000 characters. Notes
   come newest first.
@@ -16,6 +17,10 @@ It answers in the documented shapes, and refuses what GitLab refuses. From the d
   may do less.
 - `doc/api/rest/troubleshooting.md`: the other status codes.
 - `doc/user/project/settings/project_access_tokens.md`: any user name goes with a token in git.
+- `lib/api/api_guard.rb`: what a token is told that has expired.
+- `lib/api/helpers/rate_limiter.rb`: what whoever makes too many notes is told.
+- `lib/gitlab/pagination/offset_header_builder.rb`: the headers of a page.
+- `app/controllers/repositories/git_http_client_controller.rb`: what git is told without a good token.
 - `doc/ci/jobs/ci_job_token.md`: the token of a job signs in as `gitlab-ci-token`, and may not push unless the project
   lets it.
 """
@@ -31,18 +36,73 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from tests.ci.loopback import handling
+from tests.ci.shapes import Exchange, problems_of_gitlab
 
 NOTE_TOKEN, PUSH_TOKEN, JOB_TOKEN = "note-token", "push-token", "job-token"
-READ_TOKEN = "a-token-that-may-only-read"
+READ_TOKEN, OLD_TOKEN = "a-token-that-may-only-read", "a-token-that-has-expired"
 PROJECT, REQUEST = 3, 7
-BOT = {"id": 11, "username": "project_3_bot", "name": "reconciler", "state": "active", "bot": True}
-SOMEBODY = {"id": 1, "username": "pipin", "name": "Pip", "state": "active"}
+SITE = "https://gitlab.example.com"
+
+
+def _user(id_: int, username: str, name: str) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "username": username,
+        "public_email": None,
+        "name": name,
+        "state": "active",
+        "locked": False,
+        "avatar_url": f"{SITE}/uploads/-/system/user/avatar/{id_}/avatar.png",
+        "web_url": f"{SITE}/{username}",
+    }
+
+
+SOMEBODY = _user(1, "pipin", "Pip")
+BOT = _user(11, "project_3_bot_4ffca233d8298ea1", "reconciler") | {
+    **dict.fromkeys(("bio", "job_title", "linkedin", "twitter", "discord", "website_url", "github"), ""),
+    **dict.fromkeys(("location", "organization", "pronouns", "work_information", "local_time"), None),
+    **dict.fromkeys(("last_sign_in_at", "current_sign_in_at", "theme_id"), None),
+    **dict.fromkeys(("shared_runners_minutes_limit", "extra_shared_runners_minutes_limit"), None),
+    **dict.fromkeys(("can_create_group", "can_create_project", "two_factor_enabled", "external"), False),
+    "bot": True,
+    "color_scheme_id": 1,
+    "created_at": "2026-01-02T08:57:14.000Z",
+    "confirmed_at": "2026-01-02T08:57:14.000Z",
+    "last_activity_on": "2026-01-03",
+    "email": "project_3_bot_4ffca233d8298ea1@noreply.gitlab.example.com",
+    "commit_email": "project_3_bot_4ffca233d8298ea1@noreply.gitlab.example.com",
+    "projects_limit": 0,
+    "identities": [],
+    "scim_identities": [],
+    "private_profile": False,
+}
+"""The bot of the token, with all that it is told of itself."""
+
+
+def _shown(body: Any) -> Any:
+    """What is said, with no more about an author than is said of one."""
+    if isinstance(body, list):
+        return [_shown(each) for each in body]
+    if isinstance(body, dict) and "author" in body:
+        return body | {"author": {name: body["author"][name] for name in SOMEBODY}}
+    return body
+
 
 Answer = tuple[int, object, dict[str, str]]
 UNAUTHORISED: Answer = (401, {"message": "401 Unauthorized"}, {})
+EXPIRED = {
+    "error": "invalid_token",
+    "error_description": "Token is expired. You can either do re-authorization or token refresh.",
+}
+REFUSALS: dict[int, object] = {
+    400: {"message": '400 Bad request - Note {:note=>["can\'t be blank"]}'},
+    429: {"message": {"error": "This endpoint has been requested too many times. Try again later."}},
+    500: {"message": "500 Internal Server Error"},
+}
+"""What is said when a note is not made, by status."""
 
 
 @dataclass
@@ -57,16 +117,19 @@ class Gitlab:
     issues: list[dict[str, Any]] = field(default_factory=list)
     refuses: int | None = None  # the status for each note that is to be made
     public: bool = False
+    exchanges: list[Exchange] = field(default_factory=list)  # requests to the API, with what it has answered
+    git_requests: list[tuple[str, dict[str, str]]] = field(default_factory=list)  # with their headers
 
     def add(self, body: str, author: dict[str, Any] = SOMEBODY) -> dict[str, Any]:
         """Somebody comments."""
         note = {
             "id": len(self.notes) + 300,
+            "type": None,
             "body": body,
             "attachment": None,
             "author": author,
-            "created_at": "2013-10-02T08:57:14Z",
-            "updated_at": "2013-10-02T08:57:14Z",
+            "created_at": "2026-01-02T08:57:14.000Z",
+            "updated_at": "2026-01-02T08:57:14.000Z",
             "system": False,
             "noteable_id": 2,
             "noteable_type": "MergeRequest",
@@ -75,6 +138,9 @@ class Gitlab:
             "resolvable": False,
             "confidential": False,
             "internal": False,
+            "imported": False,
+            "imported_from": "none",
+            "commands_changes": {},
         }
         self.notes.append(note)
         return note
@@ -86,6 +152,8 @@ class Gitlab:
     def answer(self, method: str, path: str, token: str, content: dict[str, Any]) -> Answer:
         """The API, below `/api/v4`."""
         address = urlsplit(path)
+        if token == OLD_TOKEN:
+            return 401, EXPIRED, {}
         if token not in {NOTE_TOKEN, READ_TOKEN}:
             return UNAUTHORISED
         if method != "GET" and token == READ_TOKEN:
@@ -101,11 +169,11 @@ class Gitlab:
         if match is None or int(match[1]) != PROJECT:
             return 404, {"message": "404 Project Not Found"}, {}
         if int(match[2]) != REQUEST:
-            return 404, {"message": "404 Merge Request Not Found"}, {}
+            return 404, {"message": "404 MergeRequest Not Found"}, {}
         if method == "GET":
             return self._list(address.path, parse_qs(address.query))
         if self.refuses is not None:
-            return self.refuses, {"message": f"{self.refuses} refused"}, {}
+            return self.refuses, REFUSALS[self.refuses], {}
         return self._write(method, int(match[3] or 0), content)
 
     def add_issue(self, title: str, description: str, author: dict[str, Any] = SOMEBODY) -> dict[str, Any]:
@@ -144,17 +212,23 @@ class Gitlab:
         size, page = min(int(query.get("per_page", ["20"])[0]), 100), int(query.get("page", ["1"])[0])
         pages = max(1, -(-len(self.notes) // size))
         found = [*reversed(self.notes)][size * (page - 1) : size * page]
-        links = {"first": 1, "last": pages} | ({"next": page + 1} if page < pages else {})
+        links = {"prev": page - 1} if page > 1 else {}
+        links |= {"next": page + 1} if page < pages else {}
+        links |= {"first": 1, "last": pages}
+        asked = {"activity_filter": "all_notes", "id": PROJECT, "noteable_id": REQUEST, "order_by": "created_at"}
         headers = {
             "Link": ", ".join(
-                f'<{self.url}/api/v4{path}?page={number}&per_page={size}>; rel="{name}"'
+                f"<{self.url}/api/v4{path}?"
+                + urlencode({**asked, "page": number, "per_page": size, "sort": "desc"})
+                + f'>; rel="{name}"'
                 for name, number in links.items()
             ),
-            "x-next-page": str(links.get("next", "")),
-            "x-page": str(page),
-            "x-per-page": str(size),
-            "x-total": str(len(self.notes)),
-            "x-total-pages": str(pages),
+            "X-Next-Page": str(links.get("next", "")),
+            "X-Page": str(page),
+            "X-Per-Page": str(size),
+            "X-Prev-Page": str(links.get("prev", "")),
+            "X-Total": str(len(self.notes)),
+            "X-Total-Pages": str(pages),
         }
         return 200, [note for note in found if note["id"] not in self.hidden], headers
 
@@ -166,7 +240,9 @@ class Gitlab:
             return 400, {"message": text}, {}
         if method == "POST":
             return 201, self.add(content["body"], BOT), {}
-        [note] = [note for note in self.notes if note["id"] == id_]
+        note = next((note for note in self.notes if note["id"] == id_), None)
+        if note is None:
+            return 404, {"message": "404 Not found"}, {}
         if note["author"] is not BOT:
             return 403, {"message": "403 Forbidden"}, {}
         note["body"] = content["body"]
@@ -198,12 +274,18 @@ def gitlab(repositories: Path) -> Iterator[Gitlab]:
             given = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             state.requests.append(f"{self.command} {self.path}")
             if not address.path.startswith("/api/v4/"):
+                state.git_requests.append((f"{self.command} {self.path}", dict(self.headers)))
                 self._git(address.path, address.query, given)
                 return
             content = json.loads(given or b"{}") if self.headers.get("Content-Type") == "application/json" else {}
             token = self.headers.get("PRIVATE-TOKEN", "")
             status, body, headers = state.answer(self.command, self.path.removeprefix("/api/v4"), token, content)
-            self._send(status, {"Content-Type": "application/json", **headers}, json.dumps(body).encode())
+            encoded = json.dumps(_shown(body)).encode()
+            exchange = Exchange(
+                self.command, self.path, dict(self.headers), content or None, status, headers, json.loads(encoded)
+            )
+            state.exchanges.append(exchange)
+            self._send(status, {"Content-Type": "application/json", **headers}, encoded)
 
         do_GET = do_POST = do_PUT = _answer  # noqa: N815 - named by http.server
 
@@ -211,7 +293,7 @@ def gitlab(repositories: Path) -> Iterator[Gitlab]:
             authorisation = self.headers.get("Authorization", "").replace("basic ", "Basic ")
             reading = state.public and "receive-pack" not in path + query
             if not reading and not (authorisation and state.may(authorisation, path, query)):
-                self._send(401, {"WWW-Authenticate": 'Basic realm="GitLab"'}, b"HTTP Basic: Access denied")
+                self._send(401, {"WWW-Authenticate": 'Basic realm="GitLab"'}, b"HTTP Basic: Access denied.")
                 return
             done = subprocess.run(
                 ["git", "-c", "receive.advertisePushOptions=true", "http-backend"],
@@ -248,3 +330,4 @@ def gitlab(repositories: Path) -> Iterator[Gitlab]:
 
     with handling(Handler) as state.url:
         yield state
+    assert [problem for exchange in state.exchanges for problem in problems_of_gitlab(exchange)] == []

@@ -1,14 +1,15 @@
 """A JSON API on loopback, for what talks to GitHub or GitLab."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any
 
-Answer = Callable[[str, str, Message, dict[str, Any]], tuple[int, object]]
+Answered = tuple[int, object] | tuple[int, object, Mapping[str, str]]
+Answer = Callable[[str, str, Message, dict[str, Any]], Answered]
 
 
 @contextmanager
@@ -16,7 +17,8 @@ def serving(answer: Answer) -> Iterator[str]:
     """Run a server.
 
     Args:
-        answer: the status and the content for a method, a path, headers and the content of a request.
+        answer: the status and the content, and headers if any, for a method, a path, headers and the content of a
+            request.
 
     Yields:
         Its address.
@@ -25,11 +27,13 @@ def serving(answer: Answer) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def _answer(self) -> None:
             content = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
-            status, body = answer(self.command, self.path, self.headers, content)
+            status, body, *more = answer(self.command, self.path, self.headers, content)
             encoded = json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(encoded)))
+            for name, value in (header for headers in more for header in headers.items()):
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(encoded)
 

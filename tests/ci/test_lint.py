@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from reconciler.ci.workflow import FOLDER, workflows
+
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = [
     *sorted((ROOT / ".github/workflows").glob("*.yml")),
@@ -37,6 +39,18 @@ def installed(name: str) -> str | None:
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.skipif(installed("zizmor") is None, reason="zizmor is not installed")
+def test_zizmor_finds_nothing_in_the_workflow_for_a_state_on_s3(tmp_path: Path) -> None:
+    (tmp_path / FOLDER).mkdir(parents=True)
+    for place, text in workflows(state_on_s3=True).items():
+        (tmp_path / place).write_text(text)
+    written = [str(path) for path in (tmp_path / FOLDER).iterdir()]
+    done = run(str(installed("zizmor")), "--offline", "--no-progress", *written)
+    assert done.returncode == 0, done.stdout
+    done = run(str(installed("check-jsonschema")), "--builtin-schema", "vendor.github-workflows", *written)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.skipif(installed("zizmor") is None, reason="zizmor is not installed")

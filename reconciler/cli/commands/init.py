@@ -15,7 +15,17 @@ from reconciler.atomic import write_together
 from reconciler.bans import AccountRegion
 from reconciler.cli import console
 from reconciler.cli.account import Account, with_account
-from reconciler.cli.options import AccountId, Misuse, Region, examples, file_option, no_color_option, option, together
+from reconciler.cli.options import (
+    AccountId,
+    Misuse,
+    Region,
+    StateOnS3,
+    examples,
+    file_option,
+    no_color_option,
+    option,
+    together,
+)
 from reconciler.errors import BanListUnwritable
 from reconciler.git import github_repository, root_of
 from reconciler.reading import MEBIBYTE, read_regular_file
@@ -46,7 +56,9 @@ _ASK: Final = "gh api repos/{repository}/actions/oidc/customization/sub --jq .su
 @click.command(
     "init",
     epilog=examples(
-        "reconciler init", "reconciler init --rooms-in us-west-2 --rooms-in eu-west-1", "reconciler init --github"
+        "reconciler init",
+        "reconciler init --rooms-in us-west-2 --rooms-in eu-west-1",
+        "reconciler init --github --state s3://moderation/bans.state.json",
     ),
 )
 @option(
@@ -62,6 +74,13 @@ _ASK: Final = "gh api repos/{repository}/actions/oidc/customization/sub --jq .su
     is_flag=True,
     help="Write the workflows for GitHub, too: one plans and applies, one is a form to ban with.",
 )
+# RECONCILER_STATE is where some state is now, and may be a rehearsal's: no new list is to name that.
+@click.option(
+    "--state",
+    type=StateOnS3(),
+    metavar="s3://BUCKET/KEY",
+    help="Keep the state there, and not in git. The workflow then gets credentials for plans, and pushes nothing.",
+)
 @option(
     "--subject",
     metavar="SUBJECT",
@@ -73,7 +92,13 @@ _ASK: Final = "gh api repos/{repository}/actions/oidc/customization/sub --jq .su
 @option("--aws-account", metavar="ID", type=AccountId(), help="The account of these roles.")
 @together(file_option, with_account, no_color_option)
 def command(
-    file: str, regions: tuple[str, ...], github: bool, subject: str | None, aws_account: str | None, account: Account
+    file: str,
+    regions: tuple[str, ...],
+    github: bool,
+    state: str | None,
+    subject: str | None,
+    aws_account: str | None,
+    account: Account,
 ) -> int:
     """Begin a ban list.
 
@@ -84,17 +109,18 @@ def command(
     path = Path(file)
     policies = _policies(path, subject, aws_account)
     if policies and not github:
-        if regions:
-            raise Misuse("--rooms-in writes a list, and --subject alone does not. Leave one out, or add --github.")
+        if regions or state:
+            asked = "--rooms-in" if regions else "--state"
+            raise Misuse(f"{asked} writes a list, and --subject alone does not. Leave one out, or add --github.")
         return _trust_alone(policies)
-    workflows = _workflows(path) if github else {}
+    workflows = _workflows(path, state_on_s3=state is not None) if github else {}
     _refuse([path, *workflows, *policies])
     starter = import_module("reconciler.starter")  # which needs pydantic_core, and the help does not
     names: Mapping[str, str] = starter.named(_rooms(account, regions)) if regions else {}
     schema = path.with_name(starter.SCHEMA_FILE)
     # The list comes last: with it, all is there.
     new = {} if os.path.lexists(schema) else {schema: _schema()}
-    new |= {**workflows, **policies, path: starter.starter(names).encode()}
+    new |= {**workflows, **policies, path: starter.starter(names, state).encode()}
     ignoring = _ignoring(path.with_name(".gitignore"))
     _write(new, ignoring)
     written = [path, *(file for file in new if file != path)]
@@ -108,13 +134,13 @@ def _rooms(account: Account, regions: Collection[str]) -> "Sequence[Room]":
     return account.rooms([AccountRegion("", region) for region in dict.fromkeys(regions)], account.sessions())
 
 
-def _workflows(ban_list: Path) -> Mapping[Path, bytes]:
+def _workflows(ban_list: Path, *, state_on_s3: bool) -> Mapping[Path, bytes]:
     """The workflows for a list, by where they go. Raises Misuse."""
     module = import_module("reconciler.ci.workflow")
     folder, root = _folders(ban_list)
     inside = os.path.relpath(os.path.join(folder, ban_list.name), os.path.realpath(root))
     try:
-        written: Mapping[str, str] = module.workflows(inside)
+        written: Mapping[str, str] = module.workflows(inside, state_on_s3=state_on_s3)
     except ValueError as error:
         raise Misuse(f"--github cannot be used with this list: {error}. Give the list another name.") from error
     return {_at(root, place): text.encode() for place, text in written.items()}

@@ -420,3 +420,61 @@ def test_a_folder_that_cannot_be_written_is_said(reconciler: Reconciler, monkeyp
 
     monkeypatch.setattr("reconciler.atomic.os.open", denied)
     assert reconciler("init").err == "Error: x: Permission denied. Nothing was written.\n"
+
+
+STATE = "s3://moderation/lists/bans.state.json"
+BANS = ".github/workflows/bans.yml"
+
+
+def test_a_state_on_s3_is_in_the_list_and_in_the_workflow(reconciler: Reconciler) -> None:
+    result = reconciler("init", "--github", "--state", STATE)
+    assert (result.code, result.err) == (0, "")
+    assert load_ban_list("bans.yaml").state == STATE
+    assert reconciler("validate", "--strict").code == 0
+    assert reconciler("fmt", "--check").code == 0
+    for path, text in workflows(state_on_s3=True).items():
+        assert Path(path).read_text() == text
+    text = Path(BANS).read_text()
+    jobs = YAML(typ="safe").load(text)["jobs"]
+    assert jobs["plan"]["permissions"] == {"contents": "read", "pull-requests": "write", "id-token": "write"}
+    assert jobs["apply"]["permissions"] == {"contents": "read", "id-token": "write", "issues": "write"}
+    signing_in = [step for step in jobs["plan"]["steps"] if step.get("with", {}).get("role-to-assume")]
+    assert [step["with"]["role-to-assume"] for step in signing_in] == ["${{ vars.RECONCILER_PLAN_ROLE_ARN }}"]
+
+
+def test_what_is_for_s3_is_a_comment_for_a_state_in_git() -> None:
+    """And nothing else differs, but that the state needs no commit."""
+    plain, on_s3 = (YAML(typ="safe").load(workflows(state_on_s3=on_s3)[BANS]) for on_s3 in (False, True))
+    assert plain["jobs"]["plan"]["permissions"].get("id-token") is None
+    del on_s3["jobs"]["plan"]["permissions"]["id-token"]
+    assert plain["jobs"]["apply"]["permissions"].pop("contents") == "write"
+    assert on_s3["jobs"]["apply"]["permissions"].pop("contents") == "read"
+    on_s3["jobs"]["plan"]["steps"].pop(1)
+    assert plain == on_s3
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["bans.state.json", "s3://moderation", "s3://moderation/", "s3://moderation/a b", "s3://Moderation/x", "s3://m/x#y",
+     "s3://moderation/x\nversion: 2", "dynamodb://us-west-2/bans"],
+)  # fmt: skip
+def test_another_state_is_refused(reconciler: Reconciler, location: str) -> None:
+    result = reconciler("init", "--state", location)
+    assert result.code == 1
+    assert "is not s3://BUCKET/KEY" in result.err
+    assert files() == {}
+
+
+def test_the_state_of_a_rehearsal_is_not_that_of_a_new_list(
+    reconciler: Reconciler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECONCILER_STATE", "s3://moderation/rehearsal")
+    assert reconciler("init").code == 0
+    assert "rehearsal" not in Path("bans.yaml").read_text()
+
+
+def test_policies_alone_go_with_no_state(reconciler: Reconciler) -> None:
+    result = reconciler("init", "--subject", "repo:acme/bans", "--aws-account", "123456789012", "--state", STATE)
+    assert result.code == 1
+    assert "--state writes a list, and --subject alone does not" in result.err
+    assert files() == {}
