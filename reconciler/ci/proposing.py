@@ -129,9 +129,10 @@ def _push(repository: Repository, github: Github, branch: str, message: str, *, 
         ):
             return  # made on the list as it is
     if not repository.push(branch, replacing=before):
+        at_once = " Below *At once*, this page says whether anything was done at once; that ends by itself." * now
         raise StepFailed(
             f"The branch {branch} could not be pushed, so there is no pull request. {github.words.let_push}, and run"
-            f" this again.{' Below *At once*, this page says whether anything was done at once; that ends by itself.' * now}"
+            f" this again.{at_once}"
         )
 
 

@@ -41,9 +41,7 @@ def test_a_failing_apply_opens_an_issue_and_a_working_one_closes_it(project: Pro
     [issue] = [issue for issue in project.server.issues if issue["author"] is BOT]
     assert issue["title"] == "Not applied: bans.yaml"
     assert issue["description"].startswith(f"{MARKER}\n")
-    opening = (
-        f"**Not everything in `bans.yaml` is applied.** [This run]({JOB_URL}) failed. @alice @group/moderators\n"
-    )
+    opening = f"**Not everything in `bans.yaml` is applied.** [This run]({JOB_URL}) failed. @alice @group/moderators\n"
     assert opening in issue["description"]
     assert "Plan: 1 to ban" in issue["description"]
     assert "`yan`" in issue["description"]
