@@ -99,7 +99,7 @@ def filled_in(event: Mapping[str, Any]) -> Form:
         raise StepFailed(f"`what` is none of {BAN}, {CHANGE} and {LIFT}.")
     users = _several(inputs, "users", "A user ID")
     if not users:
-        raise StepFailed("No user is named.")
+        raise StepFailed("No user is named. Write at least one user ID.")
     if len(users) > MAX_USERS:
         raise StepFailed(
             f"There are {len(users):,} users, and a form takes {MAX_USERS}. Use several, or ban from a table as"

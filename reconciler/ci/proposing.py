@@ -16,6 +16,8 @@ from reconciler.ci.repository import Repository
 BODY_LIMIT: Final = 65_536
 NOT_ALLOWED: Final = 403
 
+_UPDATE: Final = " To change them, give --update."  # a form has another way
+
 # A login, that of a managed user (`login_company`) or of a bot. (GitHub, "Username considerations for external
 # authentication".)
 _LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(?:\[bot\])?")
@@ -77,10 +79,11 @@ def refused(form: Form, done: calling.Ended, headline: str) -> int:
     Returns:
         1.
     """
-    hint = ""
-    if form.what == BAN and "--update" in done.err:
+    said, hint = done.said, ""
+    if form.what == BAN and _UPDATE in said:
+        said = said.replace(_UPDATE, "")
         hint = "\nTo give the ban another reason or end, choose *change a ban* in the form.\n"
-    runner.summarise(f"**{headline}**\n\n{done.said}{hint}")
+    runner.summarise(f"**{headline}**\n\n{said}{hint}")
     runner.annotate("error", f"{headline} The page of the run says why.")
     return 1
 
@@ -126,9 +129,10 @@ def _push(repository: Repository, github: Github, branch: str, message: str, *, 
         ):
             return  # made on the list as it is
     if not repository.push(branch, replacing=before):
+        at_once = " Below *At once*, this page says whether anything was done at once; that ends by itself." * now
         raise StepFailed(
             f"The branch {branch} could not be pushed, so there is no pull request. {github.words.let_push}, and run"
-            f" this again.{' Whether anything was done at once is said apart, on this page; it ends by itself.' * now}"
+            f" this again.{at_once}"
         )
 
 
@@ -203,5 +207,5 @@ def _next(form: Form, opened: Opened) -> str:
 def _not_yet(form: Form) -> str:
     """What holds until the merge."""
     if form.now:
-        return "Whether it was done at once is said apart, on this page."
+        return "Below *At once*, this page says whether it was done at once."
     return "The bans hold until it is merged." if form.what == LIFT else "Nobody is banned before it is merged."

@@ -1,4 +1,4 @@
-"""Say it where people hear of it if a list is not applied: in an issue, which the apply that works again closes."""
+"""Say it where people hear of it if a list is not applied: in an issue, which the next apply that works closes."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from reconciler.ci.api import ApiFailed
 from reconciler.ci.applying import APPLIED
 from reconciler.ci.issues import Issues
 from reconciler.ci.telling import Failure, Run
-from reconciler.views.marker import marker
+from reconciler.views.marker import NO_PLAN, marker
 
 WHOLE = 240  # seconds for all of it; GitHub gives what runs after a job was cancelled five minutes
 PLAN_TIMEOUT = 90  # seconds
@@ -128,13 +128,14 @@ def _failure() -> Failure:
     applied = _applied()
     failures = runner.scratch(runner.FAILURES)
     why = list(dict.fromkeys(failures.read_text(encoding="utf-8").splitlines() if failures.exists() else []))
+    left, refused = _left()
     if applied is None:
-        return Failure(begun=False, why=why, left=_left())
+        return Failure(begun=False, why=why, left=left, refused=refused)
     code, output = applied
     if runner.setting("RECONCILER_REDACT") or _told_to_redact():
         # A traceback may quote anything.
         output = output.partition("Traceback (most recent call last)")[0]
-    return Failure(begun=True, code=code, why=why, output=output, left=_left())
+    return Failure(begun=True, code=code, why=why, output=output, left=left, refused=refused)
 
 
 def _applied() -> tuple[int | None, str] | None:
@@ -148,14 +149,14 @@ def _applied() -> tuple[int | None, str] | None:
     return content["code"], content["output"]
 
 
-def _left() -> str:
-    """The plan as of now, in Markdown; empty if there is none, or if it may not be shown.
+def _left() -> tuple[str, bool]:
+    """The plan as of now, in Markdown, and whether it is refused; no text if there is none, or it may not be shown.
 
     Without a plan of this run there is none now: the list may be one that is not to be read. If that plan was redacted
     otherwise than this step would, the user IDs in this one might be for nobody's eyes.
     """
     if not _planned() or _told_to_redact() != runner.setting("RECONCILER_REDACT"):
-        return ""
+        return "", False
     try:
         with runner.plain_output():
             done = subprocess.run(
@@ -164,8 +165,9 @@ def _left() -> str:
                 stdout=subprocess.PIPE, timeout=PLAN_TIMEOUT, check=False,
             )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
-        return ""
-    return _without_marker(done.stdout.decode(errors="replace"))
+        return "", False
+    text = _without_marker(done.stdout.decode(errors="replace"))
+    return text, done.returncode == 1 and not text.startswith(NO_PLAN)
 
 
 def _told_to_redact() -> str:

@@ -17,7 +17,7 @@ _OUTPUT: Final = 12_000  # units of the output of the apply: its end says what w
 _FAILURES: Final = 10  # sentences of the steps that failed
 _MAX_PATH: Final = 100  # characters
 _INTERRUPTED: Final = {130, 143}
-_CLOSES: Final = "The apply that works again closes this issue."
+_CLOSES: Final = "The next apply that works closes this issue."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Failure:
         why: why steps have failed, in their own words.
         output: the end of what the apply printed.
         left: the plan as of now, in Markdown; empty if there is none.
+        refused: whether no apply carries that plan out: the list is wrong, or a guardrail refuses it.
     """
 
     begun: bool
@@ -61,6 +62,7 @@ class Failure:
     why: Sequence[str] = ()
     output: str = ""
     left: str = ""
+    refused: bool = False
 
 
 def title(ban_list: str) -> str:
@@ -72,14 +74,15 @@ def failed(run: Run, failure: Failure) -> str:
     """What a run that has failed has to say, within what an issue or a comment may have."""
     parts = [run.marker, _opening(run, _headline(run, failure))]
     if run.found:
-        parts.append(f"The schedule found {_changes(run.found)} that had been merged, and never applied.")
+        parts.append(f"The schedule found {_changes(run.found)} that had been merged but never applied.")
     parts += [f"- {why}" for why in failure.why[:_FAILURES]]
     parts.append(f"**What to do:** {_advice(failure)} {_CLOSES}")
     if failure.output.strip():
         parts.append(f"The end of the output:\n\n{fenced(_end(failure.output, _OUTPUT)).rstrip()}")
     if not failure.left:
-        return "\n\n".join([*parts, "What is left could not be found out here. `reconciler plan` shows it.\n"])
-    return _with_plan([*parts, "**What is left:**"], failure.left)
+        return "\n\n".join([*parts, "This run could not find out what is left. `reconciler plan` shows it.\n"])
+    heading = "**What is wrong:**" if _stopped_by_list(failure) else "**What is left:**"
+    return _with_plan([*parts, heading], failure.left)
 
 
 def found(run: Run, plan: str) -> str:
@@ -90,12 +93,12 @@ def found(run: Run, plan: str) -> str:
         plan: what it found, in Markdown.
     """
     name = _code(run.ban_list)
-    headline = f"The schedule found {_changes(run.found)} in {name} that had been merged, and never applied."
+    headline = f"The schedule found {_changes(run.found)} in {name} that had been merged but never applied."
     parts = [
         run.marker,
-        _opening(run, headline, "has applied what it found, so nothing is left to do"),
-        "**What to do:** Find out why the run of the merge has not applied it. It may have failed or been cancelled, or"
-        " never have begun.",
+        _opening(run, headline, "applied what it found, so nothing is left to do"),
+        "**What to do:** Find out why the run of the merge did not apply it. It may have failed, been cancelled, or"
+        " never started.",
         "**What was found:**",
     ]
     return _with_plan(parts, plan)
@@ -103,13 +106,13 @@ def found(run: Run, plan: str) -> str:
 
 def works(run: Run) -> str:
     """What is said before the issue is closed."""
-    return f"{run.marker}\n\n**{_code(run.ban_list)} is applied.** [This run]({run.url}) has done what was left.\n"
+    return f"{run.marker}\n\n**{_code(run.ban_list)} is applied.** [This run]({run.url}) did what was left.\n"
 
 
 def _headline(run: Run, failure: Failure) -> str:
     name = _code(run.ban_list)
     if not failure.begun:
-        return f"Nothing in {name} was applied."
+        return f"Nothing new in {name} was applied."
     if failure.code is None:
         return f"The apply of {name} was stopped half-way."
     if failure.code in _INTERRUPTED:
@@ -124,15 +127,25 @@ def _advice(failure: Failure) -> str:
         return "Do what is said above, before the next apply."
     if failure.begun and (failure.code is None or failure.code in _INTERRUPTED):
         return "Run the job again. It goes on where this run stopped."
-    where = "The end of the output, below, says" if failure.begun else "The log of the run says"
+    if _stopped_by_list(failure):
+        return "Correct the list as it says below. The merge of that change applies it."
+    if failure.begun:
+        where = "The end of the output, below, says"
+    else:
+        where = "Above it says" if failure.why else "The log of the run says"
     return (
         f"{where} what went wrong. Put that right, and run the job again. That is always safe: what is done is"
         " recorded, and is not done twice."
     )
 
 
-def _opening(run: Run, headline: str, has: str = "has failed") -> str:
-    return f"**{headline}** [This run]({run.url}) {has}. {run.mentions}".rstrip()
+def _opening(run: Run, headline: str, did: str = "failed") -> str:
+    return f"**{headline}** [This run]({run.url}) {did}. {run.mentions}".rstrip()
+
+
+def _stopped_by_list(failure: Failure) -> bool:
+    """Whether the list itself is what has to change, and not what is around it."""
+    return failure.refused and not failure.begun and bool(failure.left)
 
 
 def _changes(number: int) -> str:

@@ -17,7 +17,7 @@ from reconciler.bans import room_name
 from reconciler.errors import Problem
 from reconciler.plan.change import DRIFT, Action, Change, Plan
 from reconciler.views import notices, overview, wording
-from reconciler.views.marker import marker
+from reconciler.views.marker import NO_PLAN, marker
 from reconciler.views.notices import Setting
 from reconciler.views.wording import count
 
@@ -110,7 +110,7 @@ def failed(error: str, ban_list: str) -> str:
         error: why.
         ban_list: the list that was to be planned.
     """
-    return marker(ban_list) + f"**There is no plan.** {_code(_cut(error, 2 * _MAX_MESSAGE))}\n"
+    return marker(ban_list) + f"{NO_PLAN} {_code(_cut(error, 2 * _MAX_MESSAGE))}\n"
 
 
 def _problem_row(problem: Problem) -> str:

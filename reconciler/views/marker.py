@@ -5,6 +5,9 @@ from pathlib import PurePath
 from typing import Final
 from urllib.parse import quote
 
+NO_PLAN: Final = "**There is no plan.**"
+"""How a comment begins, below that line, that has no plan to show and no problems of a list either."""
+
 _MAX_PATH: Final = 1000  # characters
 
 

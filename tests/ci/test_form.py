@@ -186,6 +186,7 @@ def test_a_ban_is_changed_and_lifted_only_if_that_is_asked_for(
     assert refused.code == 1
     assert "bans.yaml:6: zed is listed in lobby for good" in refused.summary
     assert "choose *change a ban* in the form" in refused.summary
+    assert "--update" not in refused.summary
     assert (api.requests, moderator.branches) == ([], ["main"])
 
     assert moderator.fill_in(reason="Threats", what="change a ban").code == 0
@@ -600,7 +601,7 @@ def test_a_pull_request_for_what_was_done_at_once_says_so(moderator: Moderator, 
     step = moderator.fill_in(now="true")
     assert "It was also asked for **at once**" in api.pulls[0]["body"]
     assert "the merge makes it last" in api.pulls[0]["body"]
-    assert "Whether it was done at once is said apart, on this page." in step.summary
+    assert "Below *At once*, this page says whether it was done at once." in step.summary
 
 
 # The command

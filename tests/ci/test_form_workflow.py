@@ -94,7 +94,7 @@ def test_if_the_pull_request_fails_what_was_done_at_once_is_said_all_the_same(
     assert (run.code, run.result("At once"), run.result("Pull request")) == (1, "succeeded", "failed"), run.log
     assert "**Banned at once.**" in run.summary
     assert "could not be pushed, so there is no pull request." in run.summary
-    assert "Whether anything was done at once is said apart, on this page; it ends by itself." in run.summary
+    assert "Below *At once*, this page says whether anything was done at once; that ends by itself." in run.summary
     assert not api.pulls
 
 

@@ -41,9 +41,7 @@ def test_a_failing_apply_opens_an_issue_and_a_working_one_closes_it(project: Pro
     [issue] = [issue for issue in project.server.issues if issue["author"] is BOT]
     assert issue["title"] == "Not applied: bans.yaml"
     assert issue["description"].startswith(f"{MARKER}\n")
-    opening = (
-        f"**Not everything in `bans.yaml` is applied.** [This run]({JOB_URL}) has failed. @alice @group/moderators\n"
-    )
+    opening = f"**Not everything in `bans.yaml` is applied.** [This run]({JOB_URL}) failed. @alice @group/moderators\n"
     assert opening in issue["description"]
     assert "Plan: 1 to ban" in issue["description"]
     assert "`yan`" in issue["description"]
@@ -75,7 +73,7 @@ def test_a_job_that_fails_before_the_apply_is_heard_of(project: Project, reposit
     repository.push("main", bans__yaml=banning("zed"))
     assert project.apply(AWS_TOKEN="", CI_COMMIT_BRANCH="gone").code == 1
     [issue] = project.server.issues
-    assert "**Nothing in `bans.yaml` was applied.**" in issue["description"]
+    assert "**Nothing new in `bans.yaml` was applied.**" in issue["description"]
     assert "\n- The branch cannot be fetched: RECONCILER_PUSH_TOKEN may have expired" in issue["description"]
 
 

@@ -114,3 +114,20 @@ def test_actions_of_others_are_pinned_and_permissions_are_given_one_by_one(path:
         assert used == "./" or re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", used)
     assert "\npermissions: {}\n" in text
     assert text.count("actions/checkout@") == text.count("persist-credentials: false")
+
+
+@pytest.mark.parametrize("folder", [".github/workflows", "docs/examples/github"])
+def test_each_step_that_may_show_user_ids_is_told_whether_to_hide_them(folder: str) -> None:
+    steps = [
+        step
+        for name in ("bans.yml", "ban.yml")
+        for job in yaml.safe_load((ROOT / folder / name).read_text())["jobs"].values()
+        for step in job["steps"]
+        if step.get("with", {}).get("command", "touched") != "touched"
+    ]
+    assert {step["with"]["command"] for step in steps} == {"plan", "apply", "report", "ban", "ban-now"}
+    for step in steps:
+        assert step["env"] == {
+            "RECONCILER_REDACT": "${{ vars.RECONCILER_REDACT }}",
+            "RECONCILER_REDACT_KEY": "${{ secrets.RECONCILER_REDACT_KEY }}",
+        }

@@ -19,6 +19,10 @@ from tests.ci.github import Github
 MARKER = "<!-- reconciler-apply: bans.yaml -->"
 RUN = "https://github.com/OWNER/REPOSITORY/actions/runs/42"
 NOT_CLOSED = "If an issue says that the list is not applied, it could not be closed"
+CORRECT = (
+    "Correct the list as it says below. The merge of that change applies it. The next apply that works closes this"
+    " issue."
+)
 SAFE = "That is always safe: what is done is recorded, and is not done twice."
 DENIED = "  - user_id: yan\n    rooms: [finals]\n    reason: Spam\n"
 REDACTED = {"RECONCILER_REDACT": "true", "RECONCILER_REDACT_KEY": "0123456789abcdef"}
@@ -78,10 +82,10 @@ def test_a_failure_opens_an_issue_that_says_what_is_left_and_what_to_do(job: Run
     lines = issue["body"].splitlines()
     assert lines[:3] == [MARKER, "<!-- run: 42-1 -->", ""]
     assert lines[3] == (
-        f"**Not everything in `bans.yaml` is applied.** [This run]({RUN}) has failed. @alice @OWNER/moderators"
+        f"**Not everything in `bans.yaml` is applied.** [This run]({RUN}) failed. @alice @OWNER/moderators"
     )
     assert (
-        f"Put that right, and run the job again. {SAFE} The apply that works again closes this issue." in issue["body"]
+        f"Put that right, and run the job again. {SAFE} The next apply that works closes this issue." in issue["body"]
     )
     output, left = issue["body"].split("**What is left:**")
     assert "Allow ivschat:DisconnectUser on it in their policy" in output
@@ -98,7 +102,7 @@ def test_the_next_failure_is_a_comment_that_mentions_them_again(job: Runner, api
     [issue] = api.issues
     [said] = api.said(issue)
     assert said.startswith("<!-- run: 43-1 -->\n\n**Not everything in `bans.yaml` is applied.** [This run](")
-    assert "actions/runs/43) has failed. @alice\n" in said
+    assert "actions/runs/43) failed. @alice\n" in said
     assert "`yan`" in said
     assert again.outputs["issue-url"] == issue["html_url"]
 
@@ -111,7 +115,7 @@ def test_an_apply_that_works_closes_it_and_says_by_what(job: Runner, api: Github
     assert (issue["state"], issue["state_reason"]) == ("closed", "completed")
     run = RUN.replace("42", "43")
     assert api.said(issue) == [
-        f"<!-- run: 43-1 -->\n\n**`bans.yaml` is applied.** [This run]({run}) has done what was left.\n"
+        f"<!-- run: 43-1 -->\n\n**`bans.yaml` is applied.** [This run]({run}) did what was left.\n"
     ]
     apply(job, banning("zed") + DENIED, GITHUB_RUN_ID="44")
     assert [issue["state"] for issue in api.issues] == ["closed", "open"]
@@ -186,7 +190,7 @@ def test_what_could_not_be_said_or_closed_is_done_by_the_next_apply(job: Runner,
     api.fails = ""
     apply(job, banning("zed"), GITHUB_RUN_ID="44")
     assert api.issues[0]["state"] == "closed"
-    assert "actions/runs/44) has done what was left." in api.said(api.issues[0])[-1]
+    assert "actions/runs/44) did what was left." in api.said(api.issues[0])[-1]
 
 
 def test_each_list_has_an_issue_of_its_own(job: Runner, api: Github) -> None:
@@ -208,26 +212,39 @@ def test_credentials_that_fail_are_told_by_the_last_step_of_the_job(job: Runner,
     (job.folder / "bans.yaml").write_text(banning("zed"))
     report(job, "failure", INPUT_NOTIFY="alice")
     [body] = bodies(api)
-    assert f"**Nothing in `bans.yaml` was applied.** [This run]({RUN}) has failed. @alice\n" in body
+    assert f"**Nothing new in `bans.yaml` was applied.** [This run]({RUN}) failed. @alice\n" in body
     assert (
         f"**What to do:** The log of the run says what went wrong. Put that right, and run the job again. {SAFE}"
         in body
     )
-    assert body.endswith("What is left could not be found out here. `reconciler plan` shows it.\n")
+    assert body.endswith("This run could not find out what is left. `reconciler plan` shows it.\n")
     assert "zed" not in body
 
 
 def test_a_list_that_is_wrong_is_told_with_its_problems(job: Runner, api: Github) -> None:
     apply(job, banning("zed").replace("reason:", "raeson:"))
     [body] = bodies(api)
-    assert "**Nothing in `bans.yaml` was applied.**" in body
+    assert "**Nothing new in `bans.yaml` was applied.**" in body
     assert "**The ban list has 1 problem.**" in body
     assert "raeson" in body
+    # The advice is what to do about a list, and not about credentials: the log says no more than this.
+    assert f"**What to do:** {CORRECT}\n\n**What is wrong:**\n\n**The ban list" in body
+    assert "What is left" not in body
 
 
 def test_a_plan_that_is_refused_is_told_with_what_it_takes(job: Runner, api: Github) -> None:
     apply(job, banning("zed", "yan") + "guardrails:\n  max_bans: 1\n")
-    assert "max_bans: 2" in bodies(api)[0]
+    [body] = bodies(api)
+    assert "max_bans: 2" in body
+    assert f"**What to do:** {CORRECT}\n\n**What is wrong:**\n\n" in body
+
+
+def test_a_state_that_is_damaged_is_no_fault_of_the_list(job: Runner, api: Github) -> None:
+    (job.folder / "bans.state.json").write_text("{")
+    apply(job, banning("zed"))
+    [body] = bodies(api)
+    assert "**What to do:** The log of the run says what went wrong." in body
+    assert "**What is left:**\n\n**There is no plan.** " in body
 
 
 def test_why_a_step_failed_is_told(job: Runner, api: Github) -> None:
@@ -237,6 +254,7 @@ def test_why_a_step_failed_is_told(job: Runner, api: Github) -> None:
     report(job, "failure")
     assert "\n- Only the branch can keep the state" not in bodies(api)[0]
     assert "\n- Only a branch can keep the state, and this run is not for one. Nothing was applied.\n" in bodies(api)[0]
+    assert "**What to do:** Above it says what went wrong. Put that right, and run the job again." in bodies(api)[0]
     assert "`zed`" in bodies(api)[0]
 
 
@@ -309,8 +327,8 @@ def test_a_schedule_that_applies_what_was_merged_says_so(job: Runner, api: Githu
     [issue] = api.issues
     assert (issue["state"], issue["state_reason"]) == ("closed", "completed")
     assert issue["body"].startswith(
-        f"{MARKER}\n<!-- run: 42-1 -->\n\n**The schedule found 2 changes in `bans.yaml` that had been merged, and never"
-        f" applied.** [This run]({RUN}) has applied what it found, so nothing is left to do. @alice\n"
+        f"{MARKER}\n<!-- run: 42-1 -->\n\n**The schedule found 2 changes in `bans.yaml` that had been merged but never"
+        f" applied.** [This run]({RUN}) applied what it found, so nothing is left to do. @alice\n"
     )
     assert "Plan: 2 to ban, 0 to update, 0 to lift." in issue["body"]
     assert not api.comments
@@ -321,7 +339,7 @@ def test_a_schedule_that_fails_to_apply_what_was_merged_says_both(job: Runner, a
     [issue] = api.issues
     assert issue["state"] == "open"
     assert "**Not everything in `bans.yaml` is applied.**" in issue["body"]
-    assert "The schedule found 2 changes that had been merged, and never applied." in issue["body"]
+    assert "The schedule found 2 changes that had been merged but never applied." in issue["body"]
 
 
 def test_a_schedule_closes_an_open_issue_and_opens_no_other(job: Runner, api: Github) -> None:
@@ -491,7 +509,7 @@ def test_what_is_no_name_is_told_in_the_log_and_is_in_no_issue(job: Runner, api:
         for number in range(2, len(NO_NAMES) + 2)
     ]
     [body] = bodies(api)
-    assert "has failed. @bob @OWNER/moderators\n" in body
+    assert "failed. @bob @OWNER/moderators\n" in body
 
 
 def test_a_name_that_is_none_is_told_before_it_is_needed(job: Runner, api: Github) -> None:
@@ -552,7 +570,7 @@ def test_a_step_that_is_not_told_to_redact_shows_no_plan(job: Runner, api: Githu
     report(job, "failure")
     [body] = bodies(api)
     assert "yan" not in body
-    assert "What is left could not be found out here." in body
+    assert "This run could not find out what is left." in body
 
 
 @pytest.mark.parametrize(("redacted", "told"), [("", REDACTED), ("true", {})])

@@ -572,6 +572,19 @@ def test_a_repository_with_a_list_alone_uses_the_action(actions: Actions, reposi
         assert f'"{name}": "{value}"' in applied.log
 
 
+def test_a_repository_with_a_list_alone_can_hide_user_ids_too(
+    actions: Actions, repository: Repository, api: Github
+) -> None:
+    actions.move_out()
+    actions.variables["RECONCILER_REDACT"] = "true"
+    actions.secrets["RECONCILER_REDACT_KEY"] = "0123456789abcdef"
+    repository.push("ban-somebody", bans__yaml=banning("somebody-0042"))
+    planned = actions.pull_request("ban-somebody")
+    assert planned.code == 0, planned.log
+    assert "`user-" in api.comments[0]["body"]
+    assert "somebody-0042" not in api.comments[0]["body"] + planned.log + planned.summary
+
+
 def test_a_repository_with_a_list_alone_keeps_its_state_on_s3(
     actions: Actions, repository: Repository, api: Github, s3_server: str
 ) -> None:

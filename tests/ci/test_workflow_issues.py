@@ -39,7 +39,7 @@ def test_a_failing_apply_opens_an_issue_and_a_working_one_closes_it(
     assert issue["title"] == "Not applied: bans.yaml"
     assert issue["body"].startswith(f"{MARKER}\n")
     assert "**Not everything in `bans.yaml` is applied.**" in issue["body"]
-    assert "has failed. @alice @OWNER/moderators\n" in issue["body"]
+    assert "failed. @alice @OWNER/moderators\n" in issue["body"]
     assert "Plan: 1 to ban" in issue["body"]
     assert "`yan`" in issue["body"]
     assert not api.comments
@@ -64,7 +64,7 @@ def test_credentials_that_fail_open_an_issue_too(actions: Actions, repository: R
     actions.variables["RECONCILER_ROLE_ARN"] = f"{ROLE}-that-fails"
     assert actions.push().code == 1
     [issue] = api.issues
-    assert "**Nothing in `bans.yaml` was applied.**" in issue["body"]
+    assert "**Nothing new in `bans.yaml` was applied.**" in issue["body"]
     assert "@alice @OWNER/moderators" in issue["body"]
     assert not actions.sandbox.requests
     actions.variables["RECONCILER_ROLE_ARN"] = ROLE
@@ -92,7 +92,7 @@ def test_a_schedule_that_applies_what_was_merged_says_so_once(
     assert actions.schedule().code == 0
     [issue] = api.issues
     assert issue["state"] == "closed"
-    assert "**The schedule found 1 change in `bans.yaml` that had been merged, and never applied.**" in issue["body"]
+    assert "**The schedule found 1 change in `bans.yaml` that had been merged but never applied.**" in issue["body"]
     assert actions.schedule().code == 0
     assert len(api.issues) == 1
 
@@ -118,7 +118,7 @@ def test_a_repository_with_a_list_alone_hears_of_it_even_if_nothing_is_installed
     actions.installed = False
     assert actions.push().code == 1
     [issue] = api.issues
-    assert "**Nothing in `bans.yaml` was applied.**" in issue["body"]
+    assert "**Nothing new in `bans.yaml` was applied.**" in issue["body"]
     assert "@alice @OWNER/moderators" in issue["body"]
     actions.installed = True
     assert actions.push().code == 1
@@ -126,7 +126,7 @@ def test_a_repository_with_a_list_alone_hears_of_it_even_if_nothing_is_installed
     assert len(api.said(issue)) == 1
     actions.variables["RECONCILER_ROLE_ARN"] = f"{ROLE}-that-fails"
     assert actions.push().code == 1
-    assert "**Nothing in `bans.yaml` was applied.**" in api.said(issue)[1]
+    assert "**Nothing new in `bans.yaml` was applied.**" in api.said(issue)[1]
 
 
 def test_a_failure_that_nobody_can_be_told_of_stays_a_failure(

@@ -197,6 +197,7 @@ def _about_roles(ban_list: Path, policies: Mapping[Path, bytes]) -> str:
     ask = _ASK.format(repository=github_repository(folder) or "OWNER/REPOSITORY")
     return (
         f'Let GitHub sign in to AWS. `reconciler init --aws-account ID --subject "$({ask})"` writes the trust policies.'
+        " docs/github.md of reconciler says what to do with them."
     )
 
 
@@ -204,7 +205,8 @@ def _make_roles(policies: Collection[Path]) -> str:
     names = listed([escape.terminal(str(path)) for path in policies])
     return (
         f"Make the role that applies, and for a state on S3 the one that plans, with the trust policies in {names}."
-        " docs/github.md says how."
+        " Set the repository's variable RECONCILER_ROLE_ARN, and RECONCILER_PLAN_ROLE_ARN for the one that plans, to"
+        " their ARNs. docs/github.md of reconciler says how."
     )
 
 
@@ -292,7 +294,6 @@ def _say(
         both = listed([escape.terminal(str(workflow)) for workflow in workflows])
         steps.append(
             f"In {both}, write the repository and the commit of reconciler in place of OWNER/REPOSITORY and the zeros."
-            " docs/github.md says how."
         )
         steps.append(roles or "")
         steps.append("Run `reconciler doctor`, which checks the rest. Then commit, and ban in pull requests.")
@@ -311,5 +312,5 @@ def _about_rooms(shown: str, rooms: int | None) -> str:
         f"Look through the {count(rooms, 'room')} in {shown}. Rename them as you like, and remove what is not needed."
     )
     if rooms > _MANY:
-        step += " For so many, `discover` may serve you better: docs/denylist.md tells about it."
+        step += " For so many, `discover` may serve you better: docs/denylist.md of reconciler tells about it."
     return step
