@@ -64,6 +64,16 @@ def test_at_once_the_user_is_disconnected_and_the_pull_request_is_opened(
     assert repository.commits() == ["Begin"]
 
 
+def test_the_form_installs_what_it_runs(actions: Actions, repository: Repository, api: Github) -> None:
+    actions.variables |= {"RECONCILER_NOW_ROLE_ARN": NOW, "RECONCILER_INSTALL": "true"}
+    actions.installed, actions.installable = False, True
+    run = fill_in(actions, now="true")
+    assert run.code == 0, run.log
+    assert (run.result("Pull request"), run.result("At once")) == ("succeeded", "succeeded")
+    assert [request.params["userId"] for request in actions.sandbox.requests] == ["zed"]
+    assert len(api.pulls) == 1
+
+
 def test_where_nobody_may_ban_at_once_the_run_fails_and_the_pull_request_is_there(
     actions: Actions, api: Github
 ) -> None:
