@@ -43,7 +43,7 @@ class Pulls:
     def find(self, branch: str) -> Opened | None:
         """The open pull request of a branch, if there is one. Raises ApiFailed."""
         found = self._api.call("GET", f"{self._path}?state=open&head={quote(f'{self._owner}:{branch}')}")
-        return _opened(found[0]) if found else None
+        return _opened(found) if found else None
 
     def open(self, branch: str, base: str, title: str, body: str) -> Opened:
         """Open one.
@@ -69,8 +69,10 @@ class Pulls:
             return found
 
 
-def _opened(pull: Json) -> Opened:
+def _opened(answer: Json) -> Opened:
+    """The pull request that was answered, or the first of several. Raises ApiFailed if it is none."""
     try:
+        pull = answer[0] if isinstance(answer, list) else answer
         return Opened(int(pull["number"]), pull["user"]["login"] == _BOT)
     except (KeyError, TypeError, ValueError) as error:
         raise ApiFailed("GitHub answers something else than a pull request") from error
