@@ -381,6 +381,21 @@ def test_user_ids_are_hidden_if_the_repository_wants_it_so(moderator: Moderator,
     )
 
 
+def test_a_change_that_git_does_not_see_is_no_success(
+    moderator: Moderator, repository: Repository, api: Github
+) -> None:
+    elsewhere = moderator.event.with_name("elsewhere.yaml")
+    elsewhere.write_text(banning())
+    (repository.clone / "bans.yaml").unlink()
+    (repository.clone / "bans.yaml").symlink_to(elsewhere)
+    repository.push("main")
+    step = moderator.fill_in()
+    assert step.code == 1
+    assert step.summary.startswith("**The change is in a file that git does not have, so there is no pull request.")
+    assert (api.requests, moderator.branches) == ([], ["main"])
+    assert moderator.fill_in().summary.startswith("**Nothing to change.**")
+
+
 # GitHub
 
 
