@@ -182,6 +182,11 @@ def test_no_workflow_hands_on_what_is_filled_in() -> None:
         assert "toJSON" not in text
         workflow = YAML(typ="safe").load(text)
         assert set(workflow["on"]) == {"workflow_dispatch"}
+        # Whatever the default branch is called: else the run is green, and nobody is banned at once.
+        assert (
+            workflow["jobs"]["at-once"]["if"]
+            == "inputs.now && github.ref_name == github.event.repository.default_branch"
+        )
         permissions = {name: job["permissions"] for name, job in workflow["jobs"].items()}
         assert permissions == {
             "at-once": {"contents": "read", "id-token": "write"},
