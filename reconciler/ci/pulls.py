@@ -4,13 +4,10 @@ What is sent and answered is in GitHub's "REST API endpoints for pull requests".
 """
 
 from dataclasses import dataclass
-from typing import Final
 from urllib.parse import quote
 
 from reconciler.ci import us
 from reconciler.ci.api import ApiFailed, Json
-
-_BOT: Final = "github-actions[bot]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +70,6 @@ def _opened(answer: Json) -> Opened:
     """The pull request that was answered, or the first of several. Raises ApiFailed if it is none."""
     try:
         pull = answer[0] if isinstance(answer, list) else answer
-        return Opened(int(pull["number"]), pull["user"]["login"] == _BOT)
+        return Opened(int(pull["number"]), pull["user"]["login"] == us.RUN_ON_GITHUB)
     except (KeyError, TypeError, ValueError) as error:
         raise ApiFailed("GitHub answers something else than a pull request") from error

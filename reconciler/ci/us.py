@@ -20,14 +20,22 @@ def github(url: str, token: str) -> Api:
     return Api("GitHub", url, headers)
 
 
-def on_github(api: Api) -> Callable[[Json], bool]:
+RUN_ON_GITHUB = "github-actions[bot]"
+"""Who the token of a run signs in."""
+
+
+def on_github(api: Api, login: str | None = None) -> Callable[[Json], bool]:
     """What tells whether an author is who the token signs in.
+
+    Args:
+        api: GitHub's API.
+        login: who that is, if it is known.
 
     Raises:
         ApiFailed: the API does not answer, so that what a person has made with this token would not be known again.
     """
     try:
-        login = str(api.call("GET", "user")["login"])
+        login = login or str(api.call("GET", "user")["login"])
     except KeyError:
         return _is_bot
     except ApiFailed as failure:

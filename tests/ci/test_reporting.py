@@ -392,6 +392,16 @@ def test_an_issue_of_a_person_with_our_marker_is_left_alone(job: Runner, api: Gi
     assert not api.said(theirs)
 
 
+def test_an_issue_of_another_bot_with_our_marker_is_left_alone(job: Runner, api: Github) -> None:
+    theirs = api.add_issue(f"{MARKER}\nfrom a bot", login="dependabot[bot]")
+    apply(job, banning("zed") + DENIED, TOKEN_OF_RUN="true")
+    apply(job, banning("zed"), GITHUB_RUN_ID="43", TOKEN_OF_RUN="true")
+    assert [issue["state"] for issue in api.issues if issue is not theirs] == ["closed"]
+    assert theirs["state"] == "open"
+    assert not api.said(theirs)
+    assert "GET /user" not in api.requests
+
+
 def test_a_pull_request_with_our_marker_is_left_alone(job: Runner, api: Github) -> None:
     theirs = api.add_issue(f"{MARKER}\nfrom a bot", login="other[bot]", pull=True)
     apply(job, banning("zed") + DENIED)
