@@ -29,6 +29,8 @@ class ProvisionalDenylist(Denylist):
         self._publisher = publisher
         self._lasts = lasts
         self._now = now
+        self.held: dict[BanKey, datetime] = {}
+        """What has been published here, and until when it holds."""
 
     @property
     @override
@@ -46,7 +48,9 @@ class ProvisionalDenylist(Denylist):
         """Add provisional entries, which end no later than their bans. Returns those that failed."""
         latest = self._now() + self._lasts
         ends = {key: latest if end is None else min(end, latest) for key, end in entries.items()}
-        return self._publisher.put_provisional(ends)
+        failed = self._publisher.put_provisional(ends)
+        self.held |= {key: end for key, end in ends.items() if key not in failed}
+        return failed
 
     @override
     def standing(self, state: State, /, *, complete: bool) -> Published:

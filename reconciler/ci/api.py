@@ -4,16 +4,17 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from http.client import HTTPException
-from typing import Any, TypeAlias
+from http.client import HTTPException, HTTPMessage
+from typing import IO, Any, TypeAlias
 from urllib.error import HTTPError
-from urllib.parse import urlencode
-from urllib.request import Request, urlopen
+from urllib.parse import urlencode, urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 PAGE = 100
 PAGES = 500
 ATTEMPTS = 3
 TIMEOUT = 30  # seconds
+MAX_ANSWER = 64 * 2**20  # bytes; a page of 100 issues, as long as they may be, takes less than half of that
 
 Json: TypeAlias = Any
 """What an API answers."""
@@ -29,6 +30,23 @@ class ApiFailed(Exception):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class _SameServer(HTTPRedirectHandler):
+    """Follows where an API has moved something, and takes the token to no other server.
+
+    What changes something is not sent again: `urllib` would make a GET of it, which looks like success.
+    """
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        if req.get_method() == "GET" and urlsplit(newurl)[:2] == urlsplit(req.full_url)[:2]:
+            return super().redirect_request(req, fp, code, msg, headers, newurl)
+        return None
+
+
+_OPENER = build_opener(_SameServer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +111,17 @@ class Api:
         attempt = 1
         while True:
             try:
-                with urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
-                    return json.load(answer), answer.headers.get("Link", "")
+                with _OPENER.open(request, timeout=TIMEOUT) as answer:
+                    answered = answer.read(MAX_ANSWER + 1)
+                    if len(answered) > MAX_ANSWER:
+                        raise ApiFailed(f"{self.name} answers more than {MAX_ANSWER // 2**20} MiB")
+                    return json.loads(answered), answer.headers.get("Link", "")
             except HTTPError as error:
                 error.close()
                 failure = ApiFailed(f"{self.name} answers {error.code}", error.code)
                 if error.code < 500:
                     raise failure from error
-            except (OSError, HTTPException, ValueError) as error:
+            except (OSError, HTTPException, ValueError, RecursionError) as error:
                 failure = ApiFailed(f"{self.name} cannot be reached ({type(error).__name__})")
             # A POST may have been carried out although no answer came, and a second comment would stay.
             if method == "POST" or attempt == ATTEMPTS:

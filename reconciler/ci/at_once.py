@@ -8,8 +8,14 @@ from reconciler.ci.form import LIFT, filled_in
 from reconciler.ci.github import Github
 from reconciler.ci.proposing import default_branch, environment_for, refused
 
-_DONE: Final = re.compile(r"(?P<user>[^\s+@-].* was disconnected at .*)|That holds until (?P<until>[0-9: -]+UTC)\..*")
+_DONE: Final = re.compile(
+    r"(?P<user>[^\s+@-].* was disconnected at .*)|(?P<more>… and [0-9,]+ more bans?)"
+    r"|(?P<held>The denylist has [0-9,]+ bans? all the same, .*)|That holds until (?P<until>[0-9: -]+UTC)\..*"
+)
 _ONLY_A_KICK: Final = "this is only a kick"
+_UNKNOWN: Final = "It is not known what was done at once: the command was stopped."
+_STOPPED: Final = 128
+_NOT_STARTED: Final = " not started. Run the same command again."
 _TAKEN_BACK: Final = "The denylist holds no provisional ban of them any more."
 
 
@@ -31,9 +37,12 @@ def at_once() -> int:
     runner.output(exit_code=done.code)
     lines = [match for line in done.out.splitlines() if (match := _DONE.fullmatch(line))]
     users = [match["user"] for match in lines if match["user"]]
+    shown = [match[0] for match in lines if not match["until"]]
     until = next((match["until"] for match in lines if match["until"]), None)
-    if done.code and not users:
-        return refused(form, done, "Nothing was done at once.")
+    if done.code and (form.what == LIFT or not shown):
+        # Whoever is killed says nothing of what was done by then.
+        unknown = done.code > _STOPPED and _NOT_STARTED not in done.err
+        return refused(form, done, _UNKNOWN if unknown else "Nothing was done at once.")
     if form.what == LIFT:
         runner.summarise(f"**Done at once.** {_TAKEN_BACK}\n")
         return 0
@@ -41,8 +50,10 @@ def at_once() -> int:
     again = "Start this job again with *Re-run failed jobs*.\n\n" if done.code else ""
     if done.code:
         runner.annotate("error", f"{headline} The page of the run says what was, and what to do.")
-    shown = runner.fenced("\n".join(users)[: calling.SHOWN])
-    runner.summarise(f"**{headline}** {_holds(until, done)}\n\n{shown}\n{again}{done.said}")
+    holds = f" {_holds(until, done)}" if users else ""
+    runner.summarise(
+        f"**{headline}**{holds}\n\n{runner.fenced(chr(10).join(shown)[: calling.SHOWN])}\n{again}{done.said}"
+    )
     return done.code
 
 

@@ -24,6 +24,8 @@ _FOR_GOOD: Final = "for good"
 _EVERY_ROOM: Final = {"all": "--all", "everywhere": "--everywhere"}
 _DURATION: Final = re.compile(r"(\d+) (minute|hour|day|week)s?", re.ASCII)
 _BETWEEN: Final = re.compile(r"[\s,]+")
+# Commas of other scripts, which keyboards of phones have: nobody can tell whether one is part of a user ID.
+_OTHER_COMMA: Final = re.compile("[\uff0c\u3001\u060c]")
 _TITLES: Final = {BAN: "Ban {}", CHANGE: "Change the bans of {}", LIFT: "Lift the bans of {}"}
 
 
@@ -100,6 +102,13 @@ def filled_in(event: Mapping[str, Any]) -> Form:
     users = _several(inputs, "users", "A user ID")
     if not users:
         raise StepFailed("No user is named. Write at least one user ID.")
+    if any(_OTHER_COMMA.search(user) for user in users):
+        raise StepFailed("A user ID has a comma of another script in it. Write a space or a plain comma between users.")
+    if any(len(user) > 1 and user.startswith('"') and not user.endswith('"') for user in users):
+        raise StepFailed(
+            "A form cannot name a user whose ID has a space or a comma in it: quotes do not keep it together. Use"
+            " `reconciler ban`, or the file itself."
+        )
     if len(users) > MAX_USERS:
         raise StepFailed(
             f"There are {len(users):,} users, and a form takes {MAX_USERS}. Use several, or ban from a table as"

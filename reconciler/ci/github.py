@@ -13,6 +13,7 @@ from typing import Any
 from reconciler.ci.comments import Comments, GithubComments
 from reconciler.ci.issues import GithubIssues, Issues
 from reconciler.ci.platform import Platform, Server, StepFailed, Target, Words, setting
+from reconciler.ci.us import RUN_ON_GITHUB
 
 # Characters: a step may write 1 MiB of summary, and GitHub drops a longer one as a whole.
 SUMMARY_LIMIT = 900_000
@@ -98,7 +99,8 @@ class Github(Platform):
     def issues(self) -> Issues | None:
         if setting("INPUT_ISSUE") != "true":
             return None
-        return GithubIssues(setting("GITHUB_API_URL"), setting("GITHUB_REPOSITORY"), setting("GITHUB_TOKEN"))
+        login = RUN_ON_GITHUB if setting("TOKEN_OF_RUN") == "true" else None
+        return GithubIssues(setting("GITHUB_API_URL"), setting("GITHUB_REPOSITORY"), setting("GITHUB_TOKEN"), login)
 
     @property
     def scheduled(self) -> bool:

@@ -100,6 +100,7 @@ class GithubIssues(Issues):
         url: the address of GitHub's API.
         repository: `OWNER/REPOSITORY`.
         token: a token that may read and write issues.
+        login: whom it signs in, if that is known; else any bot is taken for us if a bot's token cannot tell.
     """
 
     _body = "body"
@@ -109,12 +110,13 @@ class GithubIssues(Issues):
     _comments = "comments"
     _closed: ClassVar = {"state": "closed", "state_reason": "completed"}
 
-    def __init__(self, url: str, repository: str, token: str) -> None:
+    def __init__(self, url: str, repository: str, token: str, login: str | None = None) -> None:
         self._api = us.github(url, token)
+        self._login = login
         self._path = f"repos/{repository}/issues"
 
     def _ours(self) -> Iterator[Json]:
-        is_ours = us.on_github(self._api)
+        is_ours = us.on_github(self._api, self._login)
         for told in self._api.listed(self._path, pages=PAGES, state="open", sort="updated", direction="desc"):
             if "pull_request" not in told and is_ours(told.get("user")):  # the API lists pull requests too
                 yield told

@@ -2,6 +2,7 @@
 
 import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 from secrets import SystemRandom
 
@@ -78,8 +79,10 @@ def _pushed(repository: Repository, state: str, branch: str) -> bool:
         if repository.push(branch):
             return True
         time.sleep(_CHANCE.uniform(*PAUSE))
-        repository.fetch(branch)
-        before, tip = tip, repository.must("rev-parse", "FETCH_HEAD")
+        before = tip
+        with suppress(runner.StepFailed):  # the server may be back in a moment; if not, the state is put aside
+            repository.fetch(branch)
+            tip = repository.must("rev-parse", "FETCH_HEAD")
         unmoved = unmoved + 1 if tip == before else 0
         if unmoved == REFUSALS:
             break

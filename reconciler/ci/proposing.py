@@ -18,6 +18,8 @@ NOT_ALLOWED: Final = 403
 
 _UPDATE: Final = " To change them, give --update."  # a form has another way
 
+# What a command says of a file that it has written.
+_CHANGED: Final = re.compile(r"^\+\+\+ .* \(changed\)$", re.MULTILINE)
 # A login, that of a managed user (`login_company`) or of a bot. (GitHub, "Username considerations for external
 # authentication".)
 _LOGIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}(?:\[bot\])?")
@@ -32,7 +34,7 @@ def propose() -> int:
         1 if the list cannot be changed like this, or the branch is there and nobody could be told of it.
 
     Raises:
-        StepFailed: the form cannot be understood, or the branch cannot be pushed.
+        StepFailed: the form cannot be understood, git does not have the list, or the branch cannot be pushed.
     """
     github = Github()
     form, base = filled_in(github.event), default_branch(github)
@@ -42,6 +44,11 @@ def propose() -> int:
         return refused(form, done, "Nothing was changed, and there is no pull request.")
     repository = Repository(github)
     if not repository.must("status", "--porcelain", "--untracked-files=no"):
+        if _CHANGED.search(done.out):
+            raise StepFailed(
+                "The change is in a file that git does not have, so there is no pull request. Put the file itself into"
+                " the repository: a symbolic link leads out of it, or .gitignore names it."
+            )
         runner.summarise(f"**Nothing to change.** There is no pull request.\n\n{_first_lines(done.out)}")
         return 0
     message = f"{form.title}\n\n{github.run_url}"

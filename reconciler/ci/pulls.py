@@ -4,13 +4,10 @@ What is sent and answered is in GitHub's "REST API endpoints for pull requests".
 """
 
 from dataclasses import dataclass
-from typing import Final
 from urllib.parse import quote
 
 from reconciler.ci import us
 from reconciler.ci.api import ApiFailed, Json
-
-_BOT: Final = "github-actions[bot]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ class Pulls:
     def find(self, branch: str) -> Opened | None:
         """The open pull request of a branch, if there is one. Raises ApiFailed."""
         found = self._api.call("GET", f"{self._path}?state=open&head={quote(f'{self._owner}:{branch}')}")
-        return _opened(found[0]) if found else None
+        return _opened(found) if found else None
 
     def open(self, branch: str, base: str, title: str, body: str) -> Opened:
         """Open one.
@@ -69,8 +66,10 @@ class Pulls:
             return found
 
 
-def _opened(pull: Json) -> Opened:
+def _opened(answer: Json) -> Opened:
+    """The pull request that was answered, or the first of several. Raises ApiFailed if it is none."""
     try:
-        return Opened(int(pull["number"]), pull["user"]["login"] == _BOT)
+        pull = answer[0] if isinstance(answer, list) else answer
+        return Opened(int(pull["number"]), pull["user"]["login"] == us.RUN_ON_GITHUB)
     except (KeyError, TypeError, ValueError) as error:
         raise ApiFailed("GitHub answers something else than a pull request") from error

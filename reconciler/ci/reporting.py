@@ -97,7 +97,8 @@ def _failed(issues: Issues, run: Run) -> None:
 
 def _works(issues: Issues, run: Run) -> None:
     """Close the issue, if there is one. Say it in one if a schedule had to apply what was merged. Raises ApiFailed."""
-    if _applied() is None:
+    applied = _applied()
+    if applied is None or applied[0] != 0:  # a job may let an apply fail, and end well all the same
         return
     first_line = marker(run.ban_list, "apply")
     open_ones = issues.found(first_line.rstrip("\n"))
@@ -107,7 +108,8 @@ def _works(issues: Issues, run: Run) -> None:
         issues.close(issue)
     run = _with_found(run)
     if run.found and not open_ones:
-        made = issues.open(telling.title(run.ban_list), first_line + telling.found(run, _without_marker(_planned())))
+        plan = _without_marker(_planned()) if _redacts_as_planned() else ""
+        made = issues.open(telling.title(run.ban_list), first_line + telling.found(run, plan))
         runner.output(issue_url=made.page)
         issues.close(made)
 
@@ -132,6 +134,8 @@ def _failure() -> Failure:
     if applied is None:
         return Failure(begun=False, why=why, left=left, refused=refused)
     code, output = applied
+    if runner.setting("RECONCILER_REDACT") and not _redacts_as_planned():
+        output = ""  # it may name users whom this step is told to hide
     if runner.setting("RECONCILER_REDACT") or _told_to_redact():
         # A traceback may quote anything.
         output = output.partition("Traceback (most recent call last)")[0]
@@ -155,7 +159,7 @@ def _left() -> tuple[str, bool]:
     Without a plan of this run there is none now: the list may be one that is not to be read. If that plan was redacted
     otherwise than this step would, the user IDs in this one might be for nobody's eyes.
     """
-    if not _planned() or _told_to_redact() != runner.setting("RECONCILER_REDACT"):
+    if not _planned() or not _redacts_as_planned():
         return "", False
     try:
         with runner.plain_output():
@@ -176,6 +180,11 @@ def _told_to_redact() -> str:
         return runner.scratch(planning.REDACTED).read_text(encoding="utf-8")
     except FileNotFoundError:
         return ""
+
+
+def _redacts_as_planned() -> bool:
+    """Whether this step is told of redaction what the step that planned was told, and with it the one that applied."""
+    return _told_to_redact() == runner.setting("RECONCILER_REDACT")
 
 
 def _planned() -> str:

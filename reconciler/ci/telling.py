@@ -11,7 +11,7 @@ from urllib.parse import quote
 from reconciler import escape
 from reconciler.ci.runner import fenced
 
-LIMIT: Final = 65_000  # UTF-16 units: GitHub takes 65,536 characters
+LIMIT: Final = 64_000  # UTF-16 units: GitHub takes 65,536 characters, and a marker of up to 1,028 comes before it
 
 _OUTPUT: Final = 12_000  # units of the output of the apply: its end says what went wrong, and what to do about it
 _FAILURES: Final = 10  # sentences of the steps that failed
@@ -101,7 +101,7 @@ def found(run: Run, plan: str) -> str:
         " never started.",
         "**What was found:**",
     ]
-    return _with_plan(parts, plan)
+    return _with_plan(parts, plan or "The log of the run has it.\n")
 
 
 def works(run: Run) -> str:
@@ -129,7 +129,7 @@ def _advice(failure: Failure) -> str:
         return "Run the job again. It goes on where this run stopped."
     if _stopped_by_list(failure):
         return "Correct the list as it says below. The merge of that change applies it."
-    if failure.begun:
+    if failure.begun and failure.output.strip():
         where = "The end of the output, below, says"
     else:
         where = "Above it says" if failure.why else "The log of the run says"

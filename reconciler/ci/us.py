@@ -20,14 +20,34 @@ def github(url: str, token: str) -> Api:
     return Api("GitHub", url, headers)
 
 
-def on_github(api: Api) -> Callable[[Json], bool]:
-    """What tells whether an author is who the token signs in."""
+RUN_ON_GITHUB = "github-actions[bot]"
+"""Who the token of a run signs in."""
+
+
+def on_github(api: Api, login: str | None = None) -> Callable[[Json], bool]:
+    """What tells whether an author is who the token signs in.
+
+    Args:
+        api: GitHub's API.
+        login: who that is, if it is known.
+
+    Raises:
+        ApiFailed: the API does not answer, so that what a person has made with this token would not be known again.
+    """
     try:
-        login = str(api.call("GET", "user")["login"])
-    except (ApiFailed, KeyError):
+        login = login or str(api.call("GET", "user")["login"])
+    except KeyError:
+        return _is_bot
+    except ApiFailed as failure:
         # A token of the run or of an app comments as a bot, and cannot ask whose it is.
-        return lambda author: bool(author) and author.get("type") == "Bot"
+        if failure.status is None or failure.status >= 500:
+            raise
+        return _is_bot
     return lambda author: bool(author) and author.get("login") == login
+
+
+def _is_bot(author: Json) -> bool:
+    return bool(author) and author.get("type") == "Bot"
 
 
 def gitlab(url: str, token: str) -> Api:

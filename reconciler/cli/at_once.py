@@ -204,6 +204,13 @@ class BanningNow:
         if settings is None or self._denylist is None:
             console.diagnostic(_ONLY_A_KICK)
             return
+        held = self._denylist.held
+        if only_held := held.keys() - {outcome.change.key for outcome in done}:
+            latest = wording.time(max(held[key] for key in only_held).replace(microsecond=0))
+            console.say(
+                f"The denylist has {count(len(only_held), 'ban')} all the same, until {latest} at the latest: whoever"
+                " leaves cannot come back.\n"
+            )
         until = began.replace(microsecond=0) + self._lasts
         if any(each.change.after is not None and each.change.after.in_force(until) for each in done):
             console.say(f"That holds until {wording.time(until)}. For longer, have the change reviewed and applied.\n")

@@ -1,9 +1,11 @@
 """The steps of the form, one by one: whatever is filled in, and what becomes of it."""
 
 import json
+import os
 import re
 import shutil
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -307,6 +309,11 @@ def test_what_cannot_be_done_is_said_on_the_page_and_changes_nothing(
         ({"room": ""}, "No room is named."),
         ({"what": "$(touch pwned)"}, "`what` is none of"),
         ({"users": "zed\0"}, "What `users` says is no text."),
+        ({"users": 'zed "amy bob"'}, "A form cannot name a user whose ID has a space or a comma in it"),
+        ({"users": '"amy,bob"'}, "A form cannot name a user whose ID has a space or a comma in it"),
+        ({"users": "zed\uff0camy"}, "A user ID has a comma of another script in it."),
+        ({"users": "zed\u3001amy"}, "A user ID has a comma of another script in it."),
+        ({"users": "zed\u060c amy"}, "A user ID has a comma of another script in it."),
         ({"users": "\ud800"}, "What `users` says is no text."),
         ({"reason": "\udc80"}, "What `reason` says is no text."),
         ({"users": ["zed"]}, "What `users` says is no text."),
@@ -372,6 +379,21 @@ def test_user_ids_are_hidden_if_the_repository_wants_it_so(moderator: Moderator,
     assert "somebody-0042" not in "".join(
         [api.pulls[0]["body"], *(each.log + each.summary for each in (step, refused))]
     )
+
+
+def test_a_change_that_git_does_not_see_is_no_success(
+    moderator: Moderator, repository: Repository, api: Github
+) -> None:
+    elsewhere = moderator.event.with_name("elsewhere.yaml")
+    elsewhere.write_text(banning())
+    (repository.clone / "bans.yaml").unlink()
+    (repository.clone / "bans.yaml").symlink_to(elsewhere)
+    repository.push("main")
+    step = moderator.fill_in()
+    assert step.code == 1
+    assert step.summary.startswith("**The change is in a file that git does not have, so there is no pull request.")
+    assert (api.requests, moderator.branches) == ([], ["main"])
+    assert moderator.fill_in().summary.startswith("**Nothing to change.**")
 
 
 # GitHub
@@ -584,6 +606,43 @@ def test_at_once_in_part_says_what_was_done_and_fails(at_once: Moderator, sandbo
     assert "finals/zed: " in step.summary
     assert "Start this job again with *Re-run failed jobs*." in step.summary
     assert "Not all of it was done at once. The page of the run says" in step.log
+
+
+def test_a_user_who_is_in_the_denylist_alone_is_not_said_to_be_left_alone(
+    at_once: Moderator, sandbox: Sandbox, repository: Repository
+) -> None:
+    denylist = at_once.event.with_name("denied.json")
+    repository.push("main", bans__yaml=f"{banning('old')}{published_in(denylist, settle_after=1)}")
+    at_once.fill_in(now="true", room="nope")  # for the checkout
+    assert [at_once.runner.run(step).code for step in ("plan", "apply")] == [0, 0]
+    step = at_once.fill_in("at-once", now="true", room="finals")
+    assert step.code == 1
+    assert '"zed"' in denylist.read_text()
+    assert re.match(
+        r"\*\*Not all of it was done at once\.\*\*\n\n```text\nThe denylist has 1 ban all the same, until"
+        r" \d{4}-\d\d-\d\d \d\d:\d\d:?\d* UTC at the latest: whoever leaves cannot come back\.\n```\n",
+        step.summary,
+    ), step.summary
+    assert "finals/zed: " in step.summary
+
+
+def test_of_many_users_who_were_banned_at_once_the_page_says_how_many(at_once: Moderator, sandbox: Sandbox) -> None:
+    step = at_once.fill_in("at-once", now="true", users=" ".join(f"user-{number}" for number in range(23)))
+    assert step.code == 0, step.log
+    assert step.summary.count(" was disconnected at ") == 20
+    assert "\n… and 3 more bans\n```\n" in step.summary
+
+
+def test_at_once_that_is_killed_does_not_say_that_nothing_was_done(at_once: Moderator) -> None:
+    killed = at_once.event.parent / "programs" / "reconciler"
+    killed.parent.mkdir()
+    ours = f'[ "$1" = ci ] && exec "{sys.executable}" -m reconciler "$@"'
+    killed.write_text(f"#!/bin/sh\n{ours}\necho warning >&2\nkill -9 $$\n")
+    killed.chmod(0o755)
+    at_once.runner.variables["PATH"] = f"{killed.parent}{os.pathsep}{os.environ['PATH']}"
+    step = at_once.fill_in("at-once", now="true")
+    assert step.code == 1
+    assert step.summary.startswith("**It is not known what was done at once: the command was stopped.**")
 
 
 def test_at_once_with_bad_input_or_without_credentials_disconnects_nobody(at_once: Moderator, sandbox: Sandbox) -> None:

@@ -64,6 +64,16 @@ def test_at_once_the_user_is_disconnected_and_the_pull_request_is_opened(
     assert repository.commits() == ["Begin"]
 
 
+def test_the_form_installs_what_it_runs(actions: Actions, repository: Repository, api: Github) -> None:
+    actions.variables |= {"RECONCILER_NOW_ROLE_ARN": NOW, "RECONCILER_INSTALL": "true"}
+    actions.installed, actions.installable = False, True
+    run = fill_in(actions, now="true")
+    assert run.code == 0, run.log
+    assert (run.result("Pull request"), run.result("At once")) == ("succeeded", "succeeded")
+    assert [request.params["userId"] for request in actions.sandbox.requests] == ["zed"]
+    assert len(api.pulls) == 1
+
+
 def test_where_nobody_may_ban_at_once_the_run_fails_and_the_pull_request_is_there(
     actions: Actions, api: Github
 ) -> None:
@@ -172,6 +182,11 @@ def test_no_workflow_hands_on_what_is_filled_in() -> None:
         assert "toJSON" not in text
         workflow = YAML(typ="safe").load(text)
         assert set(workflow["on"]) == {"workflow_dispatch"}
+        # Whatever the default branch is called: else the run is green, and nobody is banned at once.
+        assert (
+            workflow["jobs"]["at-once"]["if"]
+            == "inputs.now && github.ref_name == github.event.repository.default_branch"
+        )
         permissions = {name: job["permissions"] for name, job in workflow["jobs"].items()}
         assert permissions == {
             "at-once": {"contents": "read", "id-token": "write"},

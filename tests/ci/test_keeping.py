@@ -1,6 +1,9 @@
 """States of many lists in one repository, which are pushed to the same branch at the same time."""
 
 import json
+import os
+import shutil
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -8,6 +11,17 @@ from tests.ci.conftest import Repository, Runner, git
 from tests.ci.github import Github
 
 LISTS = 12
+# For so many calls, the server does not answer.
+AWAY = """\
+#!/bin/sh
+case $1 in
+  push | fetch)
+    count=$(cat {count})
+    echo $((count - 1)) > {count}
+    [ $count -le 0 ] || exit 1 ;;
+esac
+exec {git} "$@"
+"""
 # Before the server takes a push to main, so many others get ahead of it.
 FASTER = """\
 #!/bin/sh
@@ -59,3 +73,22 @@ def test_whoever_is_always_a_little_late_is_in_time_after_all_others(
     kept = runner.run("keep")
     assert kept.code == 0, kept.log
     assert repository.commits() == ["Record what was applied", *["Faster"] * others, "Begin"]
+
+
+def test_a_server_that_is_away_for_a_moment_loses_no_state(tmp_path: Path, repository: Repository, api: Github) -> None:
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "git").write_text(AWAY.format(count=tmp_path / "away", git=shutil.which("git")))
+    (programs / "git").chmod(0o755)
+    path = os.pathsep.join([str(programs), str(Path(sys.executable).parent), os.environ["PATH"]])
+    [runner] = lists(1, tmp_path, repository, api)
+    (tmp_path / "away").write_text("4\n")
+    kept = runner.run("keep", PATH=path)
+    assert kept.code == 0, kept.log
+    assert repository.commits() == ["Record what was applied", "Begin"]
+
+    (runner.folder / "0.json").write_text("another state")
+    (tmp_path / "away").write_text("6\n")
+    put_aside = runner.run("keep", PATH=path)
+    assert put_aside.code == 1
+    assert "It is on the branch reconciler-state-0-1-" in put_aside.log

@@ -141,6 +141,15 @@ def test_two_calls_in_one_job_make_one_message(job: Runner, api: Github) -> None
     assert len(api.said(api.issues[0])) == 1
 
 
+def test_an_apply_that_may_fail_closes_nothing_where_its_job_ends_well(job: Runner, api: Github) -> None:
+    apply(job, banning("zed") + DENIED)
+    begin(job)
+    for step in ("plan", "apply"):
+        job.run(step)
+    report(job, "success", GITHUB_RUN_ID="43")
+    assert [issue["state"] for issue in api.issues] == ["open"]
+
+
 def test_a_second_apply_in_the_same_job_speaks_for_itself(job: Runner, api: Github) -> None:
     apply(job, banning("zed") + DENIED)
     (job.folder / "bans.yaml").write_text(banning("zed"))
@@ -383,6 +392,16 @@ def test_an_issue_of_a_person_with_our_marker_is_left_alone(job: Runner, api: Gi
     assert not api.said(theirs)
 
 
+def test_an_issue_of_another_bot_with_our_marker_is_left_alone(job: Runner, api: Github) -> None:
+    theirs = api.add_issue(f"{MARKER}\nfrom a bot", login="dependabot[bot]")
+    apply(job, banning("zed") + DENIED, TOKEN_OF_RUN="true")
+    apply(job, banning("zed"), GITHUB_RUN_ID="43", TOKEN_OF_RUN="true")
+    assert [issue["state"] for issue in api.issues if issue is not theirs] == ["closed"]
+    assert theirs["state"] == "open"
+    assert not api.said(theirs)
+    assert "GET /user" not in api.requests
+
+
 def test_a_pull_request_with_our_marker_is_left_alone(job: Runner, api: Github) -> None:
     theirs = api.add_issue(f"{MARKER}\nfrom a bot", login="other[bot]", pull=True)
     apply(job, banning("zed") + DENIED)
@@ -406,6 +425,16 @@ def test_a_token_of_a_person_takes_that_person_s_issue(job: Runner, api: Github)
     apply(job, banning("zed"), GITHUB_RUN_ID="43")
     assert [issue["state"] for issue in api.issues if issue is not other] == ["closed"]
     assert other["state"] == "open"
+
+
+def test_a_github_that_cannot_say_whose_the_token_is_makes_no_second_issue(job: Runner, api: Github) -> None:
+    api.login = "moderator"
+    apply(job, banning("zed") + DENIED)
+    api.failures = [502, 502, 502]
+    told = apply(job, banning("zed") + DENIED, GITHUB_RUN_ID="43")
+    assert "No issue tells of this run: GitHub answers 502." in told.log
+    report(job, "failure", GITHUB_RUN_ID="43")  # the last step of the job
+    assert (len(api.issues), len(api.said(api.issues[0]))) == (1, 1)
 
 
 def test_the_issue_is_found_behind_300_others(job: Runner, api: Github) -> None:
@@ -579,8 +608,18 @@ def test_a_traceback_is_left_out_if_user_ids_are(job: Runner, api: Github, redac
     job.hand_on("applied.json", json.dumps({"code": 1, "output": output}))
     job.hand_on("redacted", redacted)
     report(job, "failure", **told)
-    assert "Begun." in bodies(api)[0]
+    assert ("Begun." in bodies(api)[0]) == bool(redacted)  # else the rest may name somebody too
     assert "yan" not in bodies(api)[0]
+
+
+def test_what_a_schedule_has_found_is_redacted_as_this_step_is_told(job: Runner, api: Github) -> None:
+    (job.folder / "bans.yaml").write_text(banning("somebody-0042"))
+    for step in ("plan", "apply"):
+        job.run(step)
+    report(job, "success", GITHUB_EVENT_NAME="schedule", **REDACTED)
+    [body] = bodies(api)
+    assert "somebody-0042" not in body
+    assert body.endswith("**What was found:**\n\nThe log of the run has it.\n")
 
 
 def test_a_list_that_is_not_to_be_read_is_not_read_for_the_issue(job: Runner, api: Github) -> None:
@@ -612,6 +651,17 @@ def test_a_plan_that_is_too_long_ends_with_what_is_left_out(job: Runner, api: Gi
         " `plan --all`.\n"
     )
     assert body.count("<details") == body.count("</details>")
+
+
+def test_a_list_whose_path_is_long_is_told_with_a_long_plan(job: Runner, api: Github) -> None:
+    path = f"{'ä' * 120}/{'ä' * 40}.yaml"
+    (job.folder / path).parent.mkdir()
+    (job.folder / path).write_text(banning(*(f"{'x' * 100}-{number:04}" for number in range(800)), room="finals"))
+    for step in ("plan", "apply"):
+        job.run(step, INPUT_FILE=path)
+    report(job, "failure", INPUT_FILE=path)
+    [body] = bodies(api)
+    assert 60_000 < units(body) <= 65_536
 
 
 def test_whatever_is_told_has_room(job: Runner) -> None:

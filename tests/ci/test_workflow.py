@@ -116,6 +116,7 @@ class Actions:
     environment: dict[str, str] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=lambda: {"GITHUB_TOKEN": TOKEN})
     installed: bool = True
+    installable: bool = False  # if it is not installed
     workflow: str = "bans.yml"
     more: list[str] = field(default_factory=list)
     runs: int = 0
@@ -228,9 +229,13 @@ class Actions:
     def _environment(self, summary: Path) -> dict[str, str]:
         """That of a runner, whose programs also keep what a step writes for the page of the run."""
         keep = f'[ ! -f "$GITHUB_STEP_SUMMARY" ] || cat "$GITHUB_STEP_SUMMARY" >> "{summary}"'
-        bare = f'case "$*" in *venv*) exit 1 ;; esac\n"{sys.executable}" -S "$@"'  # that can install nothing
         ours = Path(sys.executable).parent
-        programs = {"python3": bare} | ({"reconciler": f'"{ours / "reconciler"}" "$@"'} if self.installed else {})
+        venv = "exit 1"
+        if self.installable:  # by a pip that gets it from where it is
+            venv = f'mkdir -p "$4/bin"; ln -s "{self.folder}/bin/pip" "$4/bin/python"; exit'
+        bare = f'case "$*" in *venv*) {venv} ;; esac\n"{sys.executable}" -S "$@"'
+        programs = {"python3": bare, "pip": f'ln -s "{self.folder}/bin/got" "$(dirname "$0")/reconciler"'}
+        programs["reconciler" if self.installed else "got"] = f'"{ours / "reconciler"}" "$@"'
         for name, runs in programs.items():
             program = self.folder / "bin" / name
             program.parent.mkdir(exist_ok=True)

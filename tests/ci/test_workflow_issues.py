@@ -59,6 +59,14 @@ def test_a_failing_apply_opens_an_issue_and_a_working_one_closes_it(
     assert len(api.said(issue)) == 2
 
 
+def test_an_issue_of_another_bot_is_not_taken_for_ours(actions: Actions, repository: Repository, api: Github) -> None:
+    theirs = api.add_issue(f"{MARKER}\nfrom a bot", login="dependabot[bot]")
+    repository.push("main", bans__yaml=banning("zed") + DENIED)
+    assert actions.push().code == 1
+    assert len(api.issues) == 2
+    assert not api.said(theirs)
+
+
 def test_credentials_that_fail_open_an_issue_too(actions: Actions, repository: Repository, api: Github) -> None:
     repository.push("main", bans__yaml=banning("zed"))
     actions.variables["RECONCILER_ROLE_ARN"] = f"{ROLE}-that-fails"

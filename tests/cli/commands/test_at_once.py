@@ -255,6 +255,10 @@ def test_a_call_that_fails_is_told(reconciler: Reconciler, sandbox: Sandbox) -> 
     assert result.code == 1
     assert "lobby/zed: " in result.err
     assert "finals/zed was disconnected" in result.out
+    held = (
+        r"\nThe denylist has 1 ban all the same, until [0-9: -]+ UTC at the latest: whoever leaves cannot come back\.\n"
+    )
+    assert re.search(held, result.out)
     assert set(denylist().provisional) == {BanKey(AWS_ARN, "zed"), BanKey(FINALS, "zed")}
 
 
