@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.sandbox import Sandbox, SandboxOptions, running
 
-from .builders import ABSENT, LOBBY, NOON, kick
+from .builders import LOBBY, NOON, kick
 
 HERE = Path(__file__).parent
 NODE = shutil.which("node")
@@ -81,9 +81,10 @@ def test_the_javascript_sdks_paginator_sees_every_room_once(sandbox: Sandbox) ->
 
 
 def test_the_javascript_sdk_knows_the_modelled_errors_and_their_members() -> None:
+    absent = LOBBY.replace("g1H2I3j4k5L6", "nobodyMade12")  # in the same account, and so within the same quota
     with running(SandboxOptions(rooms=(LOBBY,), quota=1), clock=lambda: NOON) as sandbox:
         missing, invalid, throttled = send(
-            sandbox, ("DisconnectUser", kick(room=ABSENT)), ("DisconnectUser", kick("")), ("DisconnectUser", kick())
+            sandbox, ("DisconnectUser", kick(room=absent)), ("DisconnectUser", kick("")), ("DisconnectUser", kick())
         )
         sandbox.quota = 0
         sandbox.fault_next("denied", "pending")
@@ -96,7 +97,7 @@ def test_the_javascript_sdk_knows_the_modelled_errors_and_their_members() -> Non
         ("PendingVerification", 403),
     ]
     assert all(answer["typed"] for answer in (missing, invalid, throttled, denied, pending))
-    assert missing["message"] == f"Room {ABSENT} does not exist in us-west-2"
+    assert missing["message"] == f"Room {absent} does not exist in us-west-2"
     assert missing["members"].items() >= {"resourceId": "nobodyMade12", "resourceType": "ROOM"}.items()
     assert (invalid["members"]["reason"], invalid["members"]["fieldList"][0]["name"]) == (
         "FIELD_VALIDATION_FAILED",
