@@ -51,9 +51,8 @@ def at_once() -> int:
     if done.code:
         runner.annotate("error", f"{headline} The page of the run says what was, and what to do.")
     holds = f" {_holds(until, done)}" if users else ""
-    runner.summarise(
-        f"**{headline}**{holds}\n\n{runner.fenced(chr(10).join(shown)[: calling.SHOWN])}\n{again}{done.said}"
-    )
+    listed = runner.fenced("\n".join(shown)[: calling.SHOWN])
+    runner.summarise(f"**{headline}**{holds}\n\n{listed}\n{again}{done.said}")
     return done.code
 
 
