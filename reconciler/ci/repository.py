@@ -6,6 +6,9 @@ import subprocess
 
 from reconciler.ci.platform import Platform, Server, StepFailed
 
+SILENCE = 120
+"""Seconds after which a server that sends nothing is given up; git itself would wait for as long as the job may run."""
+
 
 class Repository:
     """Runs git in the current folder.
@@ -73,7 +76,9 @@ class Repository:
             "GIT_TERMINAL_PROMPT": "0",
         } | os.environ
         # In a container the checkout may belong to another user, and git would refuse to work in it.
-        configuration = (self._sign_in() if signed_in else {}) | {"safe.directory": "*"}
+        configuration = {"safe.directory": "*"}
+        if signed_in:
+            configuration |= {"http.lowSpeedLimit": "1", "http.lowSpeedTime": str(SILENCE)} | self._sign_in()
         begun = int(environment.get("GIT_CONFIG_COUNT") or 0)
         for number, (name, value) in enumerate(configuration.items(), begun):
             environment |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
