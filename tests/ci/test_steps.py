@@ -503,7 +503,7 @@ def test_the_token_is_used_and_left_nowhere(checkout: Runner, repository: Reposi
     programs = checkout.folder.parent / "programs"
     programs.mkdir()
     real = subprocess.run(["which", "git"], capture_output=True, text=True, check=True).stdout.strip()
-    (programs / "git").write_text(f'#!/bin/sh\necho "$1 $GIT_CONFIG_VALUE_0" >> "$SEEN"\nexec {real} "$@"\n')
+    (programs / "git").write_text(f'#!/bin/sh\necho "$1 "$(env | grep GIT_CONFIG) >> "$SEEN"\nexec {real} "$@"\n')
     (programs / "git").chmod(0o755)
     seen = programs / "seen"
     kept = checkout.run("keep", PATH=f"{programs}:/usr/bin:/bin", SEEN=str(seen))
