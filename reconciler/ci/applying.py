@@ -1,12 +1,10 @@
 """Do what the plan of this run shows."""
 
 import json
-import signal
 import subprocess
 import sys
-from types import FrameType
 
-from reconciler.ci import runner
+from reconciler.ci import calling, runner
 
 # Characters of the output on the page of the run: its end says what went wrong, and what to do about it.
 SHOWN = 60_000
@@ -45,24 +43,10 @@ def _run(command: list[str]) -> tuple[int, str]:
         Its exit code, and its output.
     """
     lines = []
-    # In a session of its own: a runner signals the whole group, and the second signal would stop it at once.
-    with subprocess.Popen(
-        command,
-        env={"RECONCILER_LOCK_TIMEOUT": LOCK_TIMEOUT} | runner.options(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        encoding="utf-8",
-    ) as process:
-
-        def pass_on(number: int, _frame: FrameType | None) -> None:
-            process.send_signal(number)
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, pass_on)
+    environment = {"RECONCILER_LOCK_TIMEOUT": LOCK_TIMEOUT} | runner.options()
+    with calling.started(command, environment, stderr=subprocess.STDOUT) as process:
         for line in process.stdout or ():
             sys.stdout.write(line)
             sys.stdout.flush()
             lines.append(line)
-    code = process.returncode
-    return (code if code >= 0 else 128 - code), "".join(lines)
+    return calling.exit_code(process), "".join(lines)
